@@ -1,0 +1,1 @@
+"""The orchestrator: builds kernels with and without a series, boots them and runs the tests."""

@@ -1,0 +1,1 @@
+"""From a checkout to a kernel image and an initramfs."""

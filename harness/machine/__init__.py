@@ -1,0 +1,1 @@
+"""What boots a kernel; every kind of machine follows one protocol."""

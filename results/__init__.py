@@ -1,0 +1,1 @@
+"""What came out of a run and what it means; knows nothing about how it was run."""
