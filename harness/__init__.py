@@ -1,1 +1,3 @@
 """The orchestrator: builds kernels with and without a series, boots them and runs the tests."""
+
+__version__ = "0.1.0"

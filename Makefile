@@ -1,0 +1,47 @@
+# make run            build, boot and compare every architecture of the default plan
+# make run ARCH=arm64 only one (or several: ARCH="x86_64 arm64")
+# make test           the whole test suite, real kernel boots included
+# make quick          the tests that take seconds
+# make check          ruff and mypy
+# make bench          figures against the plain commands (ONLY=name for one)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARCH ?=
+ARGS ?=
+ONLY ?=
+
+.PHONY: run test quick check bench packages test-packages clean
+
+run: packages
+	$(BIN)/thp-harness run $(addprefix --arch ,$(ARCH)) $(ARGS)
+
+test: packages test-packages
+	$(BIN)/pytest
+
+quick: $(VENV)/ready
+	$(BIN)/pytest -m "not slow"
+
+check: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: packages
+	$(BIN)/python -m tests.bench $(addprefix --only ,$(ONLY))
+
+packages: $(VENV)/ready
+	@ci/install-packages $$($(BIN)/thp-harness doctor --packages $(addprefix --arch ,$(ARCH)))
+
+test-packages:
+	@ci/install-packages $$(ci/test-packages)
+
+$(VENV)/ready: pyproject.toml
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || ci/install-packages python3-venv
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) *.egg-info kselftest_wrappers/build

@@ -1,0 +1,124 @@
+"""One boot, whatever the machine: manifest, initramfs, watch, and the fact that remains of it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.config import ArchRecord
+from harness.errors import InfrastructureError
+from harness.machine import accel
+from harness.machine.base import BootFiles, Machine
+from harness.machine.qemu import Qemu
+from harness.machine.watch import Limits, Outcome, watch
+from harness.manifest import new_nonce, overlay, render
+from results.journal import BootFact
+from results.model import BootEnd, PlannedTest
+
+COMMON_CMDLINE = ("panic=-1", "printk.devkmsg=on")
+BOOT_SILENCE = 15.0
+"""Seconds without console output before the first test, on real hardware; stretched under emulation."""
+TEST_SLACK = 10.0
+BOOT_BUDGET = 60.0
+KVM_PROBE = Limits(total=20, boot_silence=3, test_silence=5, backtrace=0, power_off=3)
+"""A working KVM boots the small kernel in a second or two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bootable:
+    """A kernel and its programs on one architecture."""
+
+    arch: ArchRecord
+    kernel: Path
+    programs: Path
+    """The initramfs without a manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class BootRequest:
+    """One boot of a run."""
+
+    id: str
+    variant: str
+    purpose: str
+    tests: tuple[PlannedTest, ...]
+
+
+def limits_for(tests: Sequence[PlannedTest], time_scale: float) -> Limits:
+    """Time limits of a boot: every test may use its own time-out, and a dead guest is noticed soon."""
+    longest = max((test.timeout_seconds for test in tests), default=0.0)
+    total = BOOT_BUDGET + sum(test.timeout_seconds for test in tests)
+    return Limits(
+        total=total * time_scale,
+        boot_silence=BOOT_SILENCE * time_scale,
+        test_silence=(longest + TEST_SLACK) * time_scale,
+    )
+
+
+def boot(bootable: Bootable, accelerator: accel.Accelerator, request: BootRequest, run_dir: Path) -> BootFact:
+    """Boot once; the console log and the initramfs stay in the run folder.
+
+    Raises:
+        InfrastructureError: if the run folder can't be written.
+    """
+    nonce = new_nonce()
+    time_scale = 1.0 if accelerator.name == "kvm" else bootable.arch.guest.time_scale
+    manifest = render(nonce, request.tests, time_scale, bootable.arch.guest.finish)
+    initramfs = run_dir / "boots" / f"{request.id}.cpio"
+    log = run_dir / "logs" / f"{request.id}.log"
+    machine = _machine(bootable, accelerator.name, initramfs)
+    try:
+        _write_initramfs(initramfs, bootable.programs, manifest)
+        outcome = _watch(machine, nonce, limits_for(request.tests, time_scale), log)
+    except OSError as error:
+        raise InfrastructureError(f"{error.filename or run_dir}: {error.strerror}") from None
+    return BootFact(
+        id=request.id,
+        arch=bootable.arch.name,
+        variant=request.variant,
+        purpose=request.purpose,
+        nonce=nonce,
+        tests=tuple(test.name for test in request.tests),
+        machine=machine.name,
+        accelerator=machine.accelerator,
+        end=outcome.end,
+        detail=outcome.detail,
+        seconds=outcome.seconds,
+        log=str(log.relative_to(run_dir)),
+        command=machine.command,
+        notes=(accelerator.note,) if accelerator.note else (),
+    )
+
+
+def choose_accelerator(bootable: Bootable, version: str, cache: Path) -> accel.Accelerator:
+    """KVM if a guest of this architecture has really booted with it on this host, else TCG."""
+    facts = bootable.arch.qemu
+    memory = cache / accel.MEMORY
+    known = accel.without_boot(facts) or accel.recall(memory, facts, version)
+    if known:
+        return known
+    initramfs, log = cache / "kvm-probe.cpio", cache / "kvm-probe.log"
+    nonce = new_nonce()
+    _write_initramfs(initramfs, bootable.programs, render(nonce, (), 1.0, bootable.arch.guest.finish))
+    outcome = _watch(_machine(bootable, "kvm", initramfs), nonce, KVM_PROBE, log)
+    return accel.remember(memory, facts, version, usable=outcome.end is BootEnd.DONE)
+
+
+def _machine(bootable: Bootable, accelerator: str, initramfs: Path) -> Machine:
+    cmdline = (*bootable.arch.guest.cmdline, *COMMON_CMDLINE)
+    return Qemu(bootable.arch.qemu, BootFiles(bootable.kernel, initramfs, cmdline), accelerator)
+
+
+def _write_initramfs(path: Path, programs: Path, manifest: str) -> None:
+    with path.open("wb") as target:
+        with programs.open("rb") as source:
+            shutil.copyfileobj(source, target)
+        target.write(overlay(manifest))
+
+
+def _watch(machine: Machine, nonce: str, limits: Limits, log: Path) -> Outcome:
+    with log.open("wb") as file:
+        return asyncio.run(watch(machine, nonce, limits, file))

@@ -1,0 +1,77 @@
+"""Writes initramfs archives in the kernel's `newc` format, byte for byte reproducible.
+
+Format: Documentation/driver-api/early-userspace/buffer-format.rst. Archives may be concatenated,
+so a boot's own files (its manifest) are appended to the programs that all boots share.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+MAGIC = b"070701"
+ALIGNMENT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A directory (content None), file or character device of an archive."""
+
+    mode: int
+    content: bytes | None = None
+    device: tuple[int, int] = (0, 0)
+
+
+def program(path: Path) -> Entry:
+    """An executable file."""
+    return Entry(stat.S_IFREG | 0o755, path.read_bytes())
+
+
+def text(content: str) -> Entry:
+    """A readable text file."""
+    return Entry(stat.S_IFREG | 0o644, content.encode())
+
+
+def console() -> Entry:
+    """/dev/console, which the kernel opens for pid 1 before anything is mounted."""
+    return Entry(stat.S_IFCHR | 0o600, device=(5, 1))
+
+
+def archive(entries: Mapping[str, Entry]) -> bytes:
+    """Pack entries (path without leading slash → entry), with the directories they need."""
+    folders = {
+        str(parent): Entry(stat.S_IFDIR | 0o755)
+        for name in entries
+        for parent in Path(name).parents
+        if str(parent) != "."
+    }
+    members = sorted({**folders, **entries}.items())
+    packed = b"".join(_member(number, name, entry) for number, (name, entry) in enumerate(members, 1))
+    return packed + _member(0, "TRAILER!!!", Entry(0))
+
+
+def _member(number: int, name: str, entry: Entry) -> bytes:
+    encoded = name.encode() + b"\0"
+    content = entry.content or b""
+    fields = (
+        number,
+        entry.mode,
+        0,  # uid
+        0,  # gid
+        2 if stat.S_ISDIR(entry.mode) else 1,
+        0,  # mtime
+        len(content),
+        0,  # device that holds the file
+        0,
+        *entry.device,
+        len(encoded),
+        0,  # checksum, unused in this format
+    )
+    header = MAGIC + b"".join(b"%08X" % field for field in fields)
+    return _padded(header + encoded) + _padded(content)
+
+
+def _padded(data: bytes) -> bytes:
+    return data + b"\0" * (-len(data) % ALIGNMENT)

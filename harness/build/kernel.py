@@ -1,0 +1,274 @@
+"""Builds one kernel: configuration, make, warnings, sizes, cache."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from harness.build import diagnostics, kconfig
+from harness.build.cache import IMAGE, BuildCache, digest, sha256_of
+from harness.build.ledger import Ledger, close_ledger, open_ledger
+from harness.build.toolchain import Compiler
+from harness.checkout.lock import locked
+from harness.config import CONFIGS, ArchRecord
+from harness.errors import HarnessError, InfrastructureError
+from harness.process import clean_environment, run_logged
+from results.model import Build, CompilerWarning
+
+REPRODUCIBLE = {
+    "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
+    "KBUILD_BUILD_USER": "thp-harness",
+    "KBUILD_BUILD_HOST": "thp-harness",
+    "KBUILD_BUILD_VERSION": "1",
+}
+"""Documentation/kbuild/reproducible-builds.rst: equal sources give equal images."""
+KEPT_FILES = (".config", "System.map")
+LOG = "build.log"
+WAITING = "waiting for another run that builds the same architecture and variant"
+
+
+class BuildError(Exception):
+    """The kernel did not build; `error` is the first error and its context."""
+
+    def __init__(self, error: str) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class KernelRequest:
+    """What to build."""
+
+    arch: ArchRecord
+    variant: str
+    commit: str
+    tree: str
+    """Git tree id of the commit: the sources' content address."""
+    compiler: Compiler
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Where builds happen and whom they tell."""
+
+    cache: Path
+    log: Path
+    """Build log of this cell in the run's folder."""
+    say: Callable[[str], None]
+    step: Callable[[int], None]
+    """Called with the number of make steps done so far."""
+    sources: Callable[[], AbstractContextManager[Path]]
+    """Makes the worktree, locked while the context lasts; not called for a cached build."""
+
+
+def requested_symbols(arch: ArchRecord) -> dict[str, str]:
+    """Configuration symbols that the architecture's fragments ask for."""
+    return kconfig.merge_fragments(CONFIGS / "kconfig" / f"{name}.config" for name in arch.kernel.fragments)
+
+
+def build_key(request: KernelRequest) -> str:
+    """Content address: everything that decides how the image comes out.
+
+    The final .config follows from the sources, the requested symbols and the compiler.
+    """
+    return digest(
+        {
+            "tree": request.tree,
+            "symbols": requested_symbols(request.arch),
+            "compiler": request.compiler.version,
+            "kernel": request.arch.kernel.model_dump(exclude={"fragments"}),
+            "environment": REPRODUCIBLE,
+        }
+    )
+
+
+def build_kernel(request: KernelRequest, shop: Workshop) -> tuple[Build, Path | None]:
+    """Build, or take from the cache; returns the record and the folder of its files.
+
+    A kernel that does not build is a result too: `ok` is False, the folder None.
+    """
+    key = build_key(request)
+    cache = BuildCache(shop.cache)
+    if hit := cache.lookup(key):
+        return _from_cache(request, shop, *hit)
+    blank = _blank(request, key)
+    started = time.monotonic()
+    try:
+        with locked(_objects(request, shop).with_suffix(".lock"), lambda: shop.say(WAITING)):
+            if hit := cache.lookup(key):  # another run has built it while we waited
+                return _from_cache(request, shop, *hit)
+            with shop.sources() as tree:
+                return _build(request, shop, blank, tree)
+    except BuildError as failure:
+        full = diagnostics.DISK_FULL in failure.error
+        failed = replace(blank, error=failure.error, error_is_infrastructure=full)
+    except HarnessError as error:
+        infrastructure = isinstance(error, InfrastructureError)
+        failed = replace(blank, error=str(error), error_is_infrastructure=infrastructure)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        failed = replace(blank, error=f"{error.filename}: {error.strerror}", error_is_infrastructure=True)
+    return replace(failed, seconds=time.monotonic() - started), None
+
+
+def _blank(request: KernelRequest, key: str) -> Build:
+    return Build(
+        arch=request.arch.name,
+        variant=request.variant,
+        ok=False,
+        key=key,
+        cached=False,
+        seconds=0.0,
+        commit=request.commit,
+        compiler=request.compiler.version,
+    )
+
+
+def _from_cache(request: KernelRequest, shop: Workshop, build: Build, entry: Path) -> tuple[Build, Path]:
+    shutil.copyfile(entry / LOG, shop.log)
+    current = replace(build, variant=request.variant, commit=request.commit, cached=True)
+    return current, entry
+
+
+def _objects(request: KernelRequest, shop: Workshop) -> Path:
+    return shop.cache / "objects" / f"{request.arch.name}-{request.variant}"
+
+
+def _build(request: KernelRequest, shop: Workshop, blank: Build, tree: Path) -> tuple[Build, Path]:
+    """Configure and make; the steps that a person would type stand in the record."""
+    started = time.monotonic()
+    objects = _objects(request, shop)
+    objects.mkdir(parents=True, exist_ok=True)
+    make = _make_command(request, tree, objects)
+    known = open_ledger(objects, tree, shop.log)
+    with shop.log.open("wb") as log:
+        final = _configure(request, make, objects, tree, log)
+        warnings = _make(request, shop, make, objects, tree, log, known)
+    image = objects / request.arch.kernel.image
+    if not image.is_file():
+        raise BuildError(f"make succeeded, but there is no {request.arch.kernel.image}")
+    text, data, bss = _sizes(request, objects / "vmlinux")
+    build = replace(
+        blank,
+        ok=True,
+        seconds=time.monotonic() - started,
+        image_sha256=sha256_of(image),
+        image_bytes=image.stat().st_size,
+        text_bytes=text,
+        data_bytes=data,
+        bss_bytes=bss,
+        symbols=sum(value == "y" for value in final.values()),
+        warnings=tuple(warnings),
+        commands=_commands(request, make),
+    )
+    return build, BuildCache(shop.cache).store(build, lambda entry: _keep(entry, image, objects, shop.log))
+
+
+def _keep(entry: Path, image: Path, objects: Path, log: Path) -> None:
+    shutil.copyfile(image, entry / IMAGE)
+    shutil.copyfile(log, entry / LOG)
+    for name in KEPT_FILES:
+        shutil.copyfile(objects / name, entry / name)
+
+
+def _make_command(request: KernelRequest, tree: Path, objects: Path) -> tuple[str, ...]:
+    return (
+        *("make", "-C", str(tree), f"O={objects}"),
+        *(f"ARCH={request.arch.kernel.arch}", f"CROSS_COMPILE={request.compiler.prefix}"),
+    )
+
+
+def _commands(request: KernelRequest, make: Sequence[str]) -> tuple[str, ...]:
+    fragments = " ".join(f"configs/kconfig/{name}.config" for name in request.arch.kernel.fragments)
+    plain = f"make ARCH={request.arch.kernel.arch} CROSS_COMPILE={request.compiler.prefix} O=build"
+    variables = " ".join(f"{name}='{value}'" for name, value in REPRODUCIBLE.items())
+    return (
+        f"git checkout {request.commit}",
+        f"{plain} tinyconfig",
+        f"cat {fragments} >> build/.config",
+        f"{plain} olddefconfig",
+        f"{variables} {plain} -j{request.jobs} {request.arch.kernel.target}",
+    )
+
+
+def _configure(
+    request: KernelRequest, make: Sequence[str], objects: Path, tree: Path, log: BinaryIO
+) -> Mapping[str, str]:
+    """Write the final .config and return it.
+
+    Raises:
+        BuildError: if kconfig fails, or drops a symbol that was asked for.
+    """
+    symbols = requested_symbols(request.arch)
+    config = objects / ".config"
+    _run((*make, "tinyconfig"), tree, log)
+    with config.open("a") as file:
+        file.write(kconfig.as_config(symbols))
+    _run((*make, "olddefconfig"), tree, log)
+    final = kconfig.read_symbols(config.read_text().splitlines(), str(config))
+    if lost := kconfig.dropped(symbols, final):
+        raise BuildError("kconfig dropped symbols that the fragments ask for:\n" + "\n".join(lost))
+    return final
+
+
+def _run(command: Sequence[str], tree: Path, log: BinaryIO) -> None:
+    lines: list[str] = []
+    environment = clean_environment(**REPRODUCIBLE)
+    if run_logged(command, cwd=tree, log=log, on_line=lines.append, environment=environment):
+        raise BuildError(diagnostics.first_error(lines))
+
+
+def _make(
+    request: KernelRequest,
+    shop: Workshop,
+    make: Sequence[str],
+    objects: Path,
+    tree: Path,
+    log: BinaryIO,
+    known: Ledger,
+) -> list[CompilerWarning]:
+    """Make the image; returns the warnings of every object, also of those made in earlier builds."""
+    lines: list[str] = []
+    steps = 0
+
+    def follow(line: str) -> None:
+        nonlocal steps
+        lines.append(line)
+        if diagnostics.step_of(line):
+            steps += 1
+            shop.step(steps)
+
+    command = (*make, f"-j{request.jobs}", "--output-sync=target", request.arch.kernel.target)
+    try:
+        status = run_logged(
+            command, cwd=tree, log=log, on_line=follow, environment=clean_environment(**REPRODUCIBLE)
+        )
+    finally:
+        warnings = close_ledger(objects, tree, known, lines)
+    if status:
+        raise BuildError(diagnostics.first_error(lines))
+    return warnings
+
+
+def _sizes(request: KernelRequest, vmlinux: Path) -> tuple[int, int, int]:
+    """Text, data and bss of vmlinux in bytes, as `size` prints them."""
+    output = subprocess.run(
+        [f"{request.compiler.prefix}size", str(vmlinux)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=dict(os.environ, LC_ALL="C"),
+    ).stdout
+    numbers = re.search(r"^\s*(\d+)\s+(\d+)\s+(\d+)\s", output, re.MULTILINE)
+    return (int(numbers[1]), int(numbers[2]), int(numbers[3])) if numbers else (0, 0, 0)

@@ -1,0 +1,85 @@
+"""Finds the compilers and tools that a build needs, and what brings the missing ones."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from harness.config import ArchRecord
+from harness.errors import UsageError
+
+HOST_TOOLS = {
+    "make": "make",
+    "gcc": "gcc",
+    "flex": "flex",
+    "bison": "bison",
+    "bc": "bc",
+    "perl": "perl",
+    "git": "git",
+    "patch": "patch",
+    "xz": "xz-utils",
+    "setpriv": "util-linux",
+}
+"""Command → Debian package, for every command that is called by name."""
+HOST_HEADERS = {"/usr/include/libelf.h": "libelf-dev"}
+"""Headers of the kernel's own build tools (objtool)."""
+
+
+NATIVE_PACKAGES = ("gcc", "libc6-dev")
+"""On the architecture itself, Debian's own gcc answers to the cross compiler's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """A compiler that is there."""
+
+    prefix: str
+    version: str
+    """First line of `gcc --version`; part of every build's cache key."""
+
+
+def compiler_packages(arch: ArchRecord) -> tuple[str, ...]:
+    """Debian packages that bring the architecture's compiler and static libc on this host."""
+    return NATIVE_PACKAGES if platform.machine() == arch.qemu.kvm_host else arch.compiler.packages
+
+
+def find_compiler(arch: ArchRecord) -> Compiler:
+    """The compiler of an architecture record.
+
+    Raises:
+        UsageError: if it is missing or does not run, with the packages that bring it.
+    """
+    command = f"{arch.compiler.prefix}gcc"
+    version = _first_line(command)
+    if version is None:
+        raise UsageError(
+            f"compiler {command} is missing or does not run",
+            hint=f"apt-get install {' '.join(compiler_packages(arch))}",
+        )
+    return Compiler(arch.compiler.prefix, version)
+
+
+@cache
+def _first_line(command: str) -> str | None:
+    path = shutil.which(command)
+    if not path:
+        return None
+    result = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+    return result.stdout.splitlines()[0] if result.returncode == 0 and result.stdout else None
+
+
+def missing_packages(arches: Iterable[ArchRecord]) -> tuple[str, ...]:
+    """Debian packages that must be installed before these architectures can be built and booted."""
+    wanted = {package for tool, package in HOST_TOOLS.items() if not shutil.which(tool)}
+    wanted |= {package for header, package in HOST_HEADERS.items() if not Path(header).exists()}
+    for arch in arches:
+        if _first_line(f"{arch.compiler.prefix}gcc") is None:
+            wanted.update(compiler_packages(arch))
+        if not shutil.which(arch.qemu.binary):
+            wanted.add(arch.qemu.package)
+    return tuple(sorted(wanted))

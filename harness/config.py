@@ -1,0 +1,320 @@
+"""The records of `configs/`: strict YAML in, pydantic values out.
+
+PyYAML alone reads `6.10` as a number, `no` as false and keeps the last of two equal keys. Here a
+record is refused with file and line unless every key is known, unique and of the right type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from harness.errors import UsageError
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIGS = ROOT / "configs"
+
+
+def _as_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+T = TypeVar("T")
+Items = Annotated[tuple[T, ...], BeforeValidator(_as_tuple)]
+"""A YAML list; kept as a tuple because records are immutable."""
+
+
+class Record(BaseModel):
+    """Base of all records: no unknown keys, no silent conversions, no changes."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class KernelFacts(Record):
+    """How kbuild makes this architecture's kernel."""
+
+    arch: str
+    """`ARCH=`."""
+    target: str
+    """The make target, such as `bzImage`."""
+    image: str
+    """Path of the image below O=."""
+    fragments: Items[str]
+    """Names of `configs/kconfig/*.config`, merged in this order on top of tinyconfig."""
+
+
+class CompilerFacts(Record):
+    """The cross compiler; Debian installs one under the same name on the architecture itself."""
+
+    prefix: str
+    """`CROSS_COMPILE=`, with the trailing dash."""
+    packages: Items[str]
+    """Debian packages that bring it, its binutils and a static libc."""
+
+
+class QemuFacts(Record):
+    """How QEMU boots this architecture."""
+
+    binary: str
+    package: str
+    minimum: str
+    """Oldest version that is known to work, `7.2`."""
+    machine: str
+    cpu: str
+    kvm_cpu: str = "host"
+    """`-cpu` under KVM."""
+    kvm_host: str
+    """`uname -m` of hosts whose KVM runs this architecture."""
+    devices: Items[str] = ()
+    """Further arguments, one word each."""
+    memory_mb: int = Field(default=1024, ge=512)
+    """Below 512 MB the kernel's hugepage_init() turns THP off."""
+    cpus: int = Field(default=2, ge=1)
+    interrupt: Literal["nmi", "break"]
+    """How a hung guest is made to show its backtraces: QMP inject-nmi, or a serial break with SysRq keys."""
+
+
+class GuestFacts(Record):
+    """What the guest must be told."""
+
+    cmdline: Items[str]
+    finish: Literal["poweroff", "restart"]
+    """`restart` where the small kernel can't cut the power; QEMU's -no-reboot turns it into an exit."""
+    time_scale: float = Field(default=1.0, gt=0)
+    """Time-outs are multiplied by this under emulation."""
+
+
+class ArchRecord(Record):
+    """One architecture; `configs/arches/*.yaml`."""
+
+    name: str
+    about: str
+    kernel: KernelFacts
+    compiler: CompilerFacts
+    qemu: QemuFacts
+    guest: GuestFacts
+
+
+class TreeRecord(Record):
+    """Where kernel source comes from; `configs/trees/*.yaml`. One of the two sources is given."""
+
+    name: str
+    about: str
+    debian_package: str | None = None
+    url: str | None = None
+    branch: str | None = None
+    commit: str | None = None
+
+
+class CaseRecord(Record):
+    """One case of a suite: its arguments, and evidence of its own if it has any."""
+
+    args: Items[str] = ()
+    evidence: Mapping[str, int] | None = None
+    """Counter name → least rise; the suite's evidence if not given."""
+    timeout_seconds: float | None = None
+
+
+class ProgramRecord(Record):
+    """How a suite's program is built: by our Makefile, or out of the kernel tree's own sources."""
+
+    name: str
+    wrapper: bool = False
+    """Built from `kselftest_wrappers/`."""
+    tree_sources: Items[str] = ()
+    """Sources in the kernel tree; the first one must exist for the suite to be there."""
+    tree_includes: Items[str] = ()
+
+
+class SuiteRecord(Record):
+    """A test program and its cases; `configs/tests/*.yaml`."""
+
+    name: str
+    about: str
+    program: ProgramRecord
+    needs: Items[str] = ()
+    evidence: Mapping[str, int]
+    timeout_seconds: float = Field(default=60.0, gt=0)
+    cases: Mapping[str, CaseRecord]
+
+
+class CounterClaim(Record):
+    """What a series says of a counter: `absent`, `present`, or its total change as a number."""
+
+    base: Literal["absent", "present"] | int
+    series: Literal["absent", "present"] | int
+
+
+class SeriesRecord(Record):
+    """A patch series; `configs/series/*.yaml`."""
+
+    name: str
+    title: str
+    source: str
+    """An mbox or a directory (relative to the record), `git:BASE..TIP`, or a lore Message-ID."""
+    tree: str
+    """The tree it is written for."""
+    stand_in: bool = False
+    """It only stands in for the real series and is shown so everywhere."""
+    tests: Items[str]
+    counters: Mapping[str, CounterClaim] = Field(default_factory=dict)
+
+
+class PlanRecord(Record):
+    """What a bare `run` does; `configs/plans/*.yaml`."""
+
+    name: str
+    about: str
+    series: str
+    arches: Items[str]
+
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """SafeLoader that knows only `true`/`false` as booleans and has no base-60 numbers."""
+
+
+_StrictLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.rsplit(":", 1)[1] in {"null", "merge"}]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _add_core_schema() -> None:
+    """Resolve scalars by YAML 1.2's core schema, https://yaml.org/spec/1.2.2/#103-core-schema."""
+    import re
+
+    for kind, pattern, first in (
+        ("bool", r"^(?:true|false)$", "tf"),
+        ("int", r"^[-+]?[0-9]+$", "-+0123456789"),
+        ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
+    ):
+        _StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(pattern), list(first))
+
+
+_add_core_schema()
+
+
+def load(path: Path, model: type[AnyRecord]) -> AnyRecord:
+    """Read one record.
+
+    Raises:
+        UsageError: naming file, line and what is wrong.
+    """
+    node = _compose(path)
+    loader = _StrictLoader("")
+    try:
+        data = loader.construct_document(node)
+    except yaml.constructor.ConstructorError as error:
+        raise UsageError(f"{path}:{_line(error.problem_mark)}: {error.problem}") from None
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        complaints = [_complaint(path, node, details) for details in error.errors()]
+        known = ", ".join(model.model_fields)
+        raise UsageError("\n".join(complaints), hint=f"Known keys: {known}.") from None
+
+
+def _compose(path: Path) -> yaml.MappingNode:
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    except yaml.MarkedYAMLError as error:
+        raise UsageError(f"{path}:{_line(error.problem_mark)}: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: {error}") from None
+    if not isinstance(node, yaml.MappingNode):
+        raise UsageError(f"{path}:1: a record must be a mapping of keys to values")
+    _refuse_duplicates(path, node)
+    return node
+
+
+def _refuse_duplicates(path: Path, node: yaml.Node) -> None:
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            if key.value in seen:
+                where = f"{path}:{_line(key.start_mark)}"
+                raise UsageError(f"{where}: key '{key.value}' stands already in line {seen[key.value]}")
+            seen[key.value] = _line(key.start_mark)
+            _refuse_duplicates(path, value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _refuse_duplicates(path, item)
+
+
+def _complaint(path: Path, node: yaml.Node, details: Any) -> str:
+    """One validation error as `file:line: key: what is wrong`."""
+    location = [part for part in details["loc"] if not str(part).startswith(("function-", "literal["))]
+    where = ".".join(str(part) for part in location)
+    message = details["msg"][0].lower() + details["msg"][1:]
+    if details["type"] == "extra_forbidden":
+        message = "unknown key"
+    elif details["type"] == "missing":
+        message = "this key is missing"
+    elif details["type"] == "string_type":
+        message = f"must be text, not {details['input']!r}; write it in quotes"
+    return f"{path}:{_find_line(node, location)}: {where}: {message}"
+
+
+def _find_line(node: yaml.Node, location: list[Any]) -> int:
+    """Line of the deepest node on the way to `location`."""
+    line = _line(node.start_mark)
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            match = [(key, value) for key, value in node.value if key.value == str(part)]
+            if not match:
+                break
+            line, node = _line(match[0][0].start_mark), match[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = _line(node.start_mark)
+        else:
+            break
+    return line
+
+
+def _line(mark: yaml.Mark | None) -> int:
+    return mark.line + 1 if mark else 1
+
+
+def load_all(kind: str, model: type[AnyRecord], configs: Path = CONFIGS) -> Mapping[str, AnyRecord]:
+    """All records of one folder of `configs/`, by name.
+
+    Raises:
+        UsageError: if a record is wrong, or its name is not its file's.
+    """
+    records = {}
+    for path in sorted((configs / kind).glob("*.yaml")):
+        record = load(path, model)
+        name = getattr(record, "name", path.stem)
+        if name != path.stem:
+            raise UsageError(f"{path}: name '{name}' must be the file's name, '{path.stem}'")
+        records[path.stem] = record
+    return records
+
+
+def find(kind: str, model: type[AnyRecord], name: str, configs: Path = CONFIGS) -> AnyRecord:
+    """One record by name.
+
+    Raises:
+        UsageError: naming the known ones, and the nearest.
+    """
+    import difflib
+
+    records = load_all(kind, model, configs)
+    if name in records:
+        return records[name]
+    near = difflib.get_close_matches(name, records, n=1)
+    guess = f" Did you mean '{near[0]}'?" if near else ""
+    singular = {"arches": "architecture", "series": "series"}.get(kind, kind.removesuffix("s"))
+    raise UsageError(f"unknown {singular} '{name}'.{guess}", hint=f"Known: {', '.join(records) or 'none'}.")

@@ -1,0 +1,142 @@
+"""What a run would do: which kernels are cached, and how long the rest will take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from harness.build.cache import BuildCache
+from harness.build.kernel import KernelRequest, build_key
+from harness.build.toolchain import find_compiler
+from harness.config import ArchRecord
+from harness.errors import UsageError
+from harness.history import History
+from harness.machine import qemu
+from harness.plan import Plan, planned_tests
+from harness.prepare import Checkouts, prepare
+from harness.progress import clock
+from harness.workspace import Workspace
+from results.assemble import VARIANTS
+
+
+@dataclass(frozen=True, slots=True)
+class CellForecast:
+    """One build and its first boot."""
+
+    arch: str
+    variant: str
+    cached: bool
+    problem: str
+    """What is missing on this machine; empty if nothing is."""
+    build_seconds: float
+    """0 for a cached build."""
+    boot_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a run would do."""
+
+    tree: str
+    tree_version: str
+    series: str
+    series_title: str
+    stand_in: bool
+    patches: tuple[str, ...]
+    tests: tuple[str, ...]
+    cells: tuple[CellForecast, ...]
+
+    @property
+    def seconds(self) -> float:
+        """All builds and first boots, one after another."""
+        return sum(cell.build_seconds + cell.boot_seconds for cell in self.cells)
+
+    def as_document(self) -> dict[str, Any]:
+        """For JSON; see docs/plan.schema.json."""
+        return {"schema": "thp-harness/plan/1", **asdict(self), "seconds": self.seconds}
+
+
+def forecast(plan: Plan, workspace: Workspace) -> Forecast:
+    """Prepare the sources (they decide what is cached) and look everything up.
+
+    Raises:
+        HarnessError: what a run would raise for the tree and the series.
+    """
+    workspace.create()
+    checkouts = prepare(plan, workspace.cache, lambda line: None)
+    subject = checkouts.subject
+    return Forecast(
+        tree=subject.tree,
+        tree_version=subject.tree_version,
+        series=subject.series,
+        series_title=subject.series_title,
+        stand_in=subject.stand_in,
+        patches=tuple(patch.subject for patch in subject.patches),
+        tests=tuple(test.name for test in planned_tests(plan.suites)),
+        cells=tuple(cell for arch in plan.arches for cell in _cells(plan, arch, checkouts, workspace)),
+    )
+
+
+def _cells(
+    plan: Plan, arch: ArchRecord, checkouts: Checkouts, workspace: Workspace
+) -> Iterator[CellForecast]:
+    history = History(workspace.state)
+    for variant in VARIANTS:
+        cached, problem = _look_up(plan, arch, variant, checkouts, workspace)
+        yield CellForecast(
+            arch=arch.name,
+            variant=variant,
+            cached=cached,
+            problem=problem,
+            build_seconds=0.0 if cached else history.expect("build", arch.name).seconds,
+            boot_seconds=history.expect("boot", arch.name).seconds,
+        )
+
+
+def _look_up(
+    plan: Plan, arch: ArchRecord, variant: str, checkouts: Checkouts, workspace: Workspace
+) -> tuple[bool, str]:
+    try:
+        compiler = find_compiler(arch)
+        qemu.require(arch.qemu)
+    except UsageError as error:
+        return False, f"{error} ({error.hint})"
+    request = KernelRequest(
+        arch=arch,
+        variant=variant,
+        commit=checkouts.commit(variant),
+        tree=checkouts.trees[variant],
+        compiler=compiler,
+        jobs=plan.jobs,
+    )
+    return BuildCache(workspace.cache).lookup(build_key(request)) is not None, ""
+
+
+def print_forecast(cast: Forecast, console: Console) -> None:
+    """For people."""
+    mark = "  [stand-in]" if cast.stand_in else ""
+    say = _plain(console)
+    say(f"Tree    {cast.tree} ({cast.tree_version})")
+    say(f"Series  {cast.series}{mark}: {cast.series_title}")
+    for number, subject in enumerate(cast.patches, 1):
+        say(f"        {number}. {subject}")
+    say(f"Tests   {len(cast.tests)} on each kernel")
+    table = Table(box=None, pad_edge=False)
+    for column in ("arch", "variant", "build", "boot"):
+        table.add_column(column)
+    for cell in cast.cells:
+        build = cell.problem or ("cached" if cell.cached else clock(cell.build_seconds))
+        table.add_row(cell.arch, cell.variant, build, clock(cell.boot_seconds))
+    console.print(table)
+    say(f"About {clock(cast.seconds)} in all.")
+
+
+def _plain(console: Console) -> Any:
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    return say

@@ -1,0 +1,57 @@
+"""How long things took here before: the source of every time that is announced."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_SECONDS = {"build": 240.0, "boot": 15.0}
+DEFAULT_STEPS = 850
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Seconds and make steps of the last time."""
+
+    seconds: float
+    steps: int = 0
+
+
+class History:
+    """What was learned in earlier runs, kept in `STATE/history.json`; losing it costs nothing."""
+
+    def __init__(self, state: Path) -> None:
+        self._path = state / "history.json"
+        self._past: dict[str, Past] = {}
+        self._machines: dict[str, str] = {}
+        with contextlib.suppress(OSError, ValueError, TypeError, LookupError, AttributeError):
+            record = json.loads(self._path.read_text())
+            self._past = {key: Past(float(item[0]), int(item[1])) for key, item in record["past"].items()}
+            self._machines = {key: str(words) for key, words in record["machines"].items()}
+
+    def expect(self, activity: str, arch: str) -> Past:
+        """What is to be expected; `activity` is build or boot."""
+        return self._past.get(f"{activity} {arch}") or Past(DEFAULT_SECONDS[activity], DEFAULT_STEPS)
+
+    def learn(self, activity: str, arch: str, seconds: float, steps: int = 0) -> None:
+        """Remember how long it took."""
+        self._past[f"{activity} {arch}"] = Past(round(seconds, 1), steps)
+        self._save()
+
+    def machine(self, arch: str) -> str:
+        """What the last guest of an architecture could do with huge pages; empty before the first."""
+        return self._machines.get(arch, "")
+
+    def learn_machine(self, arch: str, words: str) -> None:
+        """Remember what a guest's probe found."""
+        self._machines[arch] = words
+        self._save()
+
+    def _save(self) -> None:
+        past = {key: [item.seconds, item.steps] for key, item in sorted(self._past.items())}
+        draft = self._path.with_suffix(".new")
+        with contextlib.suppress(OSError):
+            draft.write_text(json.dumps({"past": past, "machines": self._machines}, indent=2))
+            draft.replace(self._path)

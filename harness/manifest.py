@@ -1,0 +1,41 @@
+"""Writes the manifest that tells the guest program what to do; see docs/guest-protocol.md."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Literal
+
+from harness.build import initramfs
+from results.model import PlannedTest
+
+WATCHED = ("vmstat thp_", "vmstat nr_page_table_pages", "meminfo PageTables")
+OUTPUT_BYTES = 256 << 10
+PATH_IN_GUEST = "thp/manifest"
+
+
+def new_nonce() -> str:
+    """Sixteen hexadecimal digits that mark one boot's lines."""
+    return secrets.token_hex(8)
+
+
+def render(
+    nonce: str, tests: Sequence[PlannedTest], time_scale: float, finish: Literal["poweroff", "restart"]
+) -> str:
+    """The manifest's text; test time-outs are stretched by `time_scale`."""
+    lines = [
+        f"nonce {nonce}",
+        *(f"watch {counter}" for counter in WATCHED),
+        f"limit output {OUTPUT_BYTES}",
+        *(
+            f"test {test.name} {round(test.timeout_seconds * time_scale * 1000)} {' '.join(test.argv)}"
+            for test in tests
+        ),
+        f"finish {finish}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def overlay(manifest: str) -> bytes:
+    """The manifest as an archive to append to the shared initramfs."""
+    return initramfs.archive({PATH_IN_GUEST: initramfs.text(manifest)})

@@ -1,0 +1,170 @@
+"""What to do: turns a request and the records of `configs/` into a plan. Pure but for reading YAML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.build.programs import guest_path
+from harness.checkout.tree import DebianSource, GitRemote, LocalTree, TreeSource
+from harness.config import (
+    CONFIGS,
+    ArchRecord,
+    CaseRecord,
+    PlanRecord,
+    SeriesRecord,
+    SuiteRecord,
+    TreeRecord,
+    find,
+    load,
+)
+from harness.errors import UsageError
+from results.model import Claim, Evidence, PlannedTest
+
+DEFAULT_PLAN = "default"
+DEFAULT_TESTS = ("thp_pmd_split", "pmd_split")
+MESSAGE_ID = re.compile(r"^(?:lore:)?<?[^\s/<>]+@[^\s/<>]+>?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for; None and empty mean the plan's own choice."""
+
+    arches: tuple[str, ...] = ()
+    tree: str | None = None
+    series: str | None = None
+    plan: str = DEFAULT_PLAN
+    allow_fuzz: bool = False
+    allow_unexercised: tuple[str, ...] = ()
+    jobs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTree:
+    """A tree and what to call it."""
+
+    name: str
+    source: TreeSource
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that is decided before anything is fetched or built."""
+
+    arches: tuple[ArchRecord, ...]
+    tree: NamedTree
+    series: SeriesRecord
+    series_source: str
+    """`series.source` with a path made absolute."""
+    suites: tuple[SuiteRecord, ...]
+    tests_are_asked_for: bool
+    """The series' own record names the suites; else those that exist are taken."""
+    allow_fuzz: bool
+    allow_unexercised: tuple[str, ...]
+    jobs: int
+
+    @property
+    def label(self) -> str:
+        """Short name for the run's folder."""
+        arches = "+".join(arch.name for arch in self.arches)
+        return re.sub(r"[^A-Za-z0-9._+-]+", "-", f"{arches}-{self.tree.name}-{self.series.name}")[:80]
+
+
+def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
+    """Expand a request.
+
+    Raises:
+        UsageError: for an unknown name, a wrong record, or an empty plan.
+    """
+    defaults = find("plans", PlanRecord, request.plan, configs)
+    series, source = _choose_series(request.series or defaults.series, request.tree, configs)
+    names = _unique(request.arches or defaults.arches)
+    arches = tuple(find("arches", ArchRecord, name, configs) for name in names)
+    if stray := set(request.allow_unexercised) - set(names):
+        raise UsageError(f"--allow-unexercised {', '.join(sorted(stray))}: not an architecture of this run")
+    return Plan(
+        arches=arches,
+        tree=_choose_tree(request.tree or series.tree, configs),
+        series=series,
+        series_source=source,
+        tests_are_asked_for=series.tests is not DEFAULT_TESTS,
+        suites=tuple(find("tests", SuiteRecord, name, configs) for name in series.tests),
+        allow_fuzz=request.allow_fuzz,
+        allow_unexercised=request.allow_unexercised,
+        jobs=request.jobs,
+    )
+
+
+def _unique(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def _choose_tree(name: str, configs: Path) -> NamedTree:
+    local = LocalTree.from_text(name)
+    if "/" in name or local.path.is_dir():
+        return NamedTree(local.path.resolve().name, local)
+    return NamedTree(name, _source_of(find("trees", TreeRecord, name, configs)))
+
+
+def _source_of(record: TreeRecord) -> TreeSource:
+    if record.debian_package and not record.url:
+        return DebianSource(record.debian_package)
+    if record.url and record.branch and not record.debian_package:
+        return GitRemote(record.url, record.branch, record.commit)
+    raise UsageError(f"tree '{record.name}' needs either debian_package, or url and branch")
+
+
+def _choose_series(name: str, tree: str | None, configs: Path) -> tuple[SeriesRecord, str]:
+    """The series' record and where its patches are."""
+    if name.endswith((".yaml", ".yml")):
+        return _from_record(load(Path(name), SeriesRecord), Path(name).parent)
+    if not _looks_like_patches(name):
+        return _from_record(find("series", SeriesRecord, name, configs), configs / "series")
+    return _without_record(name, tree or _default_tree(configs))
+
+
+def _default_tree(configs: Path) -> str:
+    plan = find("plans", PlanRecord, DEFAULT_PLAN, configs)
+    return find("series", SeriesRecord, plan.series, configs).tree
+
+
+def _without_record(source: str, tree: str) -> tuple[SeriesRecord, str]:
+    """A series that is given on the command line by its patches alone."""
+    name = re.sub(r"[^A-Za-z0-9.+-]+", "-", Path(source).name).strip("-")
+    record = SeriesRecord(name=name or "series", title="", source=source, tree=tree, tests=DEFAULT_TESTS)
+    return record, str(Path(source).resolve()) if Path(source).exists() else source
+
+
+def _looks_like_patches(name: str) -> bool:
+    return "/" in name or name.startswith("git:") or bool(MESSAGE_ID.match(name)) or Path(name).exists()
+
+
+def _from_record(record: SeriesRecord, folder: Path) -> tuple[SeriesRecord, str]:
+    if record.source.startswith("git:") or MESSAGE_ID.match(record.source):
+        return record, record.source
+    return record, str((folder / record.source).resolve())
+
+
+def planned_tests(suites: Sequence[SuiteRecord]) -> tuple[PlannedTest, ...]:
+    """Every case of the suites, one process each."""
+    return tuple(_planned_test(suite, name, case) for suite in suites for name, case in suite.cases.items())
+
+
+def _planned_test(suite: SuiteRecord, name: str, case: CaseRecord) -> PlannedTest:
+    evidence = suite.evidence if case.evidence is None else case.evidence
+    return PlannedTest(
+        name=f"{suite.name}.{name}",
+        argv=(guest_path(suite), *case.args),
+        timeout_seconds=case.timeout_seconds or suite.timeout_seconds,
+        evidence=tuple(Evidence(counter, least) for counter, least in evidence.items()),
+        needs=suite.needs,
+    )
+
+
+def claims(series: SeriesRecord) -> tuple[Claim, ...]:
+    """What the series' record says of counters."""
+    return tuple(
+        Claim(counter, str(claim.base), str(claim.series)) for counter, claim in series.counters.items()
+    )

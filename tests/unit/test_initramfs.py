@@ -1,0 +1,44 @@
+"""The archives are what cpio and the kernel read."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness.build.initramfs import Entry, archive, text
+from harness.manifest import new_nonce, overlay, render
+from results.model import PlannedTest
+
+
+def test_archives_are_reproducible_and_aligned() -> None:
+    one = archive({"a/b": text("x"), "c": text("yy")})
+    two = archive({"c": text("yy"), "a/b": text("x")})
+    assert one == two
+    assert len(one) % 4 == 0
+    assert len(archive({"a": text("x")}) + archive({"b": text("y")})) % 4 == 0
+
+
+@pytest.mark.skipif(not shutil.which("cpio"), reason="cpio is not installed")
+def test_cpio_unpacks_it(tmp_path: Path) -> None:
+    entries = {"bin/tool": Entry(stat.S_IFREG | 0o755, b"#!/bin/sh\n"), "thp/manifest": text("nonce 1\n")}
+    subprocess.run(["cpio", "-id", "--quiet"], input=archive(entries), cwd=tmp_path, check=True)
+    assert (tmp_path / "thp" / "manifest").read_text() == "nonce 1\n"
+    assert (tmp_path / "bin" / "tool").stat().st_mode & 0o777 == 0o755
+
+
+def test_the_manifest_says_what_to_run() -> None:
+    test = PlannedTest("pmd_split.munmap", ("/bin/pmd_split", "munmap"), 20.0)
+    lines = render("00112233445566ff", [test], 4.0, "restart").splitlines()
+    assert lines[0] == "nonce 00112233445566ff"
+    assert "test pmd_split.munmap 80000 /bin/pmd_split munmap" in lines
+    assert lines[-1] == "finish restart"
+    assert b"thp/manifest" in overlay("\n".join(lines))
+
+
+def test_nonces_differ() -> None:
+    assert len({new_nonce() for _ in range(50)}) == 50
+    assert len(new_nonce()) == 16
