@@ -104,6 +104,8 @@ def choose_accelerator(bootable: Bootable, version: str, cache: Path) -> accel.A
     nonce = new_nonce()
     _write_initramfs(initramfs, bootable.programs, render(nonce, (), 1.0, bootable.arch.guest.finish))
     outcome = _watch(_machine(bootable, "kvm", initramfs), nonce, KVM_PROBE, log)
+    if outcome.end is BootEnd.MACHINE:
+        return accel.Accelerator("tcg", f"KVM could not be tried: {outcome.detail}")
     return accel.remember(memory, facts, version, usable=outcome.end is BootEnd.DONE)
 
 

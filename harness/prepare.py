@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.checkout.series import prepare_series
-from harness.checkout.tree import prepare_tree, tree_hash
+from harness.checkout.tree import LocalTree, prepare_tree, tree_hash
 from harness.plan import Plan
 from results.model import Subject
 
@@ -32,9 +32,17 @@ def prepare(plan: Plan, cache: Path, say: Callable[[str], None]) -> Checkouts:
         HarnessError: whatever is wrong with the tree or the series, in words.
     """
     base = prepare_tree(plan.tree.source, cache, say)
-    for note in base.notes:
+    local = plan.tree.source.path if isinstance(plan.tree.source, LocalTree) else None
+    applied = prepare_series(
+        plan.series_source,
+        base.commit,
+        cache,
+        allow_fuzz=plan.allow_fuzz,
+        progress=say,
+        repository=local,
+    )
+    for note in (*base.notes, *applied.notes):
         say(note)
-    applied = prepare_series(plan.series_source, base.commit, cache, plan.allow_fuzz, say)
     subject = Subject(
         tree=plan.tree.name,
         tree_version=base.version,

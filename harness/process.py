@@ -21,6 +21,11 @@ def clean_environment(**extra: str) -> Mapping[str, str]:
     return {**kept, "LC_ALL": "C", **extra}
 
 
+def dying_with_us(command: Sequence[str], signal_name: str) -> tuple[str, ...]:
+    """The command, so wrapped that the kernel sends it a signal when our thread ends (setpriv(1))."""
+    return ("setpriv", "--pdeathsig", signal_name, "--", *command)
+
+
 def run_logged(
     command: Sequence[str],
     *,
@@ -37,7 +42,7 @@ def run_logged(
         OSError: if the command can't be started, or the log can't be written (ENOSPC).
     """
     process = subprocess.Popen(
-        ("setpriv", "--pdeath-signal", "TERM", "--", *command),
+        dying_with_us(command, "TERM"),
         cwd=cwd,
         env=dict(environment if environment is not None else clean_environment()),
         stdin=subprocess.DEVNULL,

@@ -21,7 +21,7 @@ from harness.build.cache import digest
 from harness.build.kernel import KernelRequest, Workshop, build_kernel, requested_symbols
 from harness.build.programs import GuestPrograms, build_programs
 from harness.build.toolchain import Compiler, find_compiler
-from harness.checkout.tree import has_file, tree_hash
+from harness.checkout.mirror import path_hash
 from harness.checkout.worktree import worktree
 from harness.config import ArchRecord, SuiteRecord
 from harness.errors import HarnessError, InfrastructureError, UsageError
@@ -169,7 +169,7 @@ def _suites_in_tree(
     present = []
     for suite in plan.suites:
         source = "" if suite.program.wrapper else suite.program.tree_sources[0]
-        if not source or has_file(cache, checkouts.commit("series"), source):
+        if not source or path_hash(cache, checkouts.commit("series"), source):
             present.append(suite)
         elif plan.tests_are_asked_for:
             raise UsageError(
@@ -282,10 +282,10 @@ def _run_arch(session: Session, arch: ArchRecord, tools: Tools) -> None:
 
 
 def _build_programs(session: Session, tools: Tools) -> GuestPrograms:
-    commit = session.checkouts.commit("series")
-    tree_id = tree_hash(session.workspace.cache, commit, "tools")
+    cache = session.workspace.cache
+    tools_id = path_hash(cache, session.checkouts.commit("series"), "tools") or ""
     return build_programs(
-        tools.compiler, session.suites, lambda: session.sources("series"), tree_id, session.workspace.cache
+        tools.compiler, session.suites, lambda: session.sources("series"), tools_id, cache
     )
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from harness.config import QemuFacts
 from harness.errors import InfrastructureError, UsageError
 from harness.machine.base import BootFiles, Ending
+from harness.process import dying_with_us
 
 if TYPE_CHECKING:
     from qemu.qmp import QMPClient
@@ -114,7 +115,7 @@ class Qemu:
         fd = theirs.fileno()
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *("setpriv", "--pdeath-signal", "KILL", "--", *self._command),
+                *dying_with_us(self._command, "KILL"),
                 *("-chardev", f"socket,id=qmp,fd={fd}", "-mon", "chardev=qmp,mode=control"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The first and only service of a test machine: it runs the tests of the
+ * manifest one after the other, reports all of it (docs/guest-protocol.md),
+ * and stops the machine.
+ */
+#include "kfile.h"
+#include "manifest.h"
+#include "probe.h"
+#include "report.h"
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define MANIFEST "/thp/manifest"
+
+struct mount_point {
+	const char *path;
+	const char *type;
+	bool required;
+};
+
+/* devtmpfs and its directory come earlier: reporting a failure takes /dev/kmsg. */
+static const struct mount_point mount_points[] = {
+	{ "/proc", "proc", true },
+	{ "/sys", "sysfs", true },
+	{ "/tmp", "tmpfs", false },
+	{ "/dev/shm", "tmpfs", false },
+	{ "/sys/kernel/debug", "debugfs", false },
+	{ "/sys/fs/cgroup", "cgroup2", false },
+};
+
+static bool mount_at(const char *path, const char *type)
+{
+	mkdir(path, 0755);
+	return !mount(type, path, type, 0, NULL) || errno == EBUSY;
+}
+
+/* Without devtmpfs two nodes are enough. */
+static void provide_devices(void)
+{
+	mount_at("/dev", "devtmpfs");
+	mknod("/dev/kmsg", S_IFCHR | 0600, makedev(1, 11));
+	mknod("/dev/null", S_IFCHR | 0666, makedev(1, 3));
+}
+
+/* The kernel starts us without any descriptor if the initramfs has no /dev/console. */
+static void occupy_standard_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void mount_the_rest(void)
+{
+	for (size_t i = 0; i < sizeof(mount_points) / sizeof(mount_points[0]); i++) {
+		const struct mount_point *point = &mount_points[i];
+
+		if (!mount_at(point->path, point->type) && point->required)
+			report("error mount %s on %s: %s", point->type, point->path,
+			       strerror(errno));
+	}
+	/*
+	 * Else the kernel drops all but ten lines in five seconds. It wants the
+	 * end of line.
+	 */
+	kfile_write("/proc/sys/kernel/printk_devkmsg", "on\n");
+}
+
+static void set_up_for_tests(void)
+{
+	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin", 1);
+	setenv("HOME", "/tmp", 1);
+	setenv("TMPDIR", "/tmp", 1);
+	setenv("LC_ALL", "C", 1);
+	run_prepare();
+}
+
+static size_t run_all(const struct manifest *manifest)
+{
+	report("plan %zu", manifest->test_count);
+	for (size_t i = 0; i < manifest->test_count; i++)
+		run_test(&manifest->tests[i], i + 1, manifest);
+	return manifest->test_count;
+}
+
+/* Where there is no power switch, reboot() comes back or the kernel only halts. */
+static __attribute__((noreturn)) void stop_machine(bool power_off)
+{
+	sync();
+	if (power_off)
+		reboot(RB_POWER_OFF);
+	reboot(RB_AUTOBOOT);
+	for (;;)
+		pause();
+}
+
+int main(void)
+{
+	struct manifest manifest;
+	size_t tests_run = 0;
+
+	if (getpid() != 1) {
+		fputs("init kills every other process, so it only runs as pid 1\n", stderr);
+		return 2;
+	}
+	provide_devices();
+	occupy_standard_descriptors();
+	manifest_load(&manifest, MANIFEST);
+	if (!report_open(manifest.nonce))
+		stop_machine(manifest.power_off);
+	report("hello %d", PROTOCOL_VERSION);
+	mount_the_rest();
+	if (*manifest.error) {
+		report("error %s", manifest.error);
+	} else {
+		set_up_for_tests();
+		probe_report();
+		tests_run = run_all(&manifest);
+	}
+	report("done %zu", tests_run);
+	stop_machine(manifest.power_off);
+}

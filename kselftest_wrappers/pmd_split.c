@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Split the PMD of a transparent huge page in one chosen way, and show that it
+ * was split (by thp_split_pmd) and that no byte was lost (by reading them all).
+ */
+#include "kfile.h"
+#include "ktap.h"
+#include "split_case.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define USAGE_ERROR 2
+
+static const struct split_case *const cases[] = {
+	&munmap_case,	     &mprotect_case,	 &mlock_case,	  &mremap_case,
+	&madv_dontneed_case, &fork_cow_case,	 &gup_case,	  &madv_pageout_case,
+	&madv_free_case,     &uffdio_move_case, &pagemap_scan_case,
+};
+
+#define CASES (sizeof(cases) / sizeof(cases[0]))
+
+struct counters {
+	long long splits;
+	long long failures;
+};
+
+static struct counters read_counters(void)
+{
+	return (struct counters){
+		.splits = vmstat_counter("thp_split_pmd"),
+		.failures = vmstat_counter("thp_split_pmd_failed"),
+	};
+}
+
+static void note_change(const char *name, long long before, long long after)
+{
+	if (before == ABSENT || after == ABSENT)
+		ktap_note("%s: absent", name);
+	else
+		ktap_note("%s: %lld -> %lld", name, before, after);
+}
+
+static void run(const struct split_case *chosen)
+{
+	struct counters before, after;
+	struct thp thp;
+	const char *reason = thp_map(&thp);
+
+	if (reason)
+		ktap_skip("no THP: %s", reason);
+	pattern_fill(thp.base, (struct range){ 0, thp.size }, OLD_PATTERN);
+	if (chosen->prepare)
+		chosen->prepare(&thp);
+
+	before = read_counters();
+	chosen->operate(&thp);
+	after = read_counters();
+
+	note_change("thp_split_pmd", before.splits, after.splits);
+	note_change("thp_split_pmd_failed", before.failures, after.failures);
+	chosen->verify(&thp);
+	if (before.splits == ABSENT)
+		ktap_fail("the kernel has no counter thp_split_pmd: nothing shows a split");
+	if (after.splits <= before.splits)
+		ktap_fail("%s succeeded, but thp_split_pmd did not move", chosen->name);
+}
+
+static const struct split_case *find_case(const char *name)
+{
+	for (size_t i = 0; i < CASES; i++)
+		if (!strcmp(cases[i]->name, name))
+			return cases[i];
+	return NULL;
+}
+
+static int list_cases(void)
+{
+	for (size_t i = 0; i < CASES; i++)
+		puts(cases[i]->name);
+	return 0;
+}
+
+static void print_usage(FILE *stream)
+{
+	fputs("usage: pmd_split CASE   run one case, print KTAP\n"
+	      "       pmd_split -l     list the cases\n"
+	      "       pmd_split -h     show this\n"
+	      "exit codes: 0 pass, 1 fail, 2 usage, 4 skip\n", stream);
+}
+
+int main(int argc, char **argv)
+{
+	const struct split_case *chosen;
+	static char name[64];
+
+	if (argc == 2 && !strcmp(argv[1], "-h")) {
+		print_usage(stdout);
+		return 0;
+	}
+	if (argc == 2 && !strcmp(argv[1], "-l"))
+		return list_cases();
+	chosen = argc == 2 ? find_case(argv[1]) : NULL;
+	if (!chosen) {
+		print_usage(stderr);
+		return USAGE_ERROR;
+	}
+	snprintf(name, sizeof(name), "pmd_split.%s", chosen->name);
+	ktap_begin(name);
+	run(chosen);
+	ktap_pass();
+}

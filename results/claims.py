@@ -1,0 +1,71 @@
+"""What a series says of its counters, against what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from results.counters import total_change
+from results.model import Claim, ClaimComparison, CounterChange, TestComparison, Verdict
+
+ABSENT = "absent"
+PRESENT = "present"
+UNKNOWN = "unknown"
+
+
+def compare_claims(claims: Iterable[Claim], tests: Sequence[TestComparison]) -> tuple[ClaimComparison, ...]:
+    """Check every claim against the runs that decided the tests of one architecture."""
+    return tuple(_compare(claim, tests) for claim in claims)
+
+
+def _compare(claim: Claim, tests: Sequence[TestComparison]) -> ClaimComparison:
+    base = _seen(claim.counter, [test.base.counters for test in tests])
+    series = _seen(claim.counter, [test.series.counters for test in tests])
+    verdict, reason = _judge(claim, base, series, tests)
+    return ClaimComparison(claim, base, series, verdict, reason)
+
+
+def _seen(counter: str, snapshots: Sequence[Mapping[str, CounterChange]]) -> str:
+    known = [counters for counters in snapshots if counters]
+    if not known:
+        return UNKNOWN
+    total = total_change(known, counter)
+    return ABSENT if total is None else str(total)
+
+
+def _judge(claim: Claim, base: str, series: str, tests: Sequence[TestComparison]) -> tuple[Verdict, str]:
+    if UNKNOWN in (base, series):
+        return _unknown(claim, base, tests)
+    broken = [
+        f"{claim.counter} should be {said} {where}, but {_phrase(seen)}"
+        for said, seen, where in ((claim.base, base, "on base"), (claim.series, series, "with the series"))
+        if not _holds(said, seen)
+    ]
+    exercised = bool(tests) and all(test.base.exercised and test.series.exercised for test in tests)
+    if broken and exercised:
+        return Verdict.REGRESSION, "; ".join(broken)
+    if broken:
+        return Verdict.NOT_EXERCISED, f"{'; '.join(broken)}; but not every test was exercised"
+    if not exercised and not {claim.base, claim.series} <= {ABSENT, PRESENT}:
+        return Verdict.NOT_EXERCISED, f"{claim.counter} is as claimed, but not every test was exercised"
+    return Verdict.UNCHANGED, ""
+
+
+def _unknown(claim: Claim, base: str, tests: Sequence[TestComparison]) -> tuple[Verdict, str]:
+    where = "on base" if base == UNKNOWN else "with the series"
+    infrastructure = any(test.verdict is Verdict.INFRASTRUCTURE for test in tests)
+    verdict = Verdict.INFRASTRUCTURE if infrastructure else Verdict.NOT_EXERCISED
+    return verdict, f"no counters are known {where}, so nothing can be said of {claim.counter}"
+
+
+def _holds(said: str, seen: str) -> bool:
+    match said.strip():
+        case "absent":
+            return seen == ABSENT
+        case "present":
+            return seen != ABSENT
+        case number:
+            return seen == number.lstrip("+")
+
+
+def _phrase(seen: str) -> str:
+    return "it is absent" if seen == ABSENT else f"its total change is {seen}"

@@ -1,0 +1,266 @@
+"""Base against series: the rules of an honest verdict (docs/architecture.md).
+
+- A PASS without its evidence is not exercised, and not exercised is never green.
+- The infrastructure's faults never count against the kernel.
+- A regression is what base passes, exercised, and the series fails every time, at least twice;
+  or a splat, a compiler warning or a broken claim that only the series has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from results.bringup import Finding, compare_boots, compare_builds, compare_warnings, new_warnings
+from results.claims import compare_claims
+from results.model import (
+    SEVERITY,
+    ArchComparison,
+    Cell,
+    Claim,
+    ClaimComparison,
+    PlannedTest,
+    Splat,
+    SplatComparison,
+    Tally,
+    TestComparison,
+    Verdict,
+)
+from results.tally import (
+    Runs,
+    failing_again,
+    is_infrastructure,
+    reached_tests,
+    runs_of,
+    tally,
+)
+from results.verdict import RunVerdict, is_exercised, most_serious, run_verdict
+
+__all__ = [
+    "RunVerdict",
+    "compare_arch",
+    "compare_claims",
+    "compare_splats",
+    "compare_test",
+    "failing_again",
+    "run_verdict",
+    "tally",
+]
+
+_SURE = 2
+"""A failure must be seen so often to be called a regression."""
+_NAMES_SHOWN = 3
+
+
+def compare_test(test: PlannedTest, base: Cell, series: Cell) -> TestComparison:
+    """Compare all runs of one test."""
+    base_tally, series_tally = tally(test, base), tally(test, series)
+    verdict, reason = _judge_test(test, base, series, base_tally, series_tally)
+    return TestComparison(test.name, base_tally, series_tally, verdict, reason)
+
+
+def _judge_test(
+    test: PlannedTest, base: Cell, series: Cell, base_tally: Tally, series_tally: Tally
+) -> tuple[Verdict, str]:
+    base_runs, series_runs = runs_of(test, base), runs_of(test, series)
+    if lacking := _unsupported(test, base, series, base_tally, series_tally):
+        return Verdict.UNSUPPORTED, lacking
+    for runs, cell, sums, name in (
+        (base_runs, base, base_tally, "on base"),
+        (series_runs, series, series_tally, "with the series"),
+    ):
+        if is_infrastructure(runs, cell):
+            return Verdict.INFRASTRUCTURE, f"no result {name}: {sums.reason}"
+    if series_runs.failing:
+        return _judge_failing(base_runs, series_runs, base_tally, series_tally)
+    return _judge_not_failing(base_runs, base_tally, series_tally)
+
+
+def _unsupported(
+    test: PlannedTest, base: Cell, series: Cell, base_tally: Tally, series_tally: Tally
+) -> str | None:
+    """Say what both machines lack; what ran all the same is judged by its result."""
+    if series_tally.failures or base_tally.exercised or series_tally.exercised:
+        return None
+    return _lacking(test, base) and _lacking(test, series)
+
+
+def _lacking(test: PlannedTest, cell: Cell) -> str | None:
+    known = [boot.capabilities for boot in cell.boots if boot.capabilities is not None]
+    return known[0].missing(test.needs) if known else None
+
+
+def _judge_failing(base_runs: Runs, series_runs: Runs, base: Tally, series: Tally) -> tuple[Verdict, str]:
+    """Judge a test that failed at least once with the series."""
+    because = f": {series.reason}" if series.reason else ""
+    if not base_runs.failing and not base_runs.passing:
+        return (
+            Verdict.NOT_EXERCISED,
+            f"base did not exercise it ({base.reason}), so its failure with the series "
+            f"({_rate(series_runs)}) is not held against the series{because}",
+        )
+    always = not series_runs.passing
+    if base_runs.failing:
+        if always and not base_runs.passing:
+            return Verdict.FAILS_ON_BOTH, f"fails on both kernels{because}"
+        return (
+            Verdict.FLAKY,
+            f"failed {_rate(series_runs)} with the series and {_rate(base_runs)} on base{because}",
+        )
+    if always and len(series_runs.failing) >= _SURE:
+        return Verdict.REGRESSION, f"fails with the series ({_rate(series_runs)}), passes on base{because}"
+    again = ", not run again" if series_runs.judged == 1 else ""
+    return Verdict.FLAKY, f"failed {_rate(series_runs)} with the series{again}, passes on base{because}"
+
+
+def _judge_not_failing(base_runs: Runs, base: Tally, series: Tally) -> tuple[Verdict, str]:
+    """Judge a test that never failed with the series."""
+    if not series.exercised:
+        on_base = (
+            base.reason if not base.exercised else "failed" if base.failures else "exercised and passing"
+        )
+        if base.exercised:
+            return Verdict.NOT_EXERCISED, f"not exercised with the series: {series.reason}; {on_base} on base"
+        if base.reason == series.reason:
+            return Verdict.NOT_EXERCISED, f"not exercised on either kernel: {series.reason}"
+        return (
+            Verdict.NOT_EXERCISED,
+            f"not exercised on base: {base.reason}; with the series: {series.reason}",
+        )
+    if not base.exercised:
+        return (
+            Verdict.NOT_EXERCISED,
+            f"not exercised on base: {base.reason}; exercised and passing with the series",
+        )
+    if not base.failures:
+        return Verdict.UNCHANGED, ""
+    if base_runs.passing:
+        return Verdict.FLAKY, f"failed {_rate(base_runs)} on base, passes with the series: {base.reason}"
+    return Verdict.FIXED, f"fails on base ({_rate(base_runs)}), passes with the series: {base.reason}"
+
+
+def _rate(runs: Runs) -> str:
+    return f"{len(runs.failing)} of {runs.judged} run{'s' if runs.judged != 1 else ''}"
+
+
+def compare_splats(base: Cell, series: Cell) -> tuple[SplatComparison, ...]:
+    """Compare the kernels' error reports by signature."""
+    on_base, on_series = _splats(base), _splats(series)
+    signatures = [*on_series, *(signature for signature in on_base if signature not in on_series)]
+    return tuple(
+        _compare_splat(signature, on_base.get(signature, {}), on_series.get(signature, {}), base, series)
+        for signature in signatures
+    )
+
+
+def _splats(cell: Cell) -> dict[str, dict[str, Splat]]:
+    """Map each signature to the first splat of each boot that has it."""
+    found: dict[str, dict[str, Splat]] = {}
+    for boot in cell.boots:
+        for splat in boot.splats:
+            found.setdefault(splat.signature, {}).setdefault(boot.id, splat)
+    return found
+
+
+def _compare_splat(
+    signature: str, on_base: dict[str, Splat], on_series: dict[str, Splat], base: Cell, series: Cell
+) -> SplatComparison:
+    example = next(iter((on_series or on_base).values()))
+    if on_base and on_series:
+        verdict = Verdict.UNCHANGED
+    elif on_series:
+        verdict = Verdict.REGRESSION if _was_tried(base) else Verdict.NOT_EXERCISED
+    else:
+        verdict = Verdict.FIXED if _was_tried(series) else Verdict.NOT_EXERCISED
+    return SplatComparison(signature, example.title, tuple(on_base), tuple(on_series), verdict, example)
+
+
+def _was_tried(cell: Cell) -> bool:
+    """Tell whether a kernel got far enough for the absence of a splat to mean something."""
+    return any(reached_tests(boot) for boot in cell.boots)
+
+
+def compare_arch(
+    arch: str,
+    planned: Sequence[PlannedTest],
+    base: Cell,
+    series: Cell,
+    claims: Iterable[Claim],
+    allowed_unexercised: bool,
+) -> ArchComparison:
+    """Say everything there is to say of one architecture."""
+    tests = tuple(compare_test(test, base, series) for test in planned)
+    splats = compare_splats(base, series)
+    claimed = compare_claims(claims, tests)
+    warnings = new_warnings(base.build, series.build)
+    findings = [
+        *compare_builds(base.build, series.build),
+        *compare_boots(base, series),
+        *_test_findings(tests),
+        *_splat_findings(splats),
+        *_claim_findings(claimed),
+        *compare_warnings(warnings),
+    ]
+    findings.sort(key=lambda finding: -SEVERITY[finding.verdict])
+    return ArchComparison(
+        arch=arch,
+        verdict=most_serious([finding.verdict for finding in findings]),
+        reasons=tuple(finding.text for finding in findings),
+        tests=tests,
+        splats=splats,
+        claims=claimed,
+        new_warnings=warnings,
+        allowed_unexercised=allowed_unexercised,
+    )
+
+
+def _test_findings(tests: Sequence[TestComparison]) -> list[Finding]:
+    """Group the tests of which the same is to be said."""
+    if not tests:
+        return [Finding(Verdict.NOT_EXERCISED, "no test was planned")]
+    groups: dict[tuple[Verdict, str], list[str]] = {}
+    for test in tests:
+        if test.verdict is not Verdict.UNCHANGED:
+            groups.setdefault((test.verdict, test.reason), []).append(test.name)
+    findings = [
+        Finding(
+            verdict,
+            f"{_names(names, len(tests))} {reason}"
+            if len(names) == 1
+            else f"{_names(names, len(tests))}: {reason}",
+        )
+        for (verdict, reason), names in groups.items()
+    ]
+    if not findings:
+        count = sum(1 for test in tests if is_exercised(test))
+        findings.append(
+            Finding(Verdict.UNCHANGED, f"{count} of {len(tests)} tests exercised and passing on both kernels")
+        )
+    return findings
+
+
+def _names(names: Sequence[str], total: int) -> str:
+    if len(names) == total and total > 1:
+        return f"all {total} tests"
+    shown = ", ".join(names[:_NAMES_SHOWN])
+    return shown if len(names) <= _NAMES_SHOWN else f"{shown} and {len(names) - _NAMES_SHOWN} more"
+
+
+def _splat_findings(splats: Sequence[SplatComparison]) -> list[Finding]:
+    words = {
+        Verdict.REGRESSION: "only with the series",
+        Verdict.FIXED: "only on base",
+        Verdict.NOT_EXERCISED: "on one kernel, the other never got to a test",
+    }
+    return [
+        Finding(splat.verdict, f"the kernel reports {splat.title} ({words[splat.verdict]})")
+        for splat in splats
+        if splat.verdict in words
+    ]
+
+
+def _claim_findings(claims: Sequence[ClaimComparison]) -> list[Finding]:
+    return [
+        Finding(claim.verdict, f"claim: {claim.reason}")
+        for claim in claims
+        if claim.verdict is not Verdict.UNCHANGED
+    ]

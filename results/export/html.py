@@ -1,0 +1,166 @@
+"""A run as one HTML file that needs nothing else: no network, no scripts it can't do without."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from base64 import b64encode
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from results.export import build_facts, excerpt, lookup, wording
+from results.export.excerpt import NumberedLines
+from results.model import SEVERITY, ArchComparison, Boot, LineRange, Run, Status, TestComparison, Verdict
+
+_OUTPUT_LINES_GREEN = 12
+_OUTPUT_LINES = 80
+_LOG_LINES = 60
+_TAIL_LINES = 30
+_SHORT_COMMAND = 90
+"""Characters up to which a command stays on one line."""
+
+
+def render_html(run: Run, run_dir: Path) -> str:
+    """Render the report page of a run, to be saved in its run folder: links to logs are relative."""
+    environment = _environment()
+    style = _source(environment, "report.css")
+    script = _source(environment, "report.js")
+    return environment.get_template("report.html").render(
+        run=run,
+        logs=_Logs(run_dir),
+        style=style,
+        script=script,
+        policy=_content_policy(style, script),
+    )
+
+
+class _Logs:
+    """The logs of a run folder, read when the page needs some lines of them."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._run_dir = run_dir
+
+    def link(self, log: str) -> str | None:
+        """Return a relative address of a log that is there."""
+        return quote(log) if excerpt.exists(self._run_dir, log) else None
+
+    def lines(self, boot: Boot | None, lines: LineRange | None) -> NumberedLines | None:
+        """Read some lines of a boot's console."""
+        if boot is None or lines is None:
+            return None
+        return excerpt.read_lines(self._run_dir, boot.log, lines, _LOG_LINES)
+
+    def tail(self, log: str) -> NumberedLines | None:
+        """Read the last lines of a log."""
+        return excerpt.read_tail(self._run_dir, log, _TAIL_LINES)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("results.export"),
+        autoescape=True,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.globals.update(
+        wording=wording,
+        lookup=lookup,
+        build_rows=build_facts.build_rows,
+        probe_rows=build_facts.probe_rows,
+        identical_images=build_facts.identical_images,
+        anchor=_anchor,
+        command_lines=_command_lines,
+        output_lines=_output_lines,
+        log_judges=_log_judges,
+        by_suite=_by_suite,
+        worst_first=_worst_first,
+        UNCHANGED=Verdict.UNCHANGED,
+    )
+    environment.filters["slug"] = _slug
+    return environment
+
+
+def _finalize(value: Any) -> Any:
+    """Make every text that a template prints harmless to look at; autoescape then makes it harmless HTML."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return wording.visible(value)
+
+
+def _source(environment: Environment, name: str) -> Markup:
+    assert environment.loader is not None
+    return Markup(environment.loader.get_source(environment, name)[0])
+
+
+def _content_policy(style: str, script: str) -> str:
+    """Allow our own style and script by their hash, and nothing else at all."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"style-src '{_source_hash(style)}'",
+            f"script-src '{_source_hash(script)}'",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+def _source_hash(text: str) -> str:
+    return "sha256-" + b64encode(sha256(text.encode()).digest()).decode()
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", str(text))
+
+
+def _anchor(*names: str) -> str:
+    return "--".join(map(_slug, names))
+
+
+def _command_lines(command: Sequence[str]) -> list[str]:
+    """Break a command line before its options, so that it can be read and still be pasted."""
+    whole = shlex.join(command)
+    if len(whole) <= _SHORT_COMMAND:
+        return [whole]
+    lines: list[list[str]] = [[]]
+    for word in command:
+        if word.startswith("-") and lines[-1]:
+            lines.append([])
+        lines[-1].append(word)
+    return " \\\n    ".join(map(shlex.join, lines)).split("\n")
+
+
+def _output_lines(test: TestComparison, output: Sequence[str]) -> tuple[str, ...]:
+    green = test.verdict is Verdict.UNCHANGED
+    return excerpt.shorten(output, _OUTPUT_LINES_GREEN if green else _OUTPUT_LINES)
+
+
+def _log_judges(test: TestComparison, status: Status) -> bool:
+    """Whether a reader needs the console itself, beyond the test's own output."""
+    return status in (Status.FAIL, Status.ERROR, Status.MISS) and test.verdict is not Verdict.UNCHANGED
+
+
+def _by_suite(tests: Sequence[TestComparison]) -> list[tuple[str, list[tuple[str, TestComparison]]]]:
+    """Group tests by their suite, each with its short name, in the plan's order."""
+    suites: dict[str, list[tuple[str, TestComparison]]] = {}
+    for test in tests:
+        suite, _, case = test.name.rpartition(".")
+        suites.setdefault(suite, []).append((case, test))
+    return list(suites.items())
+
+
+def _worst_first(arch: ArchComparison) -> list[TestComparison]:
+    """Return the tests that need a reader's attention."""
+    told = [test for test in arch.tests if test.verdict is not Verdict.UNCHANGED]
+    return sorted(told, key=lambda test: -SEVERITY[test.verdict])

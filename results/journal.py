@@ -1,0 +1,143 @@
+"""A run's facts, appended as they happen: one JSON object a line in `events.jsonl`, each fsynced.
+
+Everything else in a run folder is derived from these lines and the raw logs, and can be made
+again (`results.assemble`). A line that was cut by a crash is the last one, and is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from results.model import BootEnd, Build, Claim, PlannedTest, Subject
+
+JOURNAL = "events.jsonl"
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFact:
+    """The first fact of a run: what it set out to do."""
+
+    id: str
+    harness: str
+    host: dict[str, str]
+    command: tuple[str, ...]
+    subject: Subject
+    planned: tuple[PlannedTest, ...]
+    arches: tuple[str, ...]
+    claims: tuple[Claim, ...]
+    allow_unexercised: tuple[str, ...]
+    digest: str
+    """Of everything that decides the outcome: a run with the same digest may be resumed."""
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class BootFact:
+    """One boot as the machine saw it; its console log says the rest."""
+
+    id: str
+    arch: str
+    variant: str
+    purpose: str
+    nonce: str
+    tests: tuple[str, ...]
+    """Names of the planned tests in its manifest, in order."""
+    machine: str
+    accelerator: str
+    end: BootEnd
+    detail: str
+    seconds: float
+    log: str
+    command: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the journal."""
+
+    time: datetime
+    name: str
+    """plan, resume, build, boot, end or interrupted."""
+    fact: dict[str, Any]
+
+
+class JournalError(ValueError):
+    """A folder whose journal can't be read: not a run, or one of another version."""
+
+
+class Journal:
+    """Appends facts to a run folder."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._path = run_dir / JOURNAL
+
+    def append(self, name: str, fact: Any = None) -> None:
+        """Write one fact and wait until it is on the disk.
+
+        Raises:
+            OSError: if it can't be written.
+        """
+        event = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "event": name,
+            "fact": asdict(fact) if fact is not None else {},
+        }
+        line = json.dumps(event).encode() + b"\n"
+        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(handle, self._repair() + line)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def _repair(self) -> bytes:
+        """A line end, if a crash left the last line without one."""
+        with self._path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            if not size:
+                return b""
+            file.seek(size - 1)
+            return b"" if file.read(1) == b"\n" else b"\n"
+
+
+def read_events(run_dir: Path) -> Iterator[Event]:
+    """All facts of a run, in order; torn lines are passed over.
+
+    Raises:
+        JournalError: if there is no journal.
+    """
+    try:
+        lines = (run_dir / JOURNAL).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise JournalError(f"{run_dir} is not a run folder: {JOURNAL}: {error.strerror}") from None
+    for line in lines:
+        try:
+            event = json.loads(line)
+            yield Event(datetime.fromisoformat(event["time"]), event["event"], event["fact"])
+        except (ValueError, KeyError, TypeError):
+            continue
+
+
+Fact = TypeVar("Fact", PlanFact, BootFact, Build)
+
+
+def decode(model: type[Fact], event: Event) -> Fact:
+    """Turn an event's fact back into its value.
+
+    Raises:
+        JournalError: if the fact is of another version of the program.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(model).validate_python(event.fact)
+    except ValidationError as error:
+        raise JournalError(f"a '{event.name}' fact can't be read: {error.errors()[0]['msg']}") from None

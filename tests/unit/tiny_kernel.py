@@ -1,0 +1,61 @@
+"""A git repository that looks like the top of a kernel tree, made in a few milliseconds."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+MAKEFILE = "# SPDX-License-Identifier: GPL-2.0\n"
+MAKEFILE += "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 117\nEXTRAVERSION =\nNAME = Tiny\n"
+NUMBERS = "".join(f"line {number}\n" for number in range(1, 61))
+FILES = {"Makefile": MAKEFILE, "mm/huge_memory.c": NUMBERS, "mm/memory.c": NUMBERS, ".gitignore": "*.o\n"}
+ADDRESS = "author@kernel.example"
+
+
+def git(repository: Path, *arguments: str, **variables: str) -> str:
+    """Run git as a developer would, without the machine's own configuration."""
+    environment = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(repository),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_AUTHOR_NAME": "Jörg Author",
+        "GIT_AUTHOR_EMAIL": ADDRESS,
+        "GIT_AUTHOR_DATE": "2026-03-26T19:08:12-0700",
+        "GIT_COMMITTER_NAME": "Committer",
+        "GIT_COMMITTER_EMAIL": "committer@kernel.example",
+        "GIT_COMMITTER_DATE": "2026-03-27T10:00:00+0000",
+        **variables,
+    }
+    command = ["git", "-C", str(repository), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.strip()
+
+
+def make_kernel(path: Path, files: Mapping[str, str] = FILES) -> Path:
+    """Make a repository with one commit of these files."""
+    path.mkdir(parents=True)
+    git(path, "init", "--quiet", "--initial-branch=master")
+    commit(path, "base", files)
+    return path
+
+
+def commit(path: Path, subject: str, files: Mapping[str, str]) -> str:
+    """Commit the files' new contents and return the commit's id."""
+    for name, content in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text(content)
+    git(path, "add", "--all", "--force")
+    git(path, "commit", "--quiet", "-m", subject)
+    return git(path, "rev-parse", "HEAD")
+
+
+def make_series(path: Path, count: int = 3) -> list[str]:
+    """Commit a series that changes one line of each file per patch; return the ids."""
+    commits = []
+    for number in range(1, count + 1):
+        name = ("mm/huge_memory.c", "mm/memory.c")[number % 2]
+        text = (path / name).read_text().replace(f"line {number * 10}\n", f"line {number * 10} changed\n")
+        commits.append(
+            commit(path, f"mm: thp: change {number}\n\nWhy it is done, ünïcode and all.", {name: text})
+        )
+    return commits
