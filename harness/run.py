@@ -284,9 +284,7 @@ def _run_arch(session: Session, arch: ArchRecord, tools: Tools) -> None:
 def _build_programs(session: Session, tools: Tools) -> GuestPrograms:
     cache = session.workspace.cache
     tools_id = path_hash(cache, session.checkouts.commit("series"), "tools") or ""
-    return build_programs(
-        tools.compiler, session.suites, lambda: session.sources("series"), tools_id, cache
-    )
+    return build_programs(tools.compiler, session.suites, lambda: session.sources("series"), tools_id, cache)
 
 
 def _build_cell(session: Session, arch: ArchRecord, variant: str, tools: Tools) -> Path | None:

@@ -83,6 +83,8 @@ void counters_report(const char *kind, size_t index, const struct manifest *mani
 	static char vmstat[TEXT_SIZE];
 	struct counter_lines lines;
 
+	/* CPUs hold back parts of counters such as nr_page_table_pages; this collects them. */
+	kfile_write("/proc/sys/vm/stat_refresh", "1\n");
 	snprintf(lines.head, sizeof(lines.head), "%s %zu", kind, index);
 	start_line(&lines);
 	if (kfile_read("/proc/vmstat", vmstat, sizeof(vmstat)) > 0)

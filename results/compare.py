@@ -222,13 +222,7 @@ def _test_findings(tests: Sequence[TestComparison]) -> list[Finding]:
         if test.verdict is not Verdict.UNCHANGED:
             groups.setdefault((test.verdict, test.reason), []).append(test.name)
     findings = [
-        Finding(
-            verdict,
-            f"{_names(names, len(tests))} {reason}"
-            if len(names) == 1
-            else f"{_names(names, len(tests))}: {reason}",
-        )
-        for (verdict, reason), names in groups.items()
+        Finding(verdict, _sentence(names, reason, len(tests))) for (verdict, reason), names in groups.items()
     ]
     if not findings:
         count = sum(1 for test in tests if is_exercised(test))
@@ -236,6 +230,11 @@ def _test_findings(tests: Sequence[TestComparison]) -> list[Finding]:
             Finding(Verdict.UNCHANGED, f"{count} of {len(tests)} tests exercised and passing on both kernels")
         )
     return findings
+
+
+def _sentence(names: Sequence[str], reason: str, total: int) -> str:
+    is_verb_of_one = len(names) == 1 and reason.startswith("fail")
+    return f"{_names(names, total)}{' ' if is_verb_of_one else ': '}{reason}"
 
 
 def _names(names: Sequence[str], total: int) -> str:

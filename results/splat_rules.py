@@ -182,7 +182,11 @@ RULES = (
     *_dumps(
         "frame",
         ("allocation-failure", "{what}", r": (?P<what>page allocation failure: order:[0-9]+)"),
-        ("bug", "BUG: {what}", r"(?:^|: |\[ )BUG: (?P<what>[A-Za-z]\S*(?: [^\s:/,]+){0,5})"),
+        (
+            "bug",
+            "BUG: {what}",
+            r"(?:^|: |\[ )BUG: (?P<what>[A-Za-z]\S*(?: [^\s:/,]+){0,5})",
+        ),
     ),
 )
 
@@ -192,7 +196,7 @@ HEADER_LOST = Rule("warning", "report without a header", re.compile(r"(?!)"), "f
 
 def hints_at_report(text: str) -> bool:
     """Tell cheaply whether a line may begin a report; almost every line of a log may not."""
-    return any(hint in text for hint in _HINTS)
+    return any(hint in text for hint in _HINTS) and "messages suppressed" not in text
 
 
 def rule_for(text: str) -> tuple[Rule, re.Match[str]] | None:

@@ -92,7 +92,8 @@ def _tree_command(compiler: Compiler, suite: SuiteRecord, tree: Path, draft: Pat
     sources = [str(tree / source) for source in suite.program.tree_sources if (tree / source).is_file()]
     includes = [f"-I{tree / folder}" for folder in suite.program.tree_includes]
     output = str(draft / suite.program.name)
-    return (f"{compiler.prefix}gcc", *TREE_FLAGS, *includes, "-o", output, *sources)
+    short_names = f"-ffile-prefix-map={tree}/="  # assertions print __FILE__
+    return (f"{compiler.prefix}gcc", *TREE_FLAGS, short_names, *includes, "-o", output, *sources)
 
 
 def _compile(command: Sequence[str]) -> None:

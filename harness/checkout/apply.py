@@ -167,16 +167,11 @@ class _Attempt:
 
     def _hint_for_applied(self) -> str:
         for number, mail in enumerate(self.earlier, start=1):
-            if _changes(mail) == _changes(self.mail):
+            if mail.changes == self.mail.changes:
                 return (
                     f"patch {number} “{mail.subject}” of this series makes the same change: drop one of them"
                 )
         return "the tree holds this change already: drop the patch from the series, or use an older tree"
-
-
-def _changes(mail: Mail) -> list[tuple[str, str, list[list[str]]]]:
-    """What a patch does, without the line numbers of where."""
-    return [(file.old, file.new, [hunk.lines for hunk in file.hunks]) for file in mail.files]
 
 
 def _refused_hunk(files: tuple[FileDiff, ...], path: str, line: int) -> Iterator[str]:

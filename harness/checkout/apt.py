@@ -94,7 +94,9 @@ def update_private_lists(cache: Path, progress: Callable[[str], None]) -> str:
     """Run `apt-get update` into the cache; return what it complained about, or nothing."""
     progress("fetching Debian's package lists into the cache")
     process = _apt_get(cache, True, "update")
-    return _tail(process.stderr) if process.returncode != 0 else ""
+    # Without a single list fetched, apt-get still ends with 0 and a warning.
+    failed = process.returncode != 0 or "Failed to fetch" in process.stderr
+    return _tail(process.stderr) if failed else ""
 
 
 def _require_apt() -> None:

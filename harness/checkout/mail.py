@@ -17,6 +17,7 @@ from harness.checkout.git import GitError, Repository
 from harness.errors import HarnessError
 
 _HEADER_LINE = re.compile(rb"^[A-Za-z][A-Za-z0-9-]*:")
+_PLAIN_NAME = re.compile(rb"^from:[ \t]*([^<@\n]+)", re.IGNORECASE | re.MULTILINE)
 _REPLY = re.compile(rb"^subject:\s*(re|aw|fwd?):", re.IGNORECASE | re.MULTILINE)
 _PREFIXES = re.compile(r"^\s*(?:\[([^\]]*)\]\s*)+")
 _NUMBER = re.compile(r"(?<!\S)(\d+)/(\d+)(?!\S)")
@@ -56,6 +57,13 @@ class Mail:
         """What messages call it."""
         number = f"{self.number}/{self.total} " if self.total else ""
         return f"patch {number}“{self.subject}”"
+
+    @property
+    def changes(self) -> tuple[tuple[str, str, tuple[tuple[str, ...], ...]], ...]:
+        """What the patch does, whatever surrounds the diff and whichever lines it names."""
+        return tuple(
+            (file.old, file.new, tuple(tuple(hunk.lines) for hunk in file.hunks)) for file in self.files
+        )
 
 
 def read_mails(name: str, content: bytes, git: Repository) -> list[Mail]:
@@ -125,7 +133,9 @@ def _headers_and_body(raw: bytes) -> tuple[bytes, bytes]:
 def _completed(headers: bytes, known: dict[str, str], stem: str) -> bytes:
     """Give a mail the author, date and subject that `git am` insists on."""
     if not known.get("Author") or not known.get("Email"):
-        author = known.get("Author") or _MISSING_NAME
+        plain = _PLAIN_NAME.search(headers)  # archives on the web leave out addresses
+        name = plain[1].decode("utf-8", errors="replace").strip(' "') if plain else ""
+        author = known.get("Author") or name or _MISSING_NAME
         address = known.get("Email") or _MISSING_ADDRESS
         headers = re.sub(rb"^from:.*\n([ \t].*\n)*", b"", headers, flags=re.IGNORECASE | re.MULTILINE)
         headers = f'From: "{author}" <{address}>\n'.encode() + headers
@@ -168,15 +178,15 @@ def printable(line: str) -> str:
 def check_whole(mails: Iterable[Mail]) -> None:
     """Raise SeriesError for the first diff that is cut off or damaged on its way."""
     for mail in mails:
+        for file in mail.files:
+            for count, hunk in enumerate(file.hunks, start=1):
+                if hunk.missing:
+                    raise _damage(mail, file, count, hunk)
         if _lacks_what_its_diffstat_says(mail):
             raise SeriesError(
                 f"{mail.label} in {mail.source} is cut off: its diff is shorter than its own diffstat says",
                 hint="was the download or the export interrupted?",
             )
-        for file in mail.files:
-            for count, hunk in enumerate(file.hunks, start=1):
-                if hunk.missing:
-                    raise _damage(mail, file, count, hunk)
 
 
 def _lacks_what_its_diffstat_says(mail: Mail) -> bool:

@@ -46,7 +46,9 @@ def order_series(mails: list[Mail], name: str, *, keep_order: bool = False) -> O
 
 
 def _of_highest_version(mails: list[Mail], notes: list[str]) -> list[Mail]:
-    versions = {mail.version for mail in mails if mail.total and mail.number}
+    with_diff = [mail for mail in mails if mail.files]
+    numbered = [mail for mail in with_diff if mail.total]
+    versions = {mail.version for mail in numbered or with_diff}
     if len(versions) < 2:
         return mails
     highest = max(versions)
@@ -66,9 +68,9 @@ def _only_numbered(patches: list[Mail], notes: list[str]) -> list[Mail]:
 def _without_copies(patches: list[Mail], notes: list[str]) -> list[Mail]:
     """A mail may arrive once for each mailing list."""
     kept: list[Mail] = []
-    seen: set[tuple[int | None, str, str]] = set()
+    seen: set[object] = set()
     for mail in patches:
-        identity = (mail.number, mail.subject, mail.diff)
+        identity = (mail.number, mail.total, mail.subject, mail.changes)
         if mail.total and identity in seen:
             notes.append(f"left out a second copy of {mail.label}")
             continue

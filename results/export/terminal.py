@@ -210,8 +210,10 @@ def _arch_findings(arch: ArchComparison) -> Iterator[_Finding]:
     if arch.allowed_unexercised:
         yield _Finding("Not everything need be exercised here: --allow-unexercised", Verdict.UNSUPPORTED)
     if arch.verdict is not Verdict.UNCHANGED:
+        of_tests = tuple(f"{test.name} " for test in arch.tests)  # told with the tests
         for reason in arch.reasons:
-            yield _Finding(reason, None)
+            if not reason.startswith(of_tests):
+                yield _Finding(reason, None)
 
 
 def _test_findings(run: Run, arch: ArchComparison) -> Iterator[_Finding]:
@@ -233,7 +235,8 @@ def _failures(run: Run, test: TestComparison) -> list[str]:
     lines = []
     for variant, tally in (("base", test.base), ("series", test.series)):
         if tally.status in (Status.FAIL, Status.ERROR, Status.MISS):
-            lines += [f"{variant}: {tally.status} {tally.reason}", _place(run, tally)]
+            why = "" if tally.reason in test.reason else f" {tally.reason}"
+            lines.append(f"{variant}: {tally.status}{why} {_place(run, tally)}")
     return lines
 
 
@@ -266,15 +269,19 @@ def _kernel_findings(run: Run, arch: ArchComparison) -> Iterator[_Finding]:
             lines = (*cell.build.error.splitlines(), cell.build.log)
             yield _Finding(f"build of {cell.variant}", mark, lines)
         for boot in cell.boots:
-            yield from _boot_findings(boot)
+            if boot.end is not BootEnd.DONE:
+                mark = Status.ERROR if boot.end.is_kernels else Verdict.INFRASTRUCTURE
+                yield _Finding(f"boot {boot.id} ({boot.purpose}): {boot.end}", mark, (boot.detail, boot.log))
+    yield from _notes(run, arch)
 
 
-def _boot_findings(boot: Boot) -> Iterator[_Finding]:
-    if boot.end is not BootEnd.DONE:
-        mark = Status.ERROR if boot.end.is_kernels else Verdict.INFRASTRUCTURE
-        yield _Finding(f"boot {boot.id} ({boot.purpose}): {boot.end}", mark, (boot.detail, boot.log))
-    for note in boot.notes:
-        yield _Finding(f"boot {boot.id}: {note}", None)
+def _notes(run: Run, arch: ArchComparison) -> Iterator[_Finding]:
+    """Tell every note once, with the boots that it is about."""
+    boots = [boot for cell in run.cells if cell.arch == arch.arch for boot in cell.boots]
+    for note in dict.fromkeys(note for boot in boots for note in boot.notes):
+        about = [boot.id for boot in boots if note in boot.notes]
+        which = "all boots" if len(about) == len(boots) else ", ".join(about)
+        yield _Finding(f"{which}: {note}", None)
 
 
 def _print_subject(page: _Page, run: Run) -> None:

@@ -152,6 +152,16 @@ def test_machine_that_fails_in_a_test_is_infrastructure() -> None:
     assert compare(series, runs("pass")).verdict is Verdict.INFRASTRUCTURE
 
 
+def test_missing_result_in_a_boot_whose_machine_failed_is_infrastructure() -> None:
+    assert compare(runs("pass"), cell(boot("silent", MACHINE))).verdict is Verdict.INFRASTRUCTURE
+
+
+@pytest.mark.parametrize("end", [MACHINE, BootEnd.TIMEOUT])
+def test_boot_that_the_infrastructure_spoiled_is_made_good_by_another(end: BootEnd) -> None:
+    series = cell(boot("miss", end), boot("miss", end), boot("pass", number=3))
+    assert compare(runs("pass"), series).verdict is Verdict.UNCHANGED
+
+
 def test_machine_that_fails_is_made_good_by_another_boot() -> None:
     series = cell(boot("died", MACHINE), boot("pass", number=2))
     assert compare(runs("pass"), series).verdict is Verdict.UNCHANGED
@@ -273,6 +283,7 @@ DEAD = boot("miss", BootEnd.PANIC)
         (runs("pass"), cell(DEAD, boot("pass", number=2)), Verdict.FLAKY, "in 1 of 2 boots with the series"),
         (cell(DEAD, boot("pass", number=2)), runs("pass"), Verdict.FLAKY, "in 1 of 2 boots of base"),
         (cell(DEAD, DEAD), cell(DEAD, DEAD), Verdict.FAILS_ON_BOTH, "neither kernel boots"),
+        (cell(DEAD, boot("pass", number=2)), cell(DEAD, DEAD), Verdict.FLAKY, "in 2 of 2 boots"),
         (runs("pass"), cell(boot("miss", MACHINE)), Verdict.INFRASTRUCTURE, "the series never got to a test"),
         (
             runs("pass"), cell(boot("miss", BootEnd.TIMEOUT)), Verdict.INFRASTRUCTURE,
@@ -518,11 +529,11 @@ EMPTY = compare_arch("x86_64", [], cell(), cell(), (), False)
         ),
         (
             [on("x86_64", IDLE)], Verdict.NOT_EXERCISED, 3,
-            "Not everything was exercised on x86_64: t not exercised",
+            "Not everything was exercised on x86_64: t: not exercised",
         ),
         (
             [on("s390", LACKING)], Verdict.UNSUPPORTED, 3,
-            "Not everything can be tested on s390: t no EDAT-1; 0 of 1",
+            "Not everything can be tested on s390: t: no EDAT-1; 0 of 1",
         ),
         (
             [on("x86_64", LOST)], Verdict.INFRASTRUCTURE, 3,

@@ -101,7 +101,9 @@ def test_a_missing_key_is_named(tmp_path: Path) -> None:
 
 
 def test_words_that_yaml_1_1_takes_for_booleans_and_times_stay_text(tmp_path: Path) -> None:
-    record = load(write(tmp_path, GOOD.replace("./patches", "no").replace("debian-6.12", "1:30")), SeriesRecord)
+    record = load(
+        write(tmp_path, GOOD.replace("./patches", "no").replace("debian-6.12", "1:30")), SeriesRecord
+    )
     assert (record.source, record.tree) == ("no", "1:30")
 
 

@@ -203,7 +203,7 @@ def test_report_that_is_cut_off_by_the_next() -> None:
 
 def test_report_ends_when_the_test_does() -> None:
     lines = kernel_lines(sample.BUG_X86.split("---[ end")[0].rstrip())
-    lines += [KernelLine(100, "unrelated", "next")]
+    lines += [KernelLine(len(lines) + 1, "unrelated", "next")]
     (splat,) = find_splats(lines)
     assert splat.lines.last == len(lines) - 1
 
@@ -258,7 +258,7 @@ def test_endless_report_is_cut() -> None:
     ],
 )
 def test_harmless_lines(line: str) -> None:
-    assert [splat for splat in find(line) if splat.kind != "bug"] == []
+    assert find(line) == ()
 
 
 @pytest.mark.parametrize(

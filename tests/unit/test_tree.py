@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -306,6 +307,13 @@ class TestTarball:
             ids.add(import_commit(open_mirror(folder), tar_entries(io.BytesIO(tarball)), self.LABEL))
             os.umask(before)
         assert ids == {"e689f4972a8ce6c837b30272524f57034e09de92"}
+
+    def test_same_tree_as_unpacked_and_added(self, tarball: bytes, cache: Path, tmp_path: Path) -> None:
+        subprocess.run(["tar", "-x", "-C", str(tmp_path)], input=tarball, check=True)
+        git(tmp_path / "linux", "init", "--quiet")
+        git(tmp_path / "linux", "add", "--all", "--force")
+        commit_id = import_commit(open_mirror(cache), tar_entries(io.BytesIO(tarball)), self.LABEL)
+        assert tree_hash(cache, commit_id) == git(tmp_path / "linux", "write-tree")
 
     def test_cut_off_leaves_nothing_that_is_trusted(self, tarball: bytes, cache: Path) -> None:
         mirror = open_mirror(cache)
