@@ -88,7 +88,7 @@ def _unproven(arches: Sequence[ArchComparison], worst: ArchComparison) -> RunVer
 def _regression_headline(regressed: Sequence[ArchComparison]) -> str:
     others = [arch.arch for arch in regressed[1:]]
     also = f" Also on {_join(others)}." if others else ""
-    return f"Regression on {regressed[0].arch}: {_reason(regressed[0])}.{also}"
+    return f"Regression on {regressed[0].arch}: {_short_reason(regressed[0])}.{also}"
 
 
 def _clean_headline(arches: Sequence[ArchComparison]) -> str:
@@ -108,6 +108,17 @@ def _exercised_phrase(arches: Sequence[ArchComparison]) -> str:
 
 def _reason(arch: ArchComparison) -> str:
     return arch.reasons[0].rstrip(".") if arch.reasons else str(arch.verdict)
+
+
+def _short_reason(arch: ArchComparison) -> str:
+    """Say what regressed without what the test printed; that stands with the test."""
+    reason = _reason(arch)
+    tests = [test.name for test in arch.tests if test.verdict is Verdict.REGRESSION]
+    if not reason.startswith(tuple(f"{name} " for name in tests)):
+        return reason
+    more = len(tests) - 1
+    also = f"; so {'does' if more == 1 else 'do'} {more} more test{'s' if more != 1 else ''}" if more else ""
+    return reason.partition(": ")[0] + also
 
 
 def _join(names: Sequence[str]) -> str:

@@ -18,9 +18,9 @@ from harness.build import diagnostics, kconfig
 from harness.build.cache import IMAGE, BuildCache, digest, sha256_of
 from harness.build.ledger import Ledger, close_ledger, open_ledger
 from harness.build.toolchain import Compiler
-from harness.checkout.lock import locked
 from harness.config import CONFIGS, ArchRecord
 from harness.errors import HarnessError, InfrastructureError
+from harness.lock import locked
 from harness.process import clean_environment, run_logged
 from results.model import Build, CompilerWarning
 

@@ -23,7 +23,8 @@ _NO_SUCH_FILE = re.compile(
     r"^error: (.+): (?:does not exist in index|No such file or directory)$", re.MULTILINE
 )
 _FILE_EXISTS = re.compile(r"^error: (.+): already exists in (?:index|working directory)$", re.MULTILINE)
-_OPTIONS = ("--committer-date-is-author-date", "--quoted-cr=strip", "--no-3way", "--no-scissors")
+_DATES = "--committer-date-is-author-date"  # which `git am --continue` does not remember by itself
+_OPTIONS = (_DATES, "--quoted-cr=strip", "--no-3way", "--no-scissors")
 _MOST_HUNKS = 3
 _MOST_LINES = 14
 
@@ -59,7 +60,7 @@ def apply_mails(
                 raise attempt.explained()
             progress(f"placing {attempt.mail.label} with fuzz")
             fuzzed += attempt.place_with_fuzz()
-            refusal = _am(scratch, "--continue")
+            refusal = _am(scratch, "--continue", _DATES)
         return AppliedMails(scratch.run("rev-parse", "HEAD"), tuple(fuzzed))
 
 

@@ -15,7 +15,7 @@ from typing import IO
 from harness.checkout.apt import AptUnavailable, PackageFile, fetch_package, find_package
 from harness.checkout.git import Repository
 from harness.checkout.mirror import locked_mirror, open_mirror, read_ref
-from harness.checkout.tarball import CommitLabel, import_commit, tar_entries
+from harness.checkout.tarball import CommitLabel, TarEntry, import_commit, tar_entries
 from harness.errors import InfrastructureError
 
 _CHANGELOG_DATE = re.compile(rb"^ -- .*>  (.+)$", re.MULTILINE)
@@ -75,8 +75,13 @@ def _import(mirror: Repository, archive: Path, found: PackageFile, ref: str) -> 
         message=f"{found.package} {found.version}\n\nDebian's source package, without history.\n",
         seconds=_changelog_seconds(archive, found.package),
     )
-    with _member(archive, f"./usr/src/{found.package}.tar.xz", ("xz", "-dcT0")) as stream:
-        return import_commit(mirror, tar_entries(stream), label)
+    return import_commit(mirror, _entries(archive, found.package), label)
+
+
+def _entries(archive: Path, package: str) -> Iterator[TarEntry]:
+    """The kernel's files; damage that shows only at the very end is raised before the commit is made."""
+    with _member(archive, f"./usr/src/{package}.tar.xz", ("xz", "-dcT0")) as stream:
+        yield from tar_entries(stream)
 
 
 def _changelog_seconds(archive: Path, package: str) -> int:

@@ -48,8 +48,8 @@ def message_id(text: str) -> str | None:
 
 def fetch_thread(
     identifier: str, cache: Path, progress: Callable[[str], None], mask: str | None = None
-) -> list[Path]:
-    """Return the files in which b4 put a thread's series: its cover letter, if any, and its patches.
+) -> Path:
+    """Return the folder where b4 put a thread's series: `*.cover`, if it has one, and `*.mbx`.
 
     A series that the cache holds is not asked for again. Raises SeriesError when the archive has
     no such message or no patch in it, InfrastructureError when b4 is missing or the archive can't
@@ -67,7 +67,7 @@ def fetch_thread(
             _run_b4(identifier, mask, fetched, cache)
             with suppress(OSError):  # another process was quicker
                 fetched.rename(kept)
-    return [*sorted(kept.glob("*.cover")), *sorted(kept.glob("*.mbx"))]
+    return kept
 
 
 def _run_b4(identifier: str, mask: str | None, folder: Path, cache: Path) -> None:

@@ -18,10 +18,10 @@ from harness.errors import HarnessError
 
 _HEADER_LINE = re.compile(rb"^[A-Za-z][A-Za-z0-9-]*:")
 _PLAIN_NAME = re.compile(rb"^from:[ \t]*([^<@\n]+)", re.IGNORECASE | re.MULTILINE)
-_REPLY = re.compile(rb"^subject:\s*(re|aw|fwd?):", re.IGNORECASE | re.MULTILINE)
+_REPLY = re.compile(r"\s*(re|aw|fwd?):", re.IGNORECASE)
 _PREFIXES = re.compile(r"^\s*(?:\[([^\]]*)\]\s*)+")
 _NUMBER = re.compile(r"(?<!\S)(\d+)/(\d+)(?!\S)")
-_VERSION = re.compile(r"(?:^|[\s/])v(\d+)(?!\S)", re.IGNORECASE)
+_VERSION = re.compile(r"(?:^|[\s/]|PATCH|RFC)v(\d+)(?!\S)", re.IGNORECASE)
 _DIFFSTAT = re.compile(
     r"^ (\d+) files? changed(?:, (\d+) insertions?\(\+\))?(?:, (\d+) deletions?\(-\))?$", re.MULTILINE
 )
@@ -103,9 +103,9 @@ def _read(name: str, raw: bytes, git: Repository) -> Mail | None:
     if raw.startswith((b"From ", b">From ")):
         raw = raw.partition(b"\n")[2]
     headers, body = _headers_and_body(raw)
-    if _REPLY.search(headers):
-        return None
     known, _ = _mailinfo(headers + b"\n" + body, git)
+    if _REPLY.match(known.get("Subject", "")):
+        return None
     complete = _completed(headers, known, Path(name).stem) + b"\n" + body
     known, diff = _mailinfo(complete, git)
     prefixes, subject = _taken_apart(known.get("Subject", ""))

@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.checkout.git import GitError, Repository
-from harness.checkout.lock import locked
 from harness.errors import InfrastructureError, UsageError
+from harness.lock import locked
 
 _MAKEFILE_ASSIGNMENT = re.compile(
     r"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION) *=[ \t]*(.*?)\s*$", re.MULTILINE

@@ -14,7 +14,7 @@ from harness.checkout.apply import apply_mails
 from harness.checkout.git import Repository
 from harness.checkout.mail import Mail, SeriesError, read_mails
 from harness.checkout.mirror import open_mirror, read_ref
-from harness.checkout.order import order_series
+from harness.checkout.order import OrderedSeries, order_series
 from harness.checkout.source import SeriesSource, find_source
 from harness.errors import UsageError
 from results.model import FuzzedHunk, Patch
@@ -81,10 +81,7 @@ def _name(source: SeriesSource, base: str, allow_fuzz: bool) -> str:
 def _apply(
     mirror: Repository, base: str, source: SeriesSource, allow_fuzz: bool, progress: Callable[[str], None]
 ) -> AppliedSeries:
-    mails: list[Mail] = []
-    for name, content in source.parts:
-        mails += read_mails(name, content, mirror)
-    ordered = order_series(mails, source.name, keep_order=source.keep_order)
+    ordered = _read(source, mirror)
     progress(f"applying {len(ordered.patches)} patches of “{ordered.title}”")
     made = apply_mails(mirror, base, ordered.patches, allow_fuzz=allow_fuzz, progress=progress)
     return AppliedSeries(
@@ -95,6 +92,17 @@ def _apply(
         title=ordered.title,
         notes=ordered.notes,
     )
+
+
+def _read(source: SeriesSource, mirror: Repository) -> OrderedSeries:
+    mails: list[Mail] = []
+    try:
+        for name, content in source.parts:
+            mails += read_mails(name, content, mirror)
+        return order_series(mails, source.name, keep_order=source.keep_order)
+    except SeriesError:
+        source.forget()  # an archive may not have had all of its mails yet
+        raise
 
 
 def _patches(mirror: Repository, base: str, tip: str) -> tuple[Patch, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,13 @@ class SeriesSource:
     """Name and content of every file, in order."""
     keep_order: bool
     """The order of the parts is the series' order."""
+    cached: Path | None = None
+    """Where it was put when it was fetched."""
+
+    def forget(self) -> None:
+        """Have it fetched anew the next time."""
+        if self.cached:
+            shutil.rmtree(self.cached, ignore_errors=True)
 
     @property
     def digest(self) -> str:
@@ -67,10 +75,10 @@ def find_source(
     if path.exists():
         return SeriesSource(text, ((text, _content(path)),), keep_order=False)
     if identifier := message_id(text):
-        files = fetch_thread(identifier, cache, progress, lore_mask)
-        return SeriesSource(
-            identifier, tuple((identifier, _content(file)) for file in files), keep_order=False
-        )
+        thread = fetch_thread(identifier, cache, progress, lore_mask)
+        files = [*sorted(thread.glob("*.cover")), *sorted(thread.glob("*.mbx"))]
+        parts = tuple((identifier, _content(file)) for file in files)
+        return SeriesSource(identifier, parts, keep_order=False, cached=thread)
     raise UsageError(f"there is no series {text!r}: no such file, and no Message-ID", hint=_KINDS)
 
 

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.checkout.git import GitError, Repository
-from harness.checkout.lock import locked
 from harness.checkout.mirror import locked_mirror, open_mirror
 from harness.errors import UsageError
+from harness.lock import locked
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 

@@ -16,7 +16,6 @@ from results.export import lookup, wording
 from results.model import (
     SEVERITY,
     ArchComparison,
-    Boot,
     BootEnd,
     Run,
     Status,

@@ -19,7 +19,7 @@ from results.protocol import printable
 SYMBOLS: Mapping[Verdict | Status, str] = {
     Verdict.UNCHANGED: "✓",
     Verdict.FIXED: "↑",
-    Verdict.UNSUPPORTED: "–",  # noqa: RUF001 - a dash is meant
+    Verdict.UNSUPPORTED: "–",
     Verdict.NOT_EXERCISED: "○",
     Verdict.FAILS_ON_BOTH: "⊗",
     Verdict.FLAKY: "≈",
@@ -27,7 +27,7 @@ SYMBOLS: Mapping[Verdict | Status, str] = {
     Verdict.REGRESSION: "✗",
     Status.PASS: "✓",
     Status.FAIL: "✗",
-    Status.SKIP: "–",  # noqa: RUF001 - a dash is meant
+    Status.SKIP: "–",
     Status.ERROR: "!",
     Status.MISS: "?",
     Status.DONE: "·",

@@ -97,6 +97,7 @@ class Lore:
 
     def __init__(self, threads: dict[str, str]) -> None:
         self.requests: list[str] = []
+        self.threads = threads
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler(threads))
         self.mask = f"http://127.0.0.1:{self.server.server_port}/all/%s"
 
@@ -162,6 +163,19 @@ class TestLore:
         asked = len(lore.requests)
         assert self._apply(f"lore:{MESSAGE_ID}", kernel, tmp_path, lore.mask) == first
         assert len(lore.requests) == asked
+
+    def test_thread_that_was_not_complete_is_fetched_again(
+        self, kernel: Path, lore: Lore, tmp_path: Path
+    ) -> None:
+        whole = lore.threads[MESSAGE_ID]
+        begin = whole.index("Subject: [PATCH v3 3/3]")
+        end = whole.index("\nFrom ", begin) + 1
+        lore.threads[MESSAGE_ID] = whole[: whole.rindex("\nFrom ", 0, begin) + 1] + whole[end:]
+        with pytest.raises(SeriesError, match="patch 3 of 3 is missing"):
+            self._apply(MESSAGE_ID, kernel, tmp_path, lore.mask)
+        shutil.rmtree(tmp_path / "cache" / "b4")  # b4 keeps what it got for ten minutes
+        lore.threads[MESSAGE_ID] = whole
+        assert len(self._apply(MESSAGE_ID, kernel, tmp_path, lore.mask).patches) == 3
 
     def test_unknown_message(self, lore: Lore, kernel: Path, tmp_path: Path) -> None:
         with pytest.raises(SeriesError, match=r"has no message nobody@kernel\.example"):

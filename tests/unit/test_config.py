@@ -120,7 +120,7 @@ def test_a_record_that_does_not_exist(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_tells_the_nearest_and_all() -> None:
-    with pytest.raises(UsageError, match="unknown architecture 'x86-64'. Did you mean 'x86_64'") as caught:
+    with pytest.raises(UsageError, match=r"unknown architecture 'x86-64'\. Did you mean 'x86_64'") as caught:
         find("arches", ArchRecord, "x86-64")
     assert "arm64" in caught.value.hint
 

@@ -192,6 +192,11 @@ class TestChosen:
         reply = "From x Thu Jan  1 00:00:00 1970\nFrom: R <r@x.org>\nSubject: Re: [PATCH 1/3] x\n\n" + quoted
         assert len(shop.apply(shop.write(reply, shop.mbox(), reply)).patches) == 3
 
+    def test_reply_with_an_encoded_subject(self, shop: Workshop) -> None:
+        subject = "Subject: =?UTF-8?q?Re:_[PATCH_1/3]_=C3=BC?=\n"
+        reply = re.sub(r"(?m)^Subject: .*\n", subject, shop.mails()[0])
+        assert len(shop.apply(shop.write(shop.mbox(), reply)).patches) == 3
+
     def test_suggestion_in_the_thread_is_left_out(self, shop: Workshop) -> None:
         suggestion = shop.mails()[0].replace("[PATCH 1/3]", "[PATCH]").replace("change 1", "try this")
         applied = shop.apply(shop.write(shop.mbox(), suggestion))
@@ -200,6 +205,11 @@ class TestChosen:
     def test_highest_version_wins(self, shop: Workshop) -> None:
         applied = shop.apply(shop.write(shop.mbox("-v2"), shop.mbox("-v10"), shop.mbox()))
         assert applied.notes == ("took version v10 of the series, left out v1, v2",)
+
+    @pytest.mark.parametrize("prefix", ["PATCHv2", "RFC PATCH v2", "PATCH mm-unstable v2", "RFCv2"])
+    def test_versions_as_people_write_them(self, shop: Workshop, prefix: str) -> None:
+        newer = shop.mbox().replace("[PATCH ", f"[{prefix} ")
+        assert shop.apply(shop.write(shop.mbox(), newer)).notes[0].startswith("took version v2")
 
     def test_highest_version_of_a_single_patch_wins(self, shop: Workshop) -> None:
         mail = shop.mails("--no-numbered")[0]
@@ -408,8 +418,9 @@ class TestRefused:
         (hunk,) = applied.fuzzed
         assert (hunk.patch, hunk.file, hunk.hunk, hunk.fuzz) == (TITLES[1], "mm/huge_memory.c", 1, 1)
         assert [patch.subject for patch in applied.patches] == TITLES
-        said = open_mirror(shop.cache).run("log", "-1", "--format=%an|%aI|%b", applied.patches[1].commit)
-        assert said.strip() == "Jörg Author|2026-03-26T19:08:12-07:00|Why it is done, ünïcode and all."
+        said = open_mirror(shop.cache).run("log", "-1", "--format=%an|%aI|%cI|%b", applied.patches[1].commit)
+        date = "2026-03-26T19:08:12-07:00"
+        assert said.strip() == f"Jörg Author|{date}|{date}|Why it is done, ünïcode and all."
         with worktree(shop.cache, "w", applied.commit) as path:
             assert (path / "mm/huge_memory.c").read_text() == text.replace("line 20\n", "line 20 changed\n")
         assert shop.apply(series, allow_fuzz=True, base=base) == applied

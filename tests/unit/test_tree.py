@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gzip
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 import threading
@@ -10,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.checkout.apt import PackageFile
 from harness.checkout.debian import prepare_package
 from harness.checkout.git import GitError, Repository
-from harness.checkout.lock import locked
 from harness.checkout.mirror import locked_mirror, open_mirror
 from harness.checkout.tarball import CommitLabel, TarEntry, import_commit, tar_entries
 from harness.checkout.tree import (
@@ -25,8 +27,11 @@ from harness.checkout.tree import (
     worktree,
 )
 from harness.errors import InfrastructureError, UsageError
+from harness.lock import locked
 
 from .tiny_kernel import FILES, MAKEFILE, commit, git, make_kernel
+
+needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb")
 
 
 @pytest.fixture
@@ -341,6 +346,57 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
 
 
 class TestDebianSource:
+    @pytest.fixture
+    def package(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A source package as apt would download it."""
+        root = tmp_path / "root"
+        for name in ("DEBIAN", "usr/src", "usr/share/doc/linux-source-6.12"):
+            (root / name).mkdir(parents=True)
+        (root / "DEBIAN/control").write_text(
+            "Package: linux-source-6.12\nVersion: 6.12.117-1\nArchitecture: all\n"
+            "Maintainer: Nobody <nobody@kernel.example>\nDescription: tiny\n"
+        )
+        changelog = b"linux (6.12.117-1) stable\n\n -- A <a@b.example>  Sat, 14 Nov 2026 12:56:01 +0100\n"
+        (root / "usr/share/doc/linux-source-6.12/changelog.Debian.gz").write_bytes(gzip.compress(changelog))
+        make_kernel(tmp_path / "linux-source-6.12")
+        options = ("--xz", "--exclude=.git", "-C", str(tmp_path))
+        tarball = root / "usr/src/linux-source-6.12.tar.xz"
+        subprocess.run(["tar", *options, "-cf", str(tarball), "linux-source-6.12"], check=True)
+        package = tmp_path / "cache" / "debian" / "linux-source-6.12_6.12.117-1.deb"
+        package.parent.mkdir(parents=True)
+        self._build(root, package)
+        found = PackageFile("linux-source-6.12", "6.12.117-1", 1, private_lists=False)
+        monkeypatch.setattr("harness.checkout.debian.find_package", lambda *_: found)
+        return package
+
+    def _build(self, root: Path, package: Path) -> None:
+        subprocess.run(["dpkg-deb", "--root-owner-group", "-b", str(root), str(package)], check=True)
+
+    @needs_dpkg
+    def test_package_becomes_a_commit(self, package: Path, cache: Path, tmp_path: Path) -> None:
+        tree = prepare_tree(DebianSource("linux-source-6.12"), cache, silent)
+        assert (tree.version, tree.description) == ("6.12.117", "linux-source-6.12 6.12.117-1")
+        assert tree_hash(cache, tree.commit) == git(
+            tmp_path / "linux-source-6.12", "rev-parse", "HEAD^{tree}"
+        )
+        said = open_mirror(cache).run("log", "-1", "--format=%an %aI %s", tree.commit)
+        assert said == "thp-harness 2026-11-14T11:56:01+00:00 linux-source-6.12 6.12.117-1"
+        assert not package.exists()
+
+    @needs_dpkg
+    @pytest.mark.parametrize("position", [-40, 200])
+    def test_damaged_tarball_leaves_nothing_that_is_trusted(
+        self, package: Path, cache: Path, tmp_path: Path, position: int
+    ) -> None:
+        tarball = tmp_path / "root/usr/src/linux-source-6.12.tar.xz"
+        content = bytearray(tarball.read_bytes())
+        content[position] ^= 0xFF
+        tarball.write_bytes(content)
+        self._build(tmp_path / "root", package)
+        with pytest.raises(InfrastructureError, match=r"damaged|cut off"):
+            prepare_tree(DebianSource("linux-source-6.12"), cache, silent)
+        assert open_mirror(cache).run("for-each-ref") == ""
+
     def _import(self, cache: Path, version: str, seconds: int) -> str:
         ref = f"refs/debian/linux-source-6.12/{version.replace('~', '_')}"
         label = CommitLabel(ref, f"linux-source-6.12 {version}\n", seconds)

@@ -1,0 +1,204 @@
+"""One run's shared state: its folder and journal, new or taken up again where it was interrupted."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import IO
+
+from harness import __version__
+from harness.build.cache import digest
+from harness.build.kernel import requested_symbols
+from harness.checkout.mirror import path_hash
+from harness.checkout.worktree import worktree
+from harness.config import SuiteRecord
+from harness.errors import UsageError
+from harness.history import History
+from harness.lock import claim
+from harness.plan import Plan, claims, planned_tests
+from harness.prepare import Checkouts
+from harness.progress import Progress
+from harness.workspace import Workspace
+from results.assemble import read_boot, read_cells, read_plan
+from results.journal import BootFact, Journal, JournalError, PlanFact, read_events
+from results.model import Boot, Build, Cell, PlannedTest
+
+LOCK = ".lock"
+RUNS_LOOKED_AT = 20
+"""An interrupted run is looked for among so many of the newest ones."""
+
+
+@dataclass(slots=True)
+class Session:
+    """What all steps of one run share."""
+
+    plan: Plan
+    workspace: Workspace
+    progress: Progress
+    checkouts: Checkouts
+    planned: tuple[PlannedTest, ...]
+    suites: tuple[SuiteRecord, ...]
+    run_dir: Path
+    lock: IO[str]
+    """Held as long as the run folder is ours."""
+    journal: Journal
+    history: History
+    cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
+
+    def sources(self, variant: str) -> AbstractContextManager[Path]:
+        """The worktree of a variant, locked while it is used."""
+        name = f"{self.plan.tree.name}-{variant}"
+        return worktree(self.workspace.cache, name, self.checkouts.commit(variant), self.progress.say)
+
+    def cell(self, arch: str, variant: str) -> Cell:
+        """What is known of a cell so far."""
+        return self.cells.get((arch, variant), Cell(arch, variant))
+
+    def record_build(self, build: Build) -> None:
+        """Keep a build as a fact."""
+        self.journal.append("build", build)
+        self.cells[build.arch, build.variant] = replace(self.cell(build.arch, build.variant), build=build)
+
+    def record_boot(self, fact: BootFact) -> Boot:
+        """Keep a boot as a fact, and read what its log says."""
+        self.journal.append("boot", fact)
+        seen = read_boot(fact, self.planned, self.run_dir)
+        cell = self.cell(fact.arch, fact.variant)
+        self.cells[fact.arch, fact.variant] = replace(cell, boots=(*cell.boots, seen))
+        return seen
+
+
+def open_session(
+    plan: Plan, workspace: Workspace, progress: Progress, checkouts: Checkouts, command: Sequence[str]
+) -> Session:
+    """Begin a run, or take up the last one if it was interrupted and has the very same plan.
+
+    Raises:
+        UsageError: if the series asks for tests that neither it nor the tree has.
+    """
+    suites = _suites_in_tree(plan, checkouts, workspace.cache, progress.say)
+    planned = planned_tests(suites)
+    fact = _plan_fact(plan, checkouts, planned, command)
+    opened = _resume(workspace, fact, progress) or _begin(workspace, plan)
+    journal = Journal(opened.run_dir)
+    if opened.resumed:
+        journal.append("resume")
+    else:
+        journal.append("plan", replace(fact, id=opened.run_dir.name))
+    return Session(
+        plan=plan,
+        workspace=workspace,
+        progress=progress,
+        checkouts=checkouts,
+        planned=planned,
+        suites=suites,
+        run_dir=opened.run_dir,
+        lock=opened.lock,
+        journal=journal,
+        history=History(workspace.state),
+        cells=opened.cells,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A run folder that is ours."""
+
+    run_dir: Path
+    lock: IO[str]
+    cells: dict[tuple[str, str], Cell]
+    resumed: bool
+
+
+def _begin(workspace: Workspace, plan: Plan) -> _Opened:
+    run_dir = workspace.new_run(plan.label)
+    lock = claim(run_dir / LOCK)
+    assert lock, "nobody else knows of a new run folder"
+    return _Opened(run_dir, lock, {}, resumed=False)
+
+
+def _suites_in_tree(
+    plan: Plan, checkouts: Checkouts, cache: Path, say: Callable[[str], None]
+) -> tuple[SuiteRecord, ...]:
+    """Suites whose sources exist with the series applied.
+
+    Raises:
+        UsageError: if the series' record asks for one that does not.
+    """
+    present = []
+    for suite in plan.suites:
+        source = "" if suite.program.wrapper else suite.program.tree_sources[0]
+        if not source or path_hash(cache, checkouts.commit("series"), source):
+            present.append(suite)
+        elif plan.tests_are_asked_for:
+            raise UsageError(
+                f"series '{plan.series.name}' asks for the tests {suite.name}, "
+                f"but neither it nor the tree has {source}",
+                hint="Correct `tests:` in the series' record.",
+            )
+        else:
+            say(f"{suite.name} is left out: the series does not bring {source}")
+    return tuple(present)
+
+
+def _plan_fact(
+    plan: Plan, checkouts: Checkouts, planned: tuple[PlannedTest, ...], command: Sequence[str]
+) -> PlanFact:
+    decides = {
+        "trees": checkouts.trees,
+        "arches": [arch.model_dump() for arch in plan.arches],
+        "symbols": [requested_symbols(arch) for arch in plan.arches],
+        "planned": [asdict(test) for test in planned],
+        "allow": plan.allow_unexercised,
+        "harness": __version__,
+    }
+    return PlanFact(
+        id="",
+        harness=__version__,
+        host=_host_facts(),
+        command=tuple(command),
+        subject=checkouts.subject,
+        planned=planned,
+        arches=tuple(arch.name for arch in plan.arches),
+        claims=claims(plan.series),
+        allow_unexercised=plan.allow_unexercised,
+        digest=digest(decides),
+    )
+
+
+def _host_facts() -> dict[str, str]:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        system = platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        system = platform.system()
+    return {
+        "architecture": platform.machine(),
+        "cpus": str(os.cpu_count()),
+        "memory": f"{memory / 2**30:.1f} GiB",
+        "kernel": platform.release(),
+        "system": system,
+        "python": platform.python_version(),
+    }
+
+
+def _resume(workspace: Workspace, fact: PlanFact, progress: Progress) -> _Opened | None:
+    """The newest run with the same plan that did not come to its end and that nobody works on."""
+    runs = sorted((path for path in workspace.runs.glob("*") if path.is_dir()), reverse=True)
+    for run_dir in runs[:RUNS_LOOKED_AT]:
+        try:
+            events = list(read_events(run_dir))
+            earlier = read_plan(events)
+            if earlier.digest != fact.digest or events[-1].name == "end":
+                continue
+            cells = read_cells(earlier, events, run_dir)
+        except JournalError:
+            continue
+        if lock := claim(run_dir / LOCK):
+            progress.say(f"going on with the interrupted run {run_dir.name}")
+            return _Opened(run_dir, lock, {(cell.arch, cell.variant): cell for cell in cells}, resumed=True)
+    return None
