@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from harness import __version__
-from harness.errors import HarnessError, UsageError
+from harness.errors import HarnessError, InfrastructureError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 STOPPED = 130
 """Exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
+RESUME = "The same command goes on where this one stopped."
 
 
 class Commands(click.Group):
@@ -38,11 +39,14 @@ class Commands(click.Group):
             error.show()
             code = error.exit_code
         except (KeyboardInterrupt, click.Abort):
-            _complain("stopped", "The same command goes on where this one stopped.")
+            _complain("stopped", RESUME)
             code = STOPPED
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = STOPPED
+        except OSError as error:
+            _complain(f"{error.filename or 'a file'}: {error.strerror or error}", RESUME)
+            code = InfrastructureError.default_exit_code
         sys.exit(code or 0)
 
 

@@ -50,17 +50,8 @@ def run(plan: Plan, workspace: Workspace, progress: Progress, command: Sequence[
     except KeyboardInterrupt:
         session.journal.append("interrupted")
         raise
-    except OSError as error:
-        raise _as_infrastructure(error) from None
     session.journal.append("end")
     return assemble(session.run_dir), session.run_dir
-
-
-def _as_infrastructure(error: OSError) -> InfrastructureError:
-    return InfrastructureError(
-        f"{error.filename or 'a file of the run'}: {error.strerror}",
-        hint="Make room, then run the same command again: it goes on where it stopped.",
-    )
 
 
 def _check_disk(workspace: Workspace) -> None:

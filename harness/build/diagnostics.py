@@ -70,10 +70,11 @@ def merge(
     return {made: warnings for made, warnings in merged.items() if warnings}
 
 
-def first_error(lines: Iterable[str]) -> str:
-    """The first error with the lines around it; the log's end if no line looks like an error."""
-    kept = list(lines)
+def first_error(lines: Iterable[str], tree: Path) -> str:
+    """The first error as one line, and below it the lines around; the log's end if none looks like one."""
+    kept = [line.replace(f"{tree}/", "") for line in lines]
     for index, line in enumerate(kept):
         if ERROR.search(line):
-            return "\n".join(kept[max(0, index - CONTEXT_BEFORE) : index + CONTEXT_AFTER])
+            context = kept[max(0, index - CONTEXT_BEFORE) : index + CONTEXT_AFTER]
+            return "\n".join((line.strip(), "", *context))
     return "\n".join(kept[-CONTEXT_AFTER:])

@@ -226,7 +226,7 @@ def _run(command: Sequence[str], tree: Path, log: BinaryIO) -> None:
     lines: list[str] = []
     environment = clean_environment(**REPRODUCIBLE)
     if run_logged(command, cwd=tree, log=log, on_line=lines.append, environment=environment):
-        raise BuildError(diagnostics.first_error(lines))
+        raise BuildError(diagnostics.first_error(lines, tree))
 
 
 def _make(
@@ -257,7 +257,7 @@ def _make(
     finally:
         warnings = close_ledger(objects, tree, known, lines)
     if status:
-        raise BuildError(diagnostics.first_error(lines))
+        raise BuildError(diagnostics.first_error(lines, tree))
     return warnings
 
 

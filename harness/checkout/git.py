@@ -101,10 +101,11 @@ class Repository:
 
     def environment(self, user_config: bool = False) -> dict[str, str]:
         """The environment that `run` uses."""
+        kept = (*_KEPT_VARIABLES, "GIT_CONFIG") if user_config else _KEPT_VARIABLES
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith("GIT_") or name.startswith(_KEPT_VARIABLES)
+            if not name.startswith("GIT_") or name.startswith(kept)
         }
         config = {} if user_config else _NO_USER_CONFIG
         ceiling = {"GIT_CEILING_DIRECTORIES": str(self.path.absolute().parent)}

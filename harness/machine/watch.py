@@ -15,7 +15,7 @@ from harness.errors import InfrastructureError
 from harness.machine.base import Machine
 from results.model import BootEnd
 
-PANIC = re.compile(rb"Kernel panic - not syncing[^\r\n]*")
+PANIC = re.compile(rb"(?P<words>Kernel panic - not syncing[^\r\n]*)(?P<line_end>[\r\n])?")
 OVERLAP = 256
 """Bytes of the previous chunk that are searched again, so that a mark cut in two is still seen."""
 
@@ -55,6 +55,7 @@ class _Console:
         self.greeted = False
         self.done = False
         self.panic = ""
+        self._panic_is_whole = False
         self._tail = b""
         mark = rb"THP:" + nonce.encode() + rb":\d+:[0-9a-f]{8} "
         self._hello = re.compile(mark + rb"hello ")
@@ -63,13 +64,14 @@ class _Console:
     def take(self, chunk: bytes) -> None:
         """Log a chunk and look for the marks that steer the watch."""
         room = self.limits.log_bytes - self.written
-        self.log.write(chunk[:room])
+        self.log.write(chunk[: max(room, 0)])
         self.written += len(chunk)
         window = self._tail + chunk
         self.greeted = self.greeted or bool(self._hello.search(window))
         self.done = self.done or bool(self._done.search(window))
-        if not self.panic and (found := PANIC.search(window)):
-            self.panic = found.group().decode(errors="replace")
+        if not self._panic_is_whole and (found := PANIC.search(window)):
+            self.panic = found["words"].decode(errors="replace")
+            self._panic_is_whole = found["line_end"] is not None
         self._tail = window[-OVERLAP:]
 
     @property

@@ -184,8 +184,8 @@ def _status_style(tally: Tally) -> str:
 
 def _counters(page: _Page, run: Run, test: TestComparison) -> Text:
     pairs = lookup.evidence_counters(run, test)
-    lines = [f"{pair.name} {wording.change(pair.base)} | {wording.change(pair.series)}" for pair in pairs]
-    return Text("\n").join(page.text(line) for line in lines)
+    words = [f"{pair.name} {wording.change(pair.base)} | {wording.change(pair.series)}" for pair in pairs]
+    return Text("\n").join(page.text(line) for line in words)
 
 
 def _print_details(page: _Page, run: Run, arch: ArchComparison) -> None:

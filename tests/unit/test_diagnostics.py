@@ -56,17 +56,21 @@ def test_an_object_made_again_replaces_its_warnings() -> None:
 
 def test_the_first_error_comes_with_its_context() -> None:
     lines = [f"  CC      a{number}.o" for number in range(20)]
-    lines[10:10] = ["mm/x.c: In function 'f':", "mm/x.c:3:2: error: 'y' undeclared", "    3 |  y = 1;"]
+    lines[10:10] = [
+        "/src/linux/mm/x.c: In function 'f':",
+        "/src/linux/mm/x.c:3:2: error: 'y' undeclared",
+        "    3 |  y = 1;",
+    ]
     lines.append("make: *** [Makefile:224: __sub-make] Error 2")
-    text = first_error(lines)
-    assert "error: 'y' undeclared" in text
+    text = first_error(lines, TREE)
+    assert text.splitlines()[0] == "mm/x.c:3:2: error: 'y' undeclared"
     assert "In function 'f'" in text
     assert "3 |  y = 1;" in text
     assert "__sub-make" not in text
 
 
 def test_without_a_known_error_the_end_is_shown() -> None:
-    assert first_error(["one", "two"]) == "one\ntwo"
+    assert first_error(["one", "two"], TREE) == "one\ntwo"
 
 
 def test_warnings_outlive_incremental_builds(tmp_path: Path) -> None:

@@ -1,0 +1,59 @@
+"""JSON schemas of everything that `--json` prints: `python -m harness.schemas` writes them into docs/."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from harness.config import ROOT
+from harness.doctor import Check
+from harness.forecast import Forecast
+from results.document import schema as results_schema
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def plan_schema() -> dict[str, Any]:
+    """Schema of `thp-harness plan --json`."""
+    from pydantic import TypeAdapter
+
+    layout = TypeAdapter(Forecast).json_schema(mode="serialization")
+    properties = {
+        "schema": {"const": "thp-harness/plan/1"},
+        **layout["properties"],
+        "seconds": {"type": "number", "description": "All builds and first boots, one after another."},
+    }
+    return {"$schema": DRAFT, **layout, "properties": properties, "required": sorted(properties)}
+
+
+def doctor_schema() -> dict[str, Any]:
+    """Schema of `thp-harness doctor --json`."""
+    from pydantic import TypeAdapter
+
+    check = TypeAdapter(Check).json_schema(mode="serialization")
+    properties = {
+        "schema": {"const": "thp-harness/doctor/1"},
+        "checks": {"type": "array", "items": check},
+    }
+    return {
+        "$schema": DRAFT,
+        "title": "What `thp-harness doctor` found",
+        "type": "object",
+        "properties": properties,
+        "required": sorted(properties),
+    }
+
+
+def write_all(docs: Path) -> None:
+    """Write every schema into docs/."""
+    for name, schema in (
+        ("results", results_schema()),
+        ("plan", plan_schema()),
+        ("doctor", doctor_schema()),
+    ):
+        (docs / f"{name}.schema.json").write_text(json.dumps(schema, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    write_all(ROOT / "docs")

@@ -1,0 +1,47 @@
+"""The published schemas are those of the code, and what the commands print follows them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from harness.doctor import Check
+from harness.forecast import CellForecast, Forecast
+from harness.schemas import write_all
+
+DOCS = Path(__file__).parents[2] / "docs"
+NAMES = ("results", "plan", "doctor")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_published_schemas_are_up_to_date(tmp_path: Path, name: str) -> None:
+    write_all(tmp_path)
+    fresh = json.loads((tmp_path / f"{name}.schema.json").read_text())
+    assert json.loads((DOCS / f"{name}.schema.json").read_text()) == fresh
+    jsonschema.Draft202012Validator.check_schema(fresh)
+
+
+def published(name: str) -> dict[str, object]:
+    schema: dict[str, object] = json.loads((DOCS / f"{name}.schema.json").read_text())
+    return schema
+
+
+def test_a_forecast_follows_its_schema() -> None:
+    cell = CellForecast("x86_64", "base", True, "", 0.0, 2.5)
+    cast = Forecast(
+        "debian-6.12", "6.12.117", "mine", "title", True, ("one",), ("pmd_split.munmap",), (cell,)
+    )
+    document = json.loads(json.dumps(cast.as_document()))
+    jsonschema.validate(document, published("plan"))
+    assert document["seconds"] == 2.5
+
+
+def test_a_diagnosis_follows_its_schema() -> None:
+    checks = [Check("a", True, "fine").as_document(), Check("b", None, "unknown", "do it").as_document()]
+    document = {"schema": "thp-harness/doctor/1", "checks": checks}
+    jsonschema.validate(json.loads(json.dumps(document)), published("doctor"))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**document, "schema": "other"}, published("doctor"))
