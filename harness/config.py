@@ -161,6 +161,7 @@ class SeriesRecord(Record):
     stand_in: bool = False
     """It only stands in for the real series and is shown so everywhere."""
     tests: Items[str]
+    """Names of `configs/tests/*.yaml`; empty means whichever of the usual ones the sources have."""
     counters: Mapping[str, CounterClaim] = Field(default_factory=dict)
 
 

@@ -89,8 +89,8 @@ def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
         tree=_choose_tree(request.tree or series.tree, configs),
         series=series,
         series_source=source,
-        tests_are_asked_for=series.tests is not DEFAULT_TESTS,
-        suites=tuple(find("tests", SuiteRecord, name, configs) for name in series.tests),
+        tests_are_asked_for=bool(series.tests),
+        suites=tuple(find("tests", SuiteRecord, name, configs) for name in series.tests or DEFAULT_TESTS),
         allow_fuzz=request.allow_fuzz,
         allow_unexercised=request.allow_unexercised,
         jobs=request.jobs,
@@ -133,7 +133,7 @@ def _default_tree(configs: Path) -> str:
 def _without_record(source: str, tree: str) -> tuple[SeriesRecord, str]:
     """A series that is given on the command line by its patches alone."""
     name = re.sub(r"[^A-Za-z0-9.+-]+", "-", Path(source).name).strip("-")
-    record = SeriesRecord(name=name or "series", title="", source=source, tree=tree, tests=DEFAULT_TESTS)
+    record = SeriesRecord(name=name or "series", title="", source=source, tree=tree, tests=())
     return record, str(Path(source).resolve()) if Path(source).exists() else source
 
 

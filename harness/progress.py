@@ -85,7 +85,7 @@ class Activity:
 
 def clock(seconds: float) -> str:
     """Seconds as a person says them: `42 s`, `3:07 min`."""
-    if seconds < 60:
+    if round(seconds) < 60:
         return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d} min"

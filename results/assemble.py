@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from results import compare, console, splat
-from results.journal import BootFact, Event, JournalError, PlanFact, decode, read_events
+from results.journal import VERSION, BootFact, Event, JournalError, PlanFact, decode, read_events
 from results.model import ArchComparison, Boot, Build, Cell, PlannedTest, Run
 
 VARIANTS = ("base", "series")
@@ -42,11 +42,16 @@ def read_plan(events: Iterable[Event]) -> PlanFact:
     """The plan of a run.
 
     Raises:
-        JournalError: if the journal has none.
+        JournalError: if the journal has none, or one of another version.
     """
     for event in events:
         if event.name == "plan":
-            return decode(PlanFact, event)
+            plan = decode(PlanFact, event)
+            if plan.version != VERSION:
+                raise JournalError(
+                    f"the run is of journal version {plan.version}, this program reads {VERSION}"
+                )
+            return plan
     raise JournalError("the journal has no plan: the run stopped before it began")
 
 

@@ -174,7 +174,8 @@ class Qemu:
 
         if self._qmp:
             with contextlib.suppress(QMPError, OSError, EOFError, TimeoutError):
-                await asyncio.wait_for(self._qmp.execute(command, arguments or None), 5)
+                async with asyncio.timeout(5):
+                    await self._qmp.execute(command, arguments or None)
 
     async def _type(self, keys: bytes) -> None:
         assert self._process and self._process.stdin
@@ -204,7 +205,8 @@ class Qemu:
         assert self._process
         if seconds:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._process.wait()), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._process.wait()
         return self._process.returncode is not None
 
     def _kill(self) -> None:
@@ -220,7 +222,8 @@ class Qemu:
         await asyncio.gather(stderr, listener, return_exceptions=True)
         if self._qmp:
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(self._qmp.disconnect(), 2)
+                async with asyncio.timeout(2):
+                    await self._qmp.disconnect()
 
     def _ending(self, code: int, ended_by_us: bool) -> Ending:
         words = self._stderr.decode(errors="replace").strip()

@@ -15,7 +15,7 @@ from harness.errors import InfrastructureError
 from harness.machine.base import Machine
 from results.model import BootEnd
 
-PANIC = re.compile(rb"(?P<words>Kernel panic - not syncing[^\r\n]*)(?P<line_end>[\r\n])?")
+PANIC = rb"(?P<words>Kernel panic - not syncing[^\r\n]*)(?P<line_end>[\r\n])?"
 OVERLAP = 256
 """Bytes of the previous chunk that are searched again, so that a mark cut in two is still seen."""
 
@@ -56,10 +56,13 @@ class _Console:
         self.done = False
         self.panic = ""
         self._panic_is_whole = False
-        self._tail = b""
-        mark = rb"THP:" + nonce.encode() + rb":\d+:[0-9a-f]{8} "
+        self._tail = b"\n"
+        ours = rb"THP:" + nonce.encode()
+        mark = ours + rb":\d+:[0-9a-f]{8} "
         self._hello = re.compile(mark + rb"hello ")
         self._done = re.compile(mark + rb"done \d")
+        # The same words in a line of the guest program are only what a test printed.
+        self._panic = re.compile(rb"[\r\n](?:(?!" + ours + rb")[^\r\n])*?" + PANIC)
 
     def take(self, chunk: bytes) -> None:
         """Log a chunk and look for the marks that steer the watch."""
@@ -69,7 +72,7 @@ class _Console:
         window = self._tail + chunk
         self.greeted = self.greeted or bool(self._hello.search(window))
         self.done = self.done or bool(self._done.search(window))
-        if not self._panic_is_whole and (found := PANIC.search(window)):
+        if not self._panic_is_whole and (found := self._panic.search(window)):
             self.panic = found["words"].decode(errors="replace")
             self._panic_is_whole = found["line_end"] is not None
         self._tail = window[-OVERLAP:]
@@ -107,9 +110,8 @@ async def _follow(machine: Machine, console: _Console, deadline: float) -> tuple
     while True:
         silence = console.silence_limit
         patience = min(silence, deadline - time.monotonic())
-        try:
-            chunk = await asyncio.wait_for(machine.read(), max(patience, 0))
-        except TimeoutError:
+        chunk = await _read(machine, patience)
+        if chunk is None:
             if console.done or console.panic:
                 return None
             await _collect_backtrace(machine, console)
@@ -123,16 +125,24 @@ async def _follow(machine: Machine, console: _Console, deadline: float) -> tuple
             return BootEnd.FLOOD, f"the console log passed {console.limits.log_bytes >> 20} MiB"
 
 
+async def _read(machine: Machine, seconds: float) -> bytes | None:
+    """The next bytes of the console; None if there are none in time.
+
+    Not by `wait_for`: before Python 3.12 it forgets a Ctrl-C that comes together with a chunk.
+    """
+    if seconds <= 0:
+        return None
+    try:
+        async with asyncio.timeout(seconds):
+            return await machine.read()
+    except TimeoutError:
+        return None
+
+
 async def _collect_backtrace(machine: Machine, console: _Console) -> None:
     await machine.interrupt()
     until = time.monotonic() + console.limits.backtrace
-    while (left := until - time.monotonic()) > 0:
-        try:
-            chunk = await asyncio.wait_for(machine.read(), left)
-        except TimeoutError:
-            return
-        if not chunk:
-            return
+    while chunk := await _read(machine, until - time.monotonic()):
         console.take(chunk)
 
 

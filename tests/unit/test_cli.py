@@ -1,0 +1,187 @@
+"""The command line's promises: instant help, exit codes, words instead of tracebacks."""
+
+from __future__ import annotations
+
+import signal
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import __version__
+from harness.cli import main
+from results.journal import JOURNAL
+from tests.program import Answer, Program
+
+HELP_SECONDS = 0.5
+COMMANDS = ("run", "plan", "report", "doctor")
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    return Program(tmp_path / "cache", tmp_path / "state")
+
+
+InProcess = Callable[..., Answer]
+
+
+@pytest.fixture
+def in_process(
+    program: Program, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[InProcess]:
+    """Run commands without a new interpreter: quicker, and what would be a traceback is raised here."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(program.cache_home))
+    monkeypatch.setenv("XDG_STATE_HOME", str(program.state_home))
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def invoke(*arguments: str) -> Answer:
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+        printed = capfd.readouterr()
+        assert isinstance(end.value.code, int)
+        return Answer(end.value.code, printed.out, printed.err)
+
+    yield invoke
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)], ids=lambda words: "".join(words))
+def test_help_is_there_at_once(program: Program, command: tuple[str, ...]) -> None:
+    seconds = []
+    for _ in range(3):
+        started = time.monotonic()
+        answer = program(*command, "--help")
+        seconds.append(time.monotonic() - started)
+    assert answer.code == 0
+    assert "Usage: thp-harness" in answer.stdout
+    assert statistics.median(seconds) < HELP_SECONDS, f"{seconds}: is the machine busy?"
+
+
+def test_short_help_of_the_program_names_every_command_and_the_exit_codes(program: Program) -> None:
+    page = program("-h").stdout
+    assert all(f"  {name} " in page for name in COMMANDS)
+    assert "1 regression" in page
+
+
+def test_version(program: Program) -> None:
+    answer = program("--version")
+    assert (answer.code, answer.stdout) == (0, f"thp-harness, version {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "--arch", "x86-64"], ["unknown architecture 'x86-64'", "Did you mean 'x86_64'?", "arm64"]),
+        (["plan", "--arch", "m68k"], ["unknown architecture 'm68k'.\n", "Known: ", "x86_64"]),
+        (["doctor", "--arch", "arm46"], ["unknown architecture 'arm46'", "Did you mean 'arm64'?"]),
+        (["run", "--tree", "mm-unstabel"], ["unknown tree 'mm-unstabel'", "Did you mean 'mm-unstable'?"]),
+        (["run", "--series", "thp-lazy-pgtable"], ["unknown series", "Did you mean 'thp-lazy-pgtable-v3'?"]),
+        (["run", "--series", "./no/such.yaml"], ["no/such.yaml", "No such file"]),
+        (["run", "--plan", "defualt"], ["unknown plan 'defualt'", "Did you mean 'default'?"]),
+        (
+            ["run", "--arch", "x86_64", "--allow-unexercised", "arm64"],
+            ["--allow-unexercised arm64", "not an architecture of this run"],
+        ),
+        (["run", "-j", "0"], ["-j", "0 is not in the range"]),
+        (["run", "--jsno"], ["No such option", "--json"]),
+        (["frobnicate"], ["No such command 'frobnicate'"]),
+        (["report", "no-such-run"], ["no run 'no-such-run'", "latest"]),
+        (["report"], ["there is no run yet", "thp-harness run"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) and len(value) < 4 else None,
+)  # fmt: skip
+def test_a_users_mistake_is_named_with_a_way_out(
+    in_process: InProcess, arguments: list[str], said: list[str]
+) -> None:
+    answer = in_process(*arguments)
+    assert answer.code == 2
+    assert answer.stdout == ""
+    for words in said:
+        assert words in answer.stderr
+
+
+def test_a_tree_and_a_series_that_are_wrong_folders_are_told_before_anything_is_made(
+    program: Program, in_process: InProcess, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    answer = in_process("plan", "--tree", str(empty))
+    assert answer.code == 2
+    assert str(empty) in answer.stderr
+    assert program.run_folders() == []
+
+
+def test_report_of_a_folder_that_is_no_run(in_process: InProcess, tmp_path: Path) -> None:
+    answer = in_process("report", str(tmp_path))
+    assert answer.code == 2
+    assert f"{tmp_path} is not a run folder" in answer.stderr
+
+
+def test_report_of_a_run_that_stopped_before_it_began(program: Program, in_process: InProcess) -> None:
+    folder = program.state / "runs" / "20260101-000000-x"
+    folder.mkdir(parents=True)
+    (folder / JOURNAL).write_text('{"time": "2026-01-01T00:0')
+    answer = in_process("report", "latest")
+    assert answer.code == 2
+    assert "the journal has no plan" in answer.stderr
+
+
+def test_the_only_architecture_has_no_compiler(program: Program, tmp_path: Path) -> None:
+    answer = program("run", "--arch", "arm64", env={"PATH": str(tmp_path)})
+    assert answer.code == 2
+    assert "compiler aarch64-linux-gnu-gcc is missing" in answer.stderr
+    assert "apt-get install gcc" in answer.stderr
+    assert program.run_folders() == []
+
+
+def test_doctor_prints_one_json_document(program: Program) -> None:
+    answer = program("doctor", "--json")
+    checks = {check["name"]: check for check in answer.json["checks"]}
+    assert answer.code == (3 if any(check["ok"] is False for check in checks.values()) else 0)
+    assert {"build tools", "x86_64: compiler", "arm64: QEMU", "cache folder", "memory"} <= checks.keys()
+
+
+def test_doctor_tells_what_is_missing_and_how_to_get_it(program: Program, tmp_path: Path) -> None:
+    nothing = {"PATH": str(tmp_path)}
+    answer = program("doctor", "--arch", "x86_64", env=nothing)
+    assert answer.code == 3
+    assert "MISSING  build tools" in answer.stdout
+    assert "fix: apt-get install qemu-system-x86" in answer.stdout
+    packages = program("doctor", "--arch", "x86_64", "--packages", env=nothing)
+    assert packages.code == 0
+    assert {"make", "flex", "git", "qemu-system-x86"} <= set(packages.stdout.split())
+    assert packages.stdout.count("\n") == 1
+
+
+def test_doctor_makes_no_folder(program: Program, in_process: InProcess) -> None:
+    in_process("doctor", "--arch", "x86_64")
+    assert not program.cache_home.exists()
+    assert not program.state_home.exists()
+
+
+def test_the_shell_completes_architectures(program: Program) -> None:
+    answer = program(
+        env={
+            "_THP_HARNESS_COMPLETE": "bash_complete",
+            "COMP_WORDS": "thp-harness run --arch ar",
+            "COMP_CWORD": "3",
+        }
+    )
+    assert answer.stdout.split() == ["plain,arm64"]
+
+
+def test_a_reader_that_goes_away_is_no_error(program: Program) -> None:
+    process = program.start("doctor", "--json")
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    with process.stderr:
+        stderr = process.stderr.read()
+    process.wait(30)
+    assert stderr == ""
+
+
+def test_no_colour_off_a_terminal(in_process: InProcess) -> None:
+    assert "\x1b" not in in_process("doctor", "--arch", "x86_64").stdout

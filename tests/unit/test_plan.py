@@ -1,0 +1,181 @@
+"""A request and the records of `configs/` become a plan."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.checkout.tree import DebianSource, GitRemote, LocalTree
+from harness.config import CONFIGS
+from harness.errors import UsageError
+from harness.plan import DEFAULT_TESTS, Request, claims, make_plan, planned_tests
+from results.model import Claim, Evidence
+
+RECORD = """\
+name: mine
+title: Mine
+source: patches
+tree: debian-6.12
+tests: [pmd_split]
+counters:
+  thp_split_pmd: {base: present, series: 0}
+"""
+
+
+@pytest.fixture
+def configs(tmp_path: Path) -> Path:
+    """A copy of the project's records, to be changed."""
+    return Path(shutil.copytree(CONFIGS, tmp_path / "configs"))
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Path:
+    """A series' record outside of the project."""
+    (tmp_path / "patches").mkdir()
+    path = tmp_path / "mine.yaml"
+    path.write_text(RECORD)
+    return path
+
+
+def test_nothing_asked_for_is_the_default_plan() -> None:
+    plan = make_plan(Request())
+    assert [arch.name for arch in plan.arches] == ["x86_64", "arm64"]
+    assert plan.tree.source == DebianSource("linux-source-6.12")
+    assert plan.series.name == "thp-split-standin"
+    assert Path(plan.series_source) == CONFIGS / "series" / "thp-split-standin"
+    assert plan.label == "x86_64+arm64-debian-6.12-thp-split-standin"
+
+
+def test_architectures_are_taken_once_and_in_the_order_asked_for() -> None:
+    plan = make_plan(Request(arches=("arm64", "x86_64", "arm64")))
+    assert [arch.name for arch in plan.arches] == ["arm64", "x86_64"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (Request(arches=("x86",)), "unknown architecture 'x86'. Did you mean 'x86_64'?"),
+        (Request(tree="mm-stable"), "unknown tree 'mm-stable'. Did you mean 'mm-unstable'?"),
+        (Request(series="standin"), "unknown series 'standin'."),
+        (Request(plan="nightly"), "unknown plan 'nightly'."),
+        (Request(arches=("x86_64",), allow_unexercised=("x86_64", "arm64")), "--allow-unexercised arm64: "),
+    ],
+)  # fmt: skip
+def test_what_does_not_exist_is_named(request_: Request, message: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        make_plan(request_)
+    assert str(raised.value).startswith(message)
+
+
+def test_a_known_gap_must_be_of_the_run() -> None:
+    plan = make_plan(Request(arches=("arm64",), allow_unexercised=("arm64",)))
+    assert plan.allow_unexercised == ("arm64",)
+
+
+def test_the_series_brings_its_tree_unless_another_is_asked_for() -> None:
+    series = "thp-lazy-pgtable-v3"
+    source = make_plan(Request(series=series)).tree.source
+    assert isinstance(source, GitRemote)
+    assert source.commit
+    assert make_plan(Request(series=series, tree="debian-6.12")).tree.name == "debian-6.12"
+    assert make_plan(Request(series=series)).series_source == "20260327021403.214713-1-usama.arif@linux.dev"
+
+
+@pytest.mark.parametrize("revision", ["", "@v6.12"])
+def test_a_local_checkout_is_a_tree(tmp_path: Path, revision: str) -> None:
+    plan = make_plan(Request(tree=f"{tmp_path}{revision}"))
+    assert plan.tree.source == LocalTree(tmp_path, revision[1:] or "HEAD")
+    assert plan.tree.name == tmp_path.name
+
+
+def test_a_folder_in_the_current_one_comes_before_a_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "linux").mkdir()
+    monkeypatch.chdir(tmp_path)
+    plan = make_plan(Request(tree="linux"))
+    assert isinstance(plan.tree.source, LocalTree)
+    assert plan.tree.name == "linux"
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ("url: https://x", "needs either debian_package, or url and branch"),
+        ("debian_package: linux-source-6.12\nurl: https://x\nbranch: b", "needs either"),
+    ],
+)  # fmt: skip
+def test_a_tree_has_one_source(configs: Path, record: str, message: str) -> None:
+    (configs / "trees" / "odd.yaml").write_text(f"name: odd\nabout: Odd\n{record}\n")
+    with pytest.raises(UsageError, match=message):
+        make_plan(Request(tree="odd"), configs)
+
+
+def test_a_record_outside_of_the_project_names_its_patches_by_its_own_folder(record: Path) -> None:
+    plan = make_plan(Request(series=str(record)))
+    assert plan.series_source == str(record.parent / "patches")
+    assert [suite.name for suite in plan.suites] == ["pmd_split"]
+    assert plan.tests_are_asked_for
+    assert claims(plan.series) == (Claim("thp_split_pmd", "present", "0"),)
+
+
+def test_patches_alone_get_the_tests_that_exist_and_claim_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "my patches v2"
+    folder.mkdir()
+    plan = make_plan(Request(series=str(folder)))
+    assert plan.series.name == "my-patches-v2"
+    assert plan.series_source == str(folder)
+    assert plan.tree.name == "debian-6.12"
+    assert tuple(suite.name for suite in plan.suites) == DEFAULT_TESTS
+    assert not plan.tests_are_asked_for
+    assert claims(plan.series) == ()
+
+
+@pytest.mark.parametrize(
+    "source", ["git:master..topic", "20260327-1-a@b.example", "<20260327-1-a@b.example>"]
+)
+def test_a_range_and_a_message_id_are_left_as_they_are(source: str) -> None:
+    plan = make_plan(Request(series=source))
+    assert plan.series_source == source
+    assert "/" not in plan.label
+
+
+def test_a_record_that_asks_for_tests_that_do_not_exist(record: Path) -> None:
+    record.write_text(RECORD.replace("[pmd_split]", "[pmd_spilt]"))
+    with pytest.raises(UsageError, match=r"unknown test 'pmd_spilt'\. Did you mean 'pmd_split'\?"):
+        make_plan(Request(series=str(record)))
+
+
+def test_every_case_is_one_process_with_its_evidence(configs: Path) -> None:
+    (configs / "tests" / "mine.yaml").write_text(
+        "name: mine\nabout: Mine\nprogram: {name: prog, wrapper: true}\nneeds: [thp]\n"
+        "evidence: {thp_split_pmd: 2}\ntimeout_seconds: 7\ncases:\n"
+        "  plain: {}\n"
+        "  own: {args: [-x, y], evidence: {thp_fault_alloc: 1}, timeout_seconds: 3.5}\n"
+        "  none: {evidence: {}}\n"
+    )
+    series = configs / "series" / "thp-split-standin.yaml"
+    series.write_text(series.read_text().replace("tests: [thp_pmd_split, pmd_split]", "tests: [mine]"))
+    plain, own, none = planned_tests(make_plan(Request(), configs).suites)
+    assert (plain.name, plain.argv, plain.timeout_seconds) == ("mine.plain", ("/bin/prog",), 7.0)
+    assert plain.evidence == (Evidence("thp_split_pmd", 2),)
+    assert (own.argv, own.timeout_seconds) == (("/bin/prog", "-x", "y"), 3.5)
+    assert own.evidence == (Evidence("thp_fault_alloc", 1),)
+    assert none.evidence == ()
+    assert {test.needs for test in (plain, own, none)} == {("thp",)}
+
+
+def test_the_projects_own_plan_has_unique_tests_which_all_need_evidence() -> None:
+    planned = planned_tests(make_plan(Request()).suites)
+    assert len({test.name for test in planned}) == len(planned) == 16
+    assert all(test.evidence for test in planned)
+
+
+def test_a_label_is_short_and_fit_for_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 200)
+    folder.mkdir()
+    label = make_plan(Request(series=str(folder))).label
+    assert len(label) <= 80
+    assert label.startswith("x86_64+arm64-debian-6.12-xxx")
