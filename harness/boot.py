@@ -15,6 +15,7 @@ from harness.machine.base import BootFiles, Machine
 from harness.machine.qemu import Qemu
 from harness.machine.watch import Limits, Outcome, watch
 from harness.manifest import new_nonce, overlay, render
+from harness.process import Children
 from results.journal import BootFact
 from results.model import BootEnd, PlannedTest
 
@@ -58,7 +59,13 @@ def limits_for(tests: Sequence[PlannedTest], time_scale: float) -> Limits:
     )
 
 
-def boot(bootable: Bootable, accelerator: accel.Accelerator, request: BootRequest, run_dir: Path) -> BootFact:
+def boot(
+    bootable: Bootable,
+    accelerator: accel.Accelerator,
+    request: BootRequest,
+    run_dir: Path,
+    children: Children,
+) -> BootFact:
     """Boot once; the console log and the initramfs stay in the run folder.
 
     Raises:
@@ -69,7 +76,7 @@ def boot(bootable: Bootable, accelerator: accel.Accelerator, request: BootReques
     manifest = render(nonce, request.tests, time_scale, bootable.arch.guest.finish)
     initramfs = run_dir / "boots" / f"{request.id}.cpio"
     log = run_dir / "logs" / f"{request.id}.log"
-    machine = _machine(bootable, accelerator.name, initramfs)
+    machine = _machine(bootable, accelerator.name, initramfs, children)
     try:
         _write_initramfs(initramfs, bootable.programs, manifest)
         outcome = _watch(machine, nonce, limits_for(request.tests, time_scale), log)
@@ -93,7 +100,9 @@ def boot(bootable: Bootable, accelerator: accel.Accelerator, request: BootReques
     )
 
 
-def choose_accelerator(bootable: Bootable, version: str, cache: Path) -> accel.Accelerator:
+def choose_accelerator(
+    bootable: Bootable, version: str, cache: Path, children: Children
+) -> accel.Accelerator:
     """KVM if a guest of this architecture has really booted with it on this host, else TCG."""
     facts = bootable.arch.qemu
     memory = cache / accel.MEMORY
@@ -103,15 +112,15 @@ def choose_accelerator(bootable: Bootable, version: str, cache: Path) -> accel.A
     initramfs, log = cache / "kvm-probe.cpio", cache / "kvm-probe.log"
     nonce = new_nonce()
     _write_initramfs(initramfs, bootable.programs, render(nonce, (), 1.0, bootable.arch.guest.finish))
-    outcome = _watch(_machine(bootable, "kvm", initramfs), nonce, KVM_PROBE, log)
+    outcome = _watch(_machine(bootable, "kvm", initramfs, children), nonce, KVM_PROBE, log)
     if outcome.end is BootEnd.MACHINE:
         return accel.Accelerator("tcg", f"KVM could not be tried: {outcome.detail}")
     return accel.remember(memory, facts, version, usable=outcome.end is BootEnd.DONE)
 
 
-def _machine(bootable: Bootable, accelerator: str, initramfs: Path) -> Machine:
+def _machine(bootable: Bootable, accelerator: str, initramfs: Path, children: Children) -> Machine:
     cmdline = (*bootable.arch.guest.cmdline, *COMMON_CMDLINE)
-    return Qemu(bootable.arch.qemu, BootFiles(bootable.kernel, initramfs, cmdline), accelerator)
+    return Qemu(bootable.arch.qemu, BootFiles(bootable.kernel, initramfs, cmdline), accelerator, children)
 
 
 def _write_initramfs(path: Path, programs: Path, manifest: str) -> None:

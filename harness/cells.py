@@ -1,7 +1,12 @@
-"""What is done for one architecture: two kernels are built, then booted until nothing is left to learn."""
+"""What is done for one architecture: two kernels are built, then booted until nothing is left to learn.
+
+What fails is recorded, not raised: the other cells go on.
+"""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +17,9 @@ from harness.build.toolchain import Compiler
 from harness.checkout.mirror import path_hash
 from harness.config import ArchRecord
 from harness.errors import HarnessError, UsageError
+from harness.machine.accel import Accelerator
 from harness.next_boot import next_boot
+from harness.schedule import Kind, Task
 from harness.session import Session
 from results.assemble import VARIANTS
 from results.journal import BootFact
@@ -49,87 +56,131 @@ def _unbuilt(session: Session, arch: ArchRecord, variant: str, reason: str) -> B
     )
 
 
-def run_arch(session: Session, arch: ArchRecord, tools: Tools) -> None:
-    """Build base and series, then boot each; what fails is recorded, not raised.
+class ArchWork:
+    """One architecture's tasks, and what its two cells share."""
 
-    Raises:
-        InfrastructureError: if the run folder or the cache can't be written.
-    """
-    kernels = {variant: _build_cell(session, arch, variant, tools) for variant in VARIANTS}
-    if not any(kernels.values()):
-        return
-    try:
-        programs = _build_programs(session, tools)
-    except HarnessError as error:
-        session.progress.say(f"{arch.name}: {error}")
-        for variant in VARIANTS:
-            session.record_build(_unbuilt(session, arch, variant, str(error)))
-        return
-    for variant, kernel in kernels.items():
-        if kernel:
-            bootable = Bootable(arch, kernel / "image", programs.initramfs)
-            _boot_cell(session, bootable, variant, tools)
+    def __init__(self, session: Session, arch: ArchRecord, tools: Tools) -> None:
+        self._session = session
+        self._arch = arch
+        self._tools = tools
+        self._sharing = threading.Lock()
+        self._accelerator: Accelerator | None = None
 
+    def tasks(self) -> list[Task]:
+        """Both builds; each is followed by the boots of its kernel."""
+        return [self._build_task(variant) for variant in VARIANTS]
 
-def _build_programs(session: Session, tools: Tools) -> GuestPrograms:
-    cache = session.workspace.cache
-    tools_id = path_hash(cache, session.checkouts.commit("series"), "tools") or ""
-    return build_programs(tools.compiler, session.suites, lambda: session.sources("series"), tools_id, cache)
+    def _build_task(self, variant: str) -> Task:
+        self._session.progress.await_turn(self._label(variant))
 
+        def action() -> Sequence[Task]:
+            kernel = self._build(variant)
+            return [self._boot_task(variant, kernel)] if kernel else []
 
-def _build_cell(session: Session, arch: ArchRecord, variant: str, tools: Tools) -> Path | None:
-    """Build one kernel and record it; returns the folder of its files."""
-    log = session.run_dir / "logs" / f"{arch.name}-{variant}-build.log"
-    request = KernelRequest(
-        arch=arch,
-        variant=variant,
-        commit=session.checkouts.commit(variant),
-        tree=session.checkouts.trees[variant],
-        compiler=tools.compiler,
-        jobs=session.plan.jobs,
-    )
-    expected = session.history.expect("build", arch.name)
-    title = f"{arch.name} {variant}: build"
-    with session.progress.activity(title, expected.seconds, expected.steps) as doing:
-        shop = Workshop(
-            cache=session.workspace.cache,
-            log=log,
-            say=session.progress.say,
-            step=doing.step,
-            sources=lambda: session.sources(variant),
+        seconds = self._session.history.expect("build", self._arch.name).seconds
+        return Task(self._arch.name, Kind.BUILD, seconds, action)
+
+    def _boot_task(self, variant: str, kernel: Path) -> Task:
+        def action() -> Sequence[Task]:
+            self._boot_all(variant, kernel)
+            return []
+
+        seconds = self._session.history.expect("boot", self._arch.name).seconds
+        return Task(self._arch.name, Kind.BOOT, seconds, action)
+
+    def _label(self, variant: str) -> str:
+        return f"{self._arch.name} {variant}"
+
+    def _build(self, variant: str) -> Path | None:
+        """Build one kernel and record it; returns the folder of its files."""
+        session, arch = self._session, self._arch
+        log = session.run_dir / "logs" / f"{arch.name}-{variant}-build.log"
+        request = KernelRequest(
+            arch=arch,
+            variant=variant,
+            commit=session.checkouts.commit(variant),
+            tree=session.checkouts.trees[variant],
+            compiler=self._tools.compiler,
         )
-        build, kernel = build_kernel(request, shop)
-        doing.outcome = _build_outcome(build)
-    if build.ok and not build.cached:
-        session.history.learn("build", arch.name, build.seconds, doing.steps)
-    if log.exists():
-        build = replace(build, log=str(log.relative_to(session.run_dir)))
-    session.record_build(build)
-    return kernel
+        expected = session.history.expect("build", arch.name)
+        with session.progress.activity(
+            self._label(variant), "build", expected.seconds, expected.steps
+        ) as doing:
+            shop = Workshop(
+                cache=session.workspace.cache,
+                log=log,
+                say=session.progress.say,
+                step=doing.step,
+                children=session.children,
+                jobserver=session.jobserver,
+                sources=lambda: session.sources(variant),
+            )
+            build, kernel = build_kernel(request, shop)
+            doing.outcome = _build_outcome(build)
+        session.raise_if_stopped()
+        if build.ok and not build.cached:
+            session.history.learn("build", arch.name, build.seconds, doing.steps)
+        if log.exists():
+            build = replace(build, log=str(log.relative_to(session.run_dir)))
+        session.record_build(build)
+        return kernel
+
+    def _boot_all(self, variant: str, kernel: Path) -> None:
+        """Boot a cell until there is nothing more to learn of it."""
+        session = self._session
+        try:
+            with self._sharing:
+                bootable = Bootable(self._arch, kernel / "image", self._programs().initramfs)
+                accelerator = self._choose_accelerator(bootable)
+        except HarnessError as error:
+            session.progress.say(f"{self._label(variant)}: {error}")
+            session.record_build(_unbuilt(session, self._arch, variant, str(error)))
+            return
+        while wanted := next_boot(session.planned, session.cell(self._arch.name, variant)):
+            number = len(session.cell(self._arch.name, variant).boots) + 1
+            name = f"{self._arch.name}-{variant}-{number}"
+            self._boot_once(bootable, accelerator, BootRequest(name, variant, wanted.purpose, wanted.tests))
+
+    def _boot_once(self, bootable: Bootable, accelerator: Accelerator, request: BootRequest) -> None:
+        session = self._session
+        expected = session.history.expect("boot", self._arch.name)
+        what = f"boot {request.id.rpartition('-')[2]}, {len(request.tests)} tests ({request.purpose})"
+        with (
+            session.jobserver.hold(self._arch.qemu.cpus),
+            session.progress.activity(self._label(request.variant), what, expected.seconds) as doing,
+        ):
+            fact = boot(bootable, accelerator, request, session.run_dir, session.children)
+            doing.outcome = f"{fact.end}, {fact.detail}"
+        session.raise_if_stopped()
+        seen = session.record_boot(fact)
+        if request.purpose == "first" and seen.capabilities:
+            session.history.learn("boot", self._arch.name, fact.seconds)
+            session.history.learn_machine(self._arch.name, _huge_pages(seen.capabilities, fact))
+
+    def _programs(self) -> GuestPrograms:
+        cache = self._session.workspace.cache
+        tools_id = path_hash(cache, self._session.checkouts.commit("series"), "tools") or ""
+        return build_programs(
+            self._tools.compiler,
+            self._session.suites,
+            lambda: self._session.sources("series"),
+            tools_id,
+            cache,
+        )
+
+    def _choose_accelerator(self, bootable: Bootable) -> Accelerator:
+        if self._accelerator is None:
+            cache = self._session.workspace.cache
+            self._accelerator = choose_accelerator(
+                bootable, self._tools.qemu_version, cache, self._session.children
+            )
+        return self._accelerator
 
 
 def _build_outcome(build: Build) -> str:
     if not build.ok:
         return "FAILED: " + build.error.splitlines()[0] if build.error else "FAILED"
     return "from the cache" if build.cached else "done"
-
-
-def _boot_cell(session: Session, bootable: Bootable, variant: str, tools: Tools) -> None:
-    """Boot a cell until there is nothing more to learn of it."""
-    arch = bootable.arch.name
-    accelerator = choose_accelerator(bootable, tools.qemu_version, session.workspace.cache)
-    while wanted := next_boot(session.planned, session.cell(arch, variant)):
-        number = len(session.cell(arch, variant).boots) + 1
-        request = BootRequest(f"{arch}-{variant}-{number}", variant, wanted.purpose, wanted.tests)
-        expected = session.history.expect("boot", arch)
-        title = f"{arch} {variant}: boot {number}, {len(wanted.tests)} tests ({wanted.purpose})"
-        with session.progress.activity(title, expected.seconds) as doing:
-            fact = boot(bootable, accelerator, request, session.run_dir)
-            doing.outcome = f"{fact.end}, {fact.detail}"
-        seen = session.record_boot(fact)
-        if wanted.purpose == "first" and seen.capabilities:
-            session.history.learn("boot", arch, fact.seconds)
-            session.history.learn_machine(arch, _huge_pages(seen.capabilities, fact))
 
 
 def _huge_pages(found: Capabilities, fact: BootFact) -> str:

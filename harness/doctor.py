@@ -12,10 +12,11 @@ from typing import Any
 from rich.console import Console
 
 from harness.build.toolchain import HOST_HEADERS, HOST_TOOLS, find_compiler
-from harness.config import CONFIGS, ArchRecord, find, load_all
+from harness.config import ArchRecord, PlanRecord, find
 from harness.errors import HarnessError
 from harness.history import History
 from harness.machine import accel, qemu
+from harness.plan import DEFAULT_PLAN
 from harness.run import DISK_FREE_BYTES
 from harness.workspace import Workspace
 
@@ -38,14 +39,13 @@ class Check:
 
 
 def chosen_arches(names: Sequence[str]) -> tuple[ArchRecord, ...]:
-    """The named architectures, or all.
+    """The named architectures, or those of a bare `run`.
 
     Raises:
         UsageError: for an unknown one.
     """
-    if names:
-        return tuple(find("arches", ArchRecord, name) for name in names)
-    return tuple(load_all("arches", ArchRecord, CONFIGS).values())
+    wanted = names or find("plans", PlanRecord, DEFAULT_PLAN).arches
+    return tuple(find("arches", ArchRecord, name) for name in wanted)
 
 
 def examine(arches: Sequence[ArchRecord], workspace: Workspace) -> tuple[Check, ...]:

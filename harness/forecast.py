@@ -86,7 +86,7 @@ def _cells(
 ) -> Iterator[CellForecast]:
     history = History(workspace.state)
     for variant in VARIANTS:
-        cached, problem = _look_up(plan, arch, variant, checkouts, workspace)
+        cached, problem = _look_up(arch, variant, checkouts, workspace)
         yield CellForecast(
             arch=arch.name,
             variant=variant,
@@ -97,9 +97,7 @@ def _cells(
         )
 
 
-def _look_up(
-    plan: Plan, arch: ArchRecord, variant: str, checkouts: Checkouts, workspace: Workspace
-) -> tuple[bool, str]:
+def _look_up(arch: ArchRecord, variant: str, checkouts: Checkouts, workspace: Workspace) -> tuple[bool, str]:
     try:
         compiler = find_compiler(arch)
         qemu.require(arch.qemu)
@@ -111,7 +109,6 @@ def _look_up(
         commit=checkouts.commit(variant),
         tree=checkouts.trees[variant],
         compiler=compiler,
-        jobs=plan.jobs,
     )
     return BuildCache(workspace.cache).lookup(build_key(request)) is not None, ""
 

@@ -6,7 +6,8 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +27,40 @@ def dying_with_us(command: Sequence[str], signal_name: str) -> tuple[str, ...]:
     return ("setpriv", "--pdeathsig", signal_name, "--", *command)
 
 
+class Children:
+    """Process groups that are running, so that another thread can end them all at once."""
+
+    def __init__(self) -> None:
+        self._groups: set[int] = set()
+        self._lock = threading.Lock()
+        self.stopping = False
+
+    @contextlib.contextmanager
+    def watch(self, group: int) -> Iterator[None]:
+        """Keep a process group in the book while it runs; ends it at once if we are stopping."""
+        with self._lock:
+            self._groups.add(group)
+            if self.stopping:
+                _signal(group, signal.SIGTERM)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._groups.discard(group)
+
+    def end_all(self) -> None:
+        """Ask every process group to end, and every one that is started from now on."""
+        with self._lock:
+            self.stopping = True
+            for group in self._groups:
+                _signal(group, signal.SIGTERM)
+
+
+def _signal(group: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)
+
+
 def run_logged(
     command: Sequence[str],
     *,
@@ -33,10 +68,13 @@ def run_logged(
     log: BinaryIO,
     on_line: Callable[[str], None] = lambda line: None,
     environment: Mapping[str, str] | None = None,
+    children: Children,
+    inherit: Sequence[int] = (),
 ) -> int:
     """Run a command, append its stdout and stderr to `log`, and return its exit status.
 
-    Whatever interrupts us, the command's whole process group is ended before this returns.
+    The command inherits the file descriptors `inherit`. Whatever interrupts us, its whole process
+    group is ended before this returns; `children` lets another thread end it.
 
     Raises:
         OSError: if the command can't be started, or the log can't be written (ENOSPC).
@@ -49,16 +87,22 @@ def run_logged(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        pass_fds=inherit,
     )
-    assert process.stdout
     try:
-        for line in process.stdout:
-            log.write(line)
-            on_line(line.decode(errors="replace").rstrip("\r\n"))
-        log.flush()
-        return process.wait()
+        with children.watch(process.pid):
+            return _follow(process, log, on_line)
     finally:
         end_group(process)
+
+
+def _follow(process: subprocess.Popen[bytes], log: BinaryIO, on_line: Callable[[str], None]) -> int:
+    assert process.stdout
+    for line in process.stdout:
+        log.write(line)
+        on_line(line.decode(errors="replace").rstrip("\r\n"))
+    log.flush()
+    return process.wait()
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
@@ -66,10 +110,8 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     if process.stdout:
         process.stdout.close()
     if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
+        _signal(process.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(GRACE_SECONDS)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    _signal(process.pid, signal.SIGKILL)
     process.wait()

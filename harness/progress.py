@@ -1,61 +1,93 @@
-"""Tells on stderr what is going on: a live line with time left on a terminal, plain lines elsewhere."""
+"""Tells on stderr what is going on: live lines on a terminal, plain ones elsewhere."""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 
 from rich.console import Console
-from rich.status import Status
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
 
-REDRAW_SECONDS = 0.2
+REDRAWS_PER_SECOND = 4
 
 
 class Progress:
-    """What the pipeline tells the user while it works."""
+    """What the pipeline tells the user while it works; may be used by several threads.
+
+    As a context manager it shows the live view, if stderr is a terminal.
+    """
 
     def __init__(self, console: Console, quiet: bool = False) -> None:
         self._console = console
         self._quiet = quiet
-        self._status: Status | None = None
+        self._lock = threading.Lock()
+        self._board: dict[str, Activity | str] = {}
+        self._live: Live | None = None
+
+    def __enter__(self) -> Progress:
+        if self._console.is_terminal and not self._quiet:
+            self._live = Live(
+                console=self._console,
+                get_renderable=self._draw,
+                refresh_per_second=REDRAWS_PER_SECOND,
+                transient=True,
+            )
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+            self._live = None
 
     def say(self, text: str) -> None:
         """One line that stays."""
         if not self._quiet:
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+            with self._lock:
+                self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def await_turn(self, cell: str) -> None:
+        """Put a cell on the board that has not begun."""
+        self._board[cell] = "waiting"
 
     @contextmanager
-    def activity(self, title: str, expected_seconds: float, expected_steps: int = 0) -> Iterator[Activity]:
-        """Show one thing being done; it counts its steps, and leaves one line when it is over."""
-        doing = Activity(title, expected_seconds, expected_steps, self._draw)
-        if self._quiet or not self._console.is_terminal:
-            self.say(f"{title} … (about {clock(expected_seconds)})")
+    def activity(self, cell: str, what: str, seconds: float, steps: int = 0) -> Iterator[Activity]:
+        """Show what is being done for a cell; it counts its steps, and leaves one line when it is over."""
+        doing = Activity(what, seconds, steps)
+        self._board[cell] = doing
+        if not self._live:
+            self.say(f"{cell}: {what} … (about {clock(seconds)})")
+        try:
             yield doing
-        else:
-            self._status = self._console.status(title)
-            with self._status:
-                yield doing
-            self._status = None
-        self.say(f"{title}: {doing.outcome} ({clock(doing.elapsed)})")
+        finally:
+            self._board[cell] = f"{what}: {doing.outcome}"
+        self.say(f"{cell}: {what}: {doing.outcome} ({clock(doing.elapsed)})")
 
-    def _draw(self, text: str) -> None:
-        if self._status:
-            self._status.update(text)
+    def _draw(self) -> Table:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for cell, state in list(self._board.items()):
+            words = state if isinstance(state, str) else f"{state.what}: {state.describe()}"
+            table.add_row(Text(cell), Text(words, style="dim" if isinstance(state, str) else ""))
+        return table
 
 
 class Activity:
     """One thing being done: how far it is, how long it will take."""
 
-    def __init__(self, title: str, seconds: float, steps: int, draw: Callable[[str], None]) -> None:
-        self.title = title
+    def __init__(self, what: str, seconds: float, steps: int) -> None:
+        self.what = what
         self.outcome = "done"
         self.steps = 0
         self._expected_seconds = seconds
         self._expected_steps = steps
-        self._draw = draw
         self._started = time.monotonic()
-        self._drawn = 0.0
 
     @property
     def elapsed(self) -> float:
@@ -65,14 +97,13 @@ class Activity:
     def step(self, number: int) -> None:
         """Another step is done."""
         self.steps = number
-        now = time.monotonic()
-        if now - self._drawn >= REDRAW_SECONDS:
-            self._drawn = now
-            self._draw(f"{self.title}: {self._describe()}")
 
-    def _describe(self) -> str:
-        of = max(self._expected_steps, self.steps)
-        return f"{self.steps}/{of} steps, {clock(self.seconds_left)} left"
+    def describe(self) -> str:
+        """How far it is, for people."""
+        left = f"{clock(self.seconds_left)} left"
+        if not self._expected_steps:
+            return left
+        return f"{self.steps}/{max(self._expected_steps, self.steps)} steps, {left}"
 
     @property
     def seconds_left(self) -> float:

@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.build.toolchain import find_compiler
-from harness.cells import Tools, give_up, run_arch
+from harness.cells import ArchWork, Tools, give_up
 from harness.config import ArchRecord
 from harness.errors import InfrastructureError, UsageError
 from harness.machine import qemu
 from harness.plan import Plan
 from harness.prepare import prepare
 from harness.progress import Progress
+from harness.schedule import Task, work_off
 from harness.session import open_session
 from harness.workspace import Workspace
 from results.assemble import assemble
@@ -41,12 +42,15 @@ def run(plan: Plan, workspace: Workspace, progress: Progress, command: Sequence[
     tools, lacking = _find_tools(plan.arches)
     checkouts = prepare(plan, workspace.cache, progress.say)
     session = open_session(plan, workspace, progress, checkouts, command)
+    tasks: list[Task] = []
+    for arch in plan.arches:
+        if arch.name in tools:
+            tasks += ArchWork(session, arch, tools[arch.name]).tasks()
+        else:
+            give_up(session, arch, lacking[arch.name])
     try:
-        for arch in plan.arches:
-            if arch.name in tools:
-                run_arch(session, arch, tools[arch.name])
-            else:
-                give_up(session, arch, lacking[arch.name])
+        with progress:
+            work_off(tasks, session.jobserver.tokens, session.stop)
     except KeyboardInterrupt:
         session.journal.append("interrupted")
         raise

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO
@@ -18,9 +19,11 @@ from harness.checkout.worktree import worktree
 from harness.config import SuiteRecord
 from harness.errors import UsageError
 from harness.history import History
+from harness.jobserver import Jobserver, Stopped
 from harness.lock import claim
 from harness.plan import Plan, claims, planned_tests
 from harness.prepare import Checkouts
+from harness.process import Children
 from harness.progress import Progress
 from harness.workspace import Workspace
 from results.assemble import read_boot, read_cells, read_plan
@@ -47,12 +50,45 @@ class Session:
     """Held as long as the run folder is ours."""
     journal: Journal
     history: History
-    cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
+    cells: dict[tuple[str, str], Cell]
+    jobserver: Jobserver
+    children: Children = field(default_factory=Children)
+    _recording: threading.Lock = field(default_factory=threading.Lock)
+    _sharing: threading.Lock = field(default_factory=threading.Lock)
+    _users: dict[str, int] = field(default_factory=dict)
+    _worktrees: dict[str, tuple[AbstractContextManager[Path], Path]] = field(default_factory=dict)
 
-    def sources(self, variant: str) -> AbstractContextManager[Path]:
-        """The worktree of a variant, locked while it is used."""
-        name = f"{self.plan.tree.name}-{variant}"
-        return worktree(self.workspace.cache, name, self.checkouts.commit(variant), self.progress.say)
+    @contextmanager
+    def sources(self, variant: str) -> Iterator[Path]:
+        """The worktree of a variant, locked against other runs while anything here uses it."""
+        with self._sharing:
+            if not self._users.get(variant):
+                name = f"{self.plan.tree.name}-{variant}"
+                commit = self.checkouts.commit(variant)
+                opened = worktree(self.workspace.cache, name, commit, self.progress.say)
+                self._worktrees[variant] = (opened, opened.__enter__())
+            self._users[variant] = self._users.get(variant, 0) + 1
+        try:
+            yield self._worktrees[variant][1]
+        finally:
+            with self._sharing:
+                self._users[variant] -= 1
+                if not self._users[variant]:
+                    self._worktrees.pop(variant)[0].__exit__(None, None, None)
+
+    def stop(self) -> None:
+        """Make everything that is running end soon, and nothing new begin."""
+        self.jobserver.stop()
+        self.children.end_all()
+
+    def raise_if_stopped(self) -> None:
+        """Keep what was cut short by `stop` from being taken for a result.
+
+        Raises:
+            Stopped: after `stop`.
+        """
+        if self.children.stopping:
+            raise Stopped
 
     def cell(self, arch: str, variant: str) -> Cell:
         """What is known of a cell so far."""
@@ -60,15 +96,18 @@ class Session:
 
     def record_build(self, build: Build) -> None:
         """Keep a build as a fact."""
-        self.journal.append("build", build)
-        self.cells[build.arch, build.variant] = replace(self.cell(build.arch, build.variant), build=build)
+        with self._recording:
+            self.journal.append("build", build)
+            known = self.cell(build.arch, build.variant)
+            self.cells[build.arch, build.variant] = replace(known, build=build)
 
     def record_boot(self, fact: BootFact) -> Boot:
         """Keep a boot as a fact, and read what its log says."""
-        self.journal.append("boot", fact)
         seen = read_boot(fact, self.planned, self.run_dir)
-        cell = self.cell(fact.arch, fact.variant)
-        self.cells[fact.arch, fact.variant] = replace(cell, boots=(*cell.boots, seen))
+        with self._recording:
+            self.journal.append("boot", fact)
+            cell = self.cell(fact.arch, fact.variant)
+            self.cells[fact.arch, fact.variant] = replace(cell, boots=(*cell.boots, seen))
         return seen
 
 
@@ -101,6 +140,7 @@ def open_session(
         journal=journal,
         history=History(workspace.state),
         cells=opened.cells,
+        jobserver=Jobserver(plan.jobs),
     )
 
 

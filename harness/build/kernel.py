@@ -20,8 +20,9 @@ from harness.build.ledger import Ledger, close_ledger, open_ledger
 from harness.build.toolchain import Compiler
 from harness.config import CONFIGS, ArchRecord
 from harness.errors import HarnessError, InfrastructureError
+from harness.jobserver import Jobserver
 from harness.lock import locked
-from harness.process import clean_environment, run_logged
+from harness.process import Children, clean_environment, run_logged
 from results.model import Build, CompilerWarning
 
 REPRODUCIBLE = {
@@ -54,7 +55,6 @@ class KernelRequest:
     tree: str
     """Git tree id of the commit: the sources' content address."""
     compiler: Compiler
-    jobs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,8 @@ class Workshop:
     say: Callable[[str], None]
     step: Callable[[int], None]
     """Called with the number of make steps done so far."""
+    children: Children
+    jobserver: Jobserver
     sources: Callable[[], AbstractContextManager[Path]]
     """Makes the worktree, locked while the context lasts; not called for a cached build."""
 
@@ -107,7 +109,7 @@ def build_kernel(request: KernelRequest, shop: Workshop) -> tuple[Build, Path | 
         with locked(_objects(request, shop).with_suffix(".lock"), lambda: shop.say(WAITING)):
             if hit := cache.lookup(key):  # another run has built it while we waited
                 return _from_cache(request, shop, *hit)
-            with shop.sources() as tree:
+            with shop.jobserver.hold(), shop.sources() as tree:
                 return _build(request, shop, blank, tree)
     except BuildError as failure:
         full = diagnostics.DISK_FULL in failure.error
@@ -153,7 +155,7 @@ def _build(request: KernelRequest, shop: Workshop, blank: Build, tree: Path) -> 
     make = _make_command(request, tree, objects)
     known = open_ledger(objects, tree, shop.log)
     with shop.log.open("wb") as log:
-        final = _configure(request, make, objects, tree, log)
+        final = _configure(request, shop, make, objects, tree, log)
         warnings = _make(request, shop, make, objects, tree, log, known)
     image = objects / request.arch.kernel.image
     if not image.is_file():
@@ -170,7 +172,7 @@ def _build(request: KernelRequest, shop: Workshop, blank: Build, tree: Path) -> 
         bss_bytes=bss,
         symbols=sum(value == "y" for value in final.values()),
         warnings=tuple(warnings),
-        commands=_commands(request, make),
+        commands=_commands(request, shop.jobserver.tokens),
     )
     return build, BuildCache(shop.cache).store(build, lambda entry: _keep(entry, image, objects, shop.log))
 
@@ -189,7 +191,7 @@ def _make_command(request: KernelRequest, tree: Path, objects: Path) -> tuple[st
     )
 
 
-def _commands(request: KernelRequest, make: Sequence[str]) -> tuple[str, ...]:
+def _commands(request: KernelRequest, jobs: int) -> tuple[str, ...]:
     fragments = " ".join(f"configs/kconfig/{name}.config" for name in request.arch.kernel.fragments)
     plain = f"make ARCH={request.arch.kernel.arch} CROSS_COMPILE={request.compiler.prefix} O=build"
     variables = " ".join(f"{name}='{value}'" for name, value in REPRODUCIBLE.items())
@@ -198,12 +200,17 @@ def _commands(request: KernelRequest, make: Sequence[str]) -> tuple[str, ...]:
         f"{plain} tinyconfig",
         f"cat {fragments} >> build/.config",
         f"{plain} olddefconfig",
-        f"{variables} {plain} -j{request.jobs} {request.arch.kernel.target}",
+        f"{variables} {plain} -j{jobs} {request.arch.kernel.target}",
     )
 
 
 def _configure(
-    request: KernelRequest, make: Sequence[str], objects: Path, tree: Path, log: BinaryIO
+    request: KernelRequest,
+    shop: Workshop,
+    make: Sequence[str],
+    objects: Path,
+    tree: Path,
+    log: BinaryIO,
 ) -> Mapping[str, str]:
     """Write the final .config and return it.
 
@@ -212,20 +219,27 @@ def _configure(
     """
     symbols = requested_symbols(request.arch)
     config = objects / ".config"
-    _run((*make, "tinyconfig"), tree, log)
+    _run((*make, "tinyconfig"), shop, tree, log)
     with config.open("a") as file:
         file.write(kconfig.as_config(symbols))
-    _run((*make, "olddefconfig"), tree, log)
+    _run((*make, "olddefconfig"), shop, tree, log)
     final = kconfig.read_symbols(config.read_text().splitlines(), str(config))
     if lost := kconfig.dropped(symbols, final):
         raise BuildError("kconfig dropped symbols that the fragments ask for:\n" + "\n".join(lost))
     return final
 
 
-def _run(command: Sequence[str], tree: Path, log: BinaryIO) -> None:
+def _run(command: Sequence[str], shop: Workshop, tree: Path, log: BinaryIO) -> None:
     lines: list[str] = []
     environment = clean_environment(**REPRODUCIBLE)
-    if run_logged(command, cwd=tree, log=log, on_line=lines.append, environment=environment):
+    if run_logged(
+        command,
+        cwd=tree,
+        log=log,
+        on_line=lines.append,
+        environment=environment,
+        children=shop.children,
+    ):
         raise BuildError(diagnostics.first_error(lines, tree))
 
 
@@ -249,10 +263,15 @@ def _make(
             steps += 1
             shop.step(steps)
 
-    command = (*make, f"-j{request.jobs}", "--output-sync=target", request.arch.kernel.target)
     try:
         status = run_logged(
-            command, cwd=tree, log=log, on_line=follow, environment=clean_environment(**REPRODUCIBLE)
+            (*make, "--output-sync=target", request.arch.kernel.target),
+            cwd=tree,
+            log=log,
+            on_line=follow,
+            environment=clean_environment(**REPRODUCIBLE, MAKEFLAGS=shop.jobserver.makeflags),
+            children=shop.children,
+            inherit=shop.jobserver.descriptors,
         )
     finally:
         warnings = close_ledger(objects, tree, known, lines)

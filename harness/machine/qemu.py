@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from harness.config import QemuFacts
 from harness.errors import InfrastructureError, UsageError
 from harness.machine.base import BootFiles, Ending
-from harness.process import dying_with_us
+from harness.process import Children, dying_with_us
 
 if TYPE_CHECKING:
     from qemu.qmp import QMPClient
@@ -70,10 +70,11 @@ def _numbers(text: str) -> tuple[int, ...]:
 def command_line(facts: QemuFacts, files: BootFiles, accelerator: str) -> tuple[str, ...]:
     """The QEMU command that a person would type; the console is on stdio."""
     accel = "kvm" if accelerator == "kvm" else "tcg,thread=multi"
+    cpu = facts.kvm_cpu if accelerator == "kvm" else facts.cpu
     return (
         facts.binary,
         *("-machine", facts.machine, "-accel", accel),
-        *("-cpu", facts.kvm_cpu if accelerator == "kvm" else facts.cpu),
+        *(("-cpu", cpu) if cpu else ()),
         *("-smp", str(facts.cpus), "-m", str(facts.memory_mb)),
         *("-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none", "-nic", "none"),
         *("-sandbox", SANDBOX, "-no-reboot", "-action", "panic=none"),
@@ -89,8 +90,10 @@ class Qemu:
 
     name = "qemu"
 
-    def __init__(self, facts: QemuFacts, files: BootFiles, accelerator: str) -> None:
+    def __init__(self, facts: QemuFacts, files: BootFiles, accelerator: str, children: Children) -> None:
         self.accelerator = accelerator
+        self._in_the_book = contextlib.ExitStack()
+        self._watched_by = children
         self._facts = facts
         self._command = command_line(facts, files, accelerator)
         self._process: asyncio.subprocess.Process | None = None
@@ -130,6 +133,7 @@ class Qemu:
             raise InfrastructureError(message) from None
         finally:
             theirs.close()
+        self._in_the_book.enter_context(self._watched_by.watch(self._process.pid))
         self._background = [
             asyncio.create_task(self._keep_stderr()),
             asyncio.create_task(self._listen(ours)),
@@ -194,6 +198,7 @@ class Qemu:
             if not await self._exited(3):
                 self._kill()
         code = await self._process.wait()
+        self._in_the_book.close()
         await self._finish_background()
         return self._ending(code, ended_by_us)
 

@@ -10,12 +10,18 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness.process import clean_environment, end_group, run_logged
+from harness.process import Children, clean_environment, end_group
+from harness.process import run_logged as run_watched
 
 WAIT_SECONDS = 20
+
+
+def run_logged(command: tuple[str, ...], **options: Any) -> int:
+    return run_watched(command, children=Children(), **options)
 
 
 @pytest.fixture
@@ -102,8 +108,8 @@ def test_a_log_on_a_full_disk_ends_the_command(tmp_path: Path, lifeline: Path) -
 def test_a_command_dies_with_us_even_if_we_are_killed(tmp_path: Path, lifeline: Path) -> None:
     script = f"exec 9>'{lifeline}'; echo $$ >&9; exec sleep 1000"
     ours = (
-        "import io, sys; from pathlib import Path; from harness.process import run_logged; "
-        "run_logged(('sh', '-c', sys.argv[1]), cwd=Path('.'), log=io.BytesIO())"
+        "import io, sys; from pathlib import Path; from harness.process import Children, run_logged; "
+        "run_logged(('sh', '-c', sys.argv[1]), cwd=Path('.'), log=io.BytesIO(), children=Children())"
     )
     parent = subprocess.Popen([sys.executable, "-c", ours, script])
     with lifeline.open() as reader:
@@ -118,3 +124,37 @@ def test_ending_a_group_that_is_gone_does_nothing() -> None:
     process.wait(WAIT_SECONDS)
     end_group(process)
     assert process.returncode == 0
+
+
+def test_another_thread_can_end_everything(tmp_path: Path, lifeline: Path) -> None:
+    children, rest, statuses = Children(), list[str](), list[int]()
+    reader = read_to_the_end(lifeline, rest)
+    started = threading.Event()
+
+    def work() -> None:
+        script = sh(f"exec 9>'{lifeline}'; echo started; sleep 1000")
+        statuses.append(
+            run_watched(
+                script,
+                cwd=tmp_path,
+                log=io.BytesIO(),
+                on_line=lambda line: started.set(),
+                children=children,
+            )
+        )
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    assert started.wait(WAIT_SECONDS)
+    children.end_all()
+    worker.join(WAIT_SECONDS)
+    reader.join(WAIT_SECONDS)
+    assert statuses == [-signal.SIGTERM]
+    assert rest == [""]
+
+
+def test_after_the_end_nothing_new_lives(tmp_path: Path) -> None:
+    children = Children()
+    children.end_all()
+    command = sh("sleep 1000")
+    assert run_watched(command, cwd=tmp_path, log=io.BytesIO(), children=children) == -signal.SIGTERM

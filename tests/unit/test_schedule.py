@@ -1,0 +1,98 @@
+"""The first verdict comes early, nothing is lost, and nothing runs on after a failure."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from harness.schedule import Kind, Task, first_arch, urgency, work_off
+
+
+def task(arch: str, kind: Kind, seconds: float, action: Callable[[], Sequence[Task]] = lambda: []) -> Task:
+    return Task(arch, kind, seconds, action)
+
+
+def test_the_first_architecture_is_the_quickest() -> None:
+    tasks = [
+        task("slow", Kind.BUILD, 100),
+        task("quick", Kind.BUILD, 30),
+        task("quick", Kind.BUILD, 30),
+        task("slow", Kind.BUILD, 1),
+    ]
+    assert first_arch(tasks) == "quick"
+    assert first_arch([]) == ""
+
+
+def test_boots_come_first_then_the_first_architecture_then_the_longest() -> None:
+    tasks = [
+        task("long", Kind.BUILD, 300),
+        task("longer", Kind.BUILD, 400),
+        task("first", Kind.BUILD, 10),
+        task("long", Kind.BOOT, 5),
+    ]
+    order = sorted(tasks, key=lambda each: urgency(each, "first"))
+    assert [(each.arch, each.kind) for each in order] == [
+        ("long", Kind.BOOT),
+        ("first", Kind.BUILD),
+        ("longer", Kind.BUILD),
+        ("long", Kind.BUILD),
+    ]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_everything_is_done_once_and_boots_follow_their_builds(workers: int) -> None:
+    log: list[str] = []
+    lock = threading.Lock()
+
+    def note(words: str) -> None:
+        with lock:
+            log.append(words)
+
+    def build(name: str) -> Task:
+        def boot() -> Sequence[Task]:
+            note(f"boot {name}")
+            return []
+
+        def action() -> Sequence[Task]:
+            note(f"build {name}")
+            return [task(name, Kind.BOOT, 1, boot)]
+
+        return task(name, Kind.BUILD, 1, action)
+
+    names = ["a", "b", "c", "d"]
+    work_off([build(name) for name in names], workers, lambda: None)
+    assert sorted(log) == sorted([f"{what} {name}" for name in names for what in ("build", "boot")])
+    assert all(log.index(f"build {name}") < log.index(f"boot {name}") for name in names)
+
+
+def test_one_worker_finishes_the_first_architecture_before_it_turns_to_others() -> None:
+    log: list[str] = []
+
+    def build(name: str, seconds: float) -> Task:
+        def action() -> Sequence[Task]:
+            log.append(name)
+            return []
+
+        return task(name, Kind.BUILD, seconds, action)
+
+    work_off([build("big", 50), build("small", 20), build("small", 20)], 1, lambda: None)
+    assert log == ["small", "small", "big"]
+
+
+def test_a_failure_stops_the_rest_and_waits_for_what_runs() -> None:
+    stopped = threading.Event()
+    ended: list[str] = []
+
+    def endless() -> Sequence[Task]:
+        assert stopped.wait(10), "nobody told it to stop"
+        ended.append("endless")
+        return []
+
+    def fail() -> Sequence[Task]:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        work_off([task("a", Kind.BUILD, 1, endless), task("b", Kind.BUILD, 1, fail)], 2, stopped.set)
+    assert ended == ["endless"]
