@@ -100,7 +100,7 @@ class Activity:
 
     def describe(self) -> str:
         """How far it is, for people."""
-        left = f"{clock(self.seconds_left)} left"
+        left = f"{clock(self.seconds_left)} left" if self.seconds_left else "longer than last time"
         if not self._expected_steps:
             return left
         return f"{self.steps}/{max(self._expected_steps, self.steps)} steps, {left}"

@@ -115,3 +115,4 @@ def test_time_left_is_never_negative(time: Clock) -> None:
     doing = Activity("boot", 5, 0)
     time.now += 60
     assert doing.seconds_left == 0
+    assert doing.describe() == "longer than last time"
