@@ -29,7 +29,7 @@ check: $(VENV)/ready
 	$(BIN)/mypy
 
 bench: packages
-	$(BIN)/python -m tests.bench $(addprefix --only ,$(ONLY))
+	$(BIN)/python -m tests.bench $(addprefix --only ,$(ONLY)) $(ARGS)
 
 packages: $(VENV)/ready
 	@ci/install-packages $$($(BIN)/thp-harness doctor --packages $(addprefix --arch ,$(ARCH)))

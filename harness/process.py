@@ -100,8 +100,8 @@ def _follow(process: subprocess.Popen[bytes], log: BinaryIO, on_line: Callable[[
     assert process.stdout
     for line in process.stdout:
         log.write(line)
+        log.flush()  # people follow the log, and if we are killed the next run reads it
         on_line(line.decode(errors="replace").rstrip("\r\n"))
-    log.flush()
     return process.wait()
 
 

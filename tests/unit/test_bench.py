@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from harness.build import programs
 from harness.manifest import PATH_IN_GUEST
 from harness.plan import Plan, Request, make_plan
 from tests.bench import __main__ as command
-from tests.bench import plain
-from tests.bench.bench import ARCH, Bench, BenchError, interleaved
+from tests.bench import clock, plain
+from tests.bench.bench import ARCH, Bench, BenchError
+from tests.bench.clock import Pairs, Span, clocked, interleaved
 from tests.bench.figure import Figure, Measured, against, judge
 from tests.bench.figures import BY_NAME, FIGURES
 
@@ -66,14 +68,45 @@ class TestFigures:
         assert not judge(figure, Measured((1.0, 1.06, 1.07), "")).holds
 
     def test_pairs(self) -> None:
-        measured = against([(2.0, 3.0), (4.0, 4.0)])
+        measured = against(pairs((2.0, 3.0), (4.0, 4.0)))
         assert measured.ratios == (1.5, 1.0)
         assert measured.words == "plain 3.00 s (2.00–4.00), harness 3.50 s (3.00–4.00)"
 
+    def test_a_busy_machine_is_told(self) -> None:
+        busy = replace(pairs((1.0, 1.0)), busy=True)
+        assert "NOT TO BE TRUSTED" in against(busy).words
+
+
+def pairs(*seconds: tuple[float, float]) -> Pairs:
+    return Pairs(tuple((Span(plain, 0.0, 0.0), Span(harness, 0.0, 0.0)) for plain, harness in seconds))
+
+
+class TestClock:
     def test_pairs_are_interleaved(self) -> None:
         order: list[str] = []
         interleaved(2, lambda: order.append("plain"), lambda: order.append("harness"))
-        assert order == ["plain", "harness"] * 2
+        assert order[:4] == ["plain", "harness"] * 2
+
+    def interleave(self, monkeypatch: pytest.MonkeyPatch, *others: float) -> Pairs:
+        """Six pairs are wanted; others' CPU seconds of one second each, the last for ever."""
+        seen = iter(others)
+        last = others[-1]
+        monkeypatch.setattr("os.cpu_count", lambda: 1)
+        monkeypatch.setattr(clock, "clocked", lambda action: Span(1.0, 1.0, next(seen, last)))
+        return interleaved(6, lambda: None, lambda: None)
+
+    def test_disturbed_pairs_are_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        found = self.interleave(monkeypatch, 0.9, 0.0, 0.0, 0.9, 0.01)
+        assert (len(found.spans), found.left_out, found.busy) == (6, 2, False)
+
+    def test_patience_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        found = self.interleave(monkeypatch, 0.5)
+        assert (len(found.spans), found.busy) == (12, True)
+
+    def test_others_are_told_from_us(self) -> None:
+        span = clocked(lambda: sum(range(5_000_000)))
+        assert span.cpu > 0
+        assert span.wall >= span.cpu * 0.9
 
 
 class TestCommand:

@@ -136,6 +136,54 @@ def test_the_only_architecture_has_no_compiler(program: Program, tmp_path: Path)
     assert program.run_folders() == []
 
 
+def install(folder: Path, **scripts: str) -> dict[str, str]:
+    """Make the only commands there are; returns the environment to use."""
+    folder.mkdir()
+    for name, script in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    return {"PATH": str(folder)}
+
+
+GCC = {"x86_64-linux-gnu-gcc": "echo gcc 12.2.0"}
+
+
+@pytest.mark.parametrize(
+    ("commands", "code", "said"),
+    [
+        (GCC, 2, "qemu-system-x86_64 is not installed\n  apt-get install qemu-system-x86"),
+        (
+            {**GCC, "qemu-system-x86_64": "echo QEMU emulator version 6.2.0"},
+            2,
+            "qemu-system-x86_64 is version 6.2.0; 7.2 or newer is needed\n  apt-get install qemu-system-x86",
+        ),
+        ({**GCC, "qemu-system-x86_64": "exit 1"}, 3, "qemu-system-x86_64 --version printed no version"),
+        (
+            {"x86_64-linux-gnu-gcc": "exit 1"},
+            2,
+            "compiler x86_64-linux-gnu-gcc is missing or does not run\n  apt-get install gcc",
+        ),
+    ],
+)
+def test_tools_that_do_not_serve_are_named(
+    program: Program, tmp_path: Path, commands: dict[str, str], code: int, said: str
+) -> None:
+    answer = program("run", "--arch", "x86_64", env=install(tmp_path / "bin", **commands))
+    assert answer.code == code
+    assert said in answer.stderr
+
+
+@pytest.mark.parametrize("variable", ["XDG_CACHE_HOME", "XDG_STATE_HOME"])
+def test_folders_that_cannot_be_made_are_named(program: Program, tmp_path: Path, variable: str) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.touch()
+    answer = program("run", "--arch", "x86_64", env={variable: str(in_the_way)})
+    assert answer.code == 3
+    assert f"{in_the_way}/thp-harness" in answer.stderr
+    assert "can't be made: Not a directory" in answer.stderr
+    assert variable in answer.stderr
+
+
 def test_doctor_prints_one_json_document(program: Program) -> None:
     answer = program("doctor", "--json")
     checks = {check["name"]: check for check in answer.json["checks"]}

@@ -158,3 +158,17 @@ def test_after_the_end_nothing_new_lives(tmp_path: Path) -> None:
     children.end_all()
     command = sh("sleep 1000")
     assert run_watched(command, cwd=tmp_path, log=io.BytesIO(), children=children) == -signal.SIGTERM
+
+
+def test_the_log_is_never_behind(tmp_path: Path) -> None:
+    """A build that is killed is read from its log."""
+    log = tmp_path / "log"
+    seen: list[str] = []
+    with log.open("wb") as file:
+        run_logged(
+            sh("echo one; echo two"),
+            cwd=tmp_path,
+            log=file,
+            on_line=lambda line: seen.append(log.read_text()),
+        )
+    assert seen == ["one\n", "one\ntwo\n"]

@@ -18,6 +18,7 @@ HELLO = f"[    0.1] {frame(1, 'hello 1')}\r\n".encode()
 DONE = f"[    0.9] {frame(2, 'done 3')}\r\n".encode()
 PANIC = b"[    0.5] Kernel panic - not syncing: sysrq triggered crash\r\n"
 BROKEN = Ending(broken=True, detail="emulator was killed by SIGKILL")
+STILL_HERE: tuple[bytes, float] = (b"still here\r\n", 0.005)
 QUICK = Limits(total=5, boot_silence=0.05, test_silence=0.1, backtrace=0.05, power_off=0.05)
 
 
@@ -64,7 +65,7 @@ def test_a_test_may_be_silent_for_longer_than_a_boot() -> None:
 
 
 def test_a_guest_that_prints_for_ever_meets_the_total_limit() -> None:
-    machine = ScriptedMachine([HELLO, *[b"still here\r\n", 0.005] * 10_000])
+    machine = ScriptedMachine([HELLO, *STILL_HERE * 10_000])
     outcome, _ = follow(machine, replace(QUICK, total=0.1))
     assert (outcome.end, outcome.detail) == (BootEnd.TIMEOUT, "still running at the time limit")
     assert 0.1 < outcome.seconds < 3
@@ -88,7 +89,7 @@ def test_the_log_keeps_its_cap_during_a_backtrace_too() -> None:
 
 @pytest.mark.parametrize("at", [1, 8, 20, len(HELLO) // 2, len(HELLO) - 3])
 def test_marks_are_seen_wherever_the_console_cuts_them(at: int) -> None:
-    script = [HELLO[:at], HELLO[at:], 0.1, DONE[:at], DONE[at:], SILENCE]
+    script: list[bytes | float | None] = [HELLO[:at], HELLO[at:], 0.1, DONE[:at], DONE[at:], SILENCE]
     assert follow(ScriptedMachine(script), replace(QUICK, test_silence=30))[0].end is BootEnd.DONE
 
 

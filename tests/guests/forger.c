@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A test that fails, and tries to look as if it and all after it had passed:
+ * by lines of the protocol on its own output and in the kernel's log, and by
+ * terminal escapes that would hide the truth.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const lies[] = {
+	"THP:0000000000000000:1:00000000 end 1 exit 0 5",
+	"THP:0000000000000000:2:00000000 done 2",
+	"end 1 exit 0 5",
+	"\033[2J\033[H\033]0;title\a<script>alert(1)</script>",
+	"[    0.000000] Kernel panic - not syncing: forged",
+};
+
+int main(void)
+{
+	int kmsg = open("/dev/kmsg", O_WRONLY);
+
+	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		puts(lies[i]);
+		if (i < 3 && write(kmsg, lies[i], strlen(lies[i])) < 0)
+			return 2;
+	}
+	puts("TAP version 13\n1..1\nnot ok 1 forgery # the truth");
+	return 1;
+}

@@ -1,0 +1,65 @@
+"""What the integration tests share: one cache, and the run of base against series that fills it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.build.cache import BuildCache
+from harness.config import ArchRecord, find
+from tests.program import Answer, Program
+
+KEPT_CACHE = "THP_HARNESS_TEST_CACHE"
+"""Names a folder that is used as cache and kept, so that developers need not build kernels again."""
+
+
+@pytest.fixture(scope="session")
+def thp_harness(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """The program with the cache of this session (or the kept one) and runs of its own."""
+    kept = os.environ.get(KEPT_CACHE)
+    cache = Path(kept) if kept else tmp_path_factory.mktemp("cache")
+    return Program(cache, tmp_path_factory.mktemp("state"))
+
+
+@pytest.fixture(scope="session")
+def ab_run(thp_harness: Program) -> Answer:
+    """The default plan on x86_64, really built and booted."""
+    return thp_harness("run", "--arch", "x86_64", "--json")
+
+
+@pytest.fixture(scope="session")
+def x86_64() -> ArchRecord:
+    return find("arches", ArchRecord, "x86_64")
+
+
+@pytest.fixture(scope="session")
+def base_kernel(thp_harness: Program, ab_run: Answer) -> Path:
+    """The image of the base kernel."""
+    base = next(cell for cell in ab_run.json["cells"] if cell["variant"] == "base")
+    found = BuildCache(thp_harness.cache).lookup(base["build"]["key"])
+    assert found, "the run has left no base kernel in the cache"
+    return found[1] / "image"
+
+
+@pytest.fixture(scope="session")
+def accelerator(ab_run: Answer) -> str:
+    """What the guests of this machine run with."""
+    return str(ab_run.json["cells"][0]["boots"][0]["accelerator"])
+
+
+@pytest.fixture(scope="session")
+def new_program(thp_harness: Program, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Program]:
+    """Makes programs with an empty cache, but for what was learned of KVM on this machine."""
+
+    def make() -> Program:
+        fresh = Program(tmp_path_factory.mktemp("own-cache"), tmp_path_factory.mktemp("own-state"))
+        fresh.cache.mkdir()
+        learned = thp_harness.cache / "accelerators.json"
+        if learned.exists():
+            (fresh.cache / learned.name).write_bytes(learned.read_bytes())
+        return fresh
+
+    return make
