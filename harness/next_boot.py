@@ -10,6 +10,8 @@ from results.model import Boot, BootEnd, Cell, PlannedTest, Status, TestResult
 
 FRUITLESS_BOOTS = 3
 """So many boots in a row may end without a result before the cell is given up."""
+WASTED_RERUNS = 3
+"""So many re-runs may come back without saying anything of the kernel."""
 BOOTS_PER_CELL = 24
 """Bound for guests that die in every single test."""
 
@@ -31,9 +33,21 @@ def next_boot(planned: Sequence[PlannedTest], cell: Cell) -> NextBoot | None:
     if waiting := tuple(test for test in planned if not _judged(test, cell.boots)):
         purpose = "remaining" if _fruitful(cell.boots[-1]) else "retry"
         return NextBoot(purpose, waiting)
-    if again := failing_again(planned, cell):
+    if (again := failing_again(planned, cell)) and not _given_up_again(cell.boots):
         return NextBoot("again", again)
     return None
+
+
+def _given_up_again(boots: Sequence[Boot]) -> bool:
+    """Whether re-runs keep coming back without a word on the kernel (lost or damaged lines)."""
+    wasted = [
+        boot
+        for boot in boots
+        if boot.purpose == "again"
+        and not boot.end.is_kernels
+        and all(result.lines is None or result.status is Status.ERROR for result in boot.tests)
+    ]
+    return len(wasted) >= WASTED_RERUNS
 
 
 def _judged(test: PlannedTest, boots: Sequence[Boot]) -> bool:

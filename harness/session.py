@@ -230,15 +230,24 @@ def _resume(workspace: Workspace, fact: PlanFact, progress: Progress) -> _Opened
     """The newest run with the same plan that did not come to its end and that nobody works on."""
     runs = sorted((path for path in workspace.runs.glob("*") if path.is_dir()), reverse=True)
     for run_dir in runs[:RUNS_LOOKED_AT]:
-        try:
-            events = list(read_events(run_dir))
-            earlier = read_plan(events)
-            if earlier.digest != fact.digest or events[-1].name == "end":
-                continue
-            cells = read_cells(earlier, events, run_dir)
-        except JournalError:
+        if not _may_go_on(run_dir, fact) or not (lock := claim(run_dir / LOCK)):
             continue
-        if lock := claim(run_dir / LOCK):
+        if _may_go_on(run_dir, fact):  # it may have come to its end just before we got the lock
+            events = list(read_events(run_dir))
+            cells = read_cells(read_plan(events), events, run_dir)
             progress.say(f"going on with the interrupted run {run_dir.name}")
             return _Opened(run_dir, lock, {(cell.arch, cell.variant): cell for cell in cells}, resumed=True)
+        lock.close()
     return None
+
+
+def _may_go_on(run_dir: Path, fact: PlanFact) -> bool:
+    """Whether a run has this plan, did not come to its end, and can be read."""
+    try:
+        events = list(read_events(run_dir))
+        if not events or events[-1].name == "end":
+            return False
+        earlier = read_plan(events)
+        return earlier.digest == fact.digest and bool(read_cells(earlier, events, run_dir))
+    except JournalError:
+        return False

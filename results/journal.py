@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -135,9 +136,17 @@ def decode(model: type[Fact], event: Event) -> Fact:
     Raises:
         JournalError: if the fact is of another version of the program.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(model).validate_python(event.fact)
+        fact: Fact = _adapters()[model].validate_python(event.fact)
+        return fact
     except ValidationError as error:
         raise JournalError(f"a '{event.name}' fact can't be read: {error.errors()[0]['msg']}") from None
+
+
+@cache  # making them takes longer than reading many facts
+def _adapters() -> dict[Any, Any]:
+    from pydantic import TypeAdapter
+
+    return {model: TypeAdapter(model) for model in (PlanFact, BootFact, Build)}

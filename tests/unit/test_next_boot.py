@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.next_boot import BOOTS_PER_CELL, FRUITLESS_BOOTS, NextBoot, next_boot
+from harness.next_boot import BOOTS_PER_CELL, FRUITLESS_BOOTS, WASTED_RERUNS, NextBoot, next_boot
 from results.model import Boot, BootEnd, Cell
 from tests.unit.cells import boot, cell, plan
 
@@ -87,3 +87,12 @@ def test_boots_of_one_kernel_are_bounded() -> None:
         dying = [test.name for test in wanted.tests]
         boots.append(boot(["died", *["miss"] * (len(dying) - 1)], names=dying))
     assert len(boots) == BOOTS_PER_CELL
+
+
+def test_rerunning_ends_when_every_rerun_comes_back_damaged() -> None:
+    boots = [seen("pass fail pass")]
+    while wanted := next_boot(plan(*TESTS), cell(*boots)):
+        assert wanted.purpose == "again"
+        boots.append(boot("damaged", names=["b"], number=2))
+        assert len(boots) < BOOTS_PER_CELL, "it never gives up"
+    assert len(boots) == 1 + WASTED_RERUNS
