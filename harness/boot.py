@@ -19,7 +19,8 @@ from harness.process import Children
 from results.journal import BootFact
 from results.model import BootEnd, PlannedTest
 
-COMMON_CMDLINE = ("panic=-1", "printk.devkmsg=on")
+COMMON_CMDLINE = ("panic=-1", "printk.devkmsg=on", "softlockup_panic=1")
+"""A CPU that spins would else report a soft lockup every twenty seconds, and never be silent."""
 BOOT_SILENCE = 15.0
 """Seconds without console output before the first test, on real hardware; stretched under emulation."""
 TEST_SLACK = 10.0
