@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from harness.build.toolchain import HOST_HEADERS, HOST_TOOLS, find_compiler
+from harness.checkout.lore import find_b4
 from harness.config import ArchRecord, PlanRecord, find
 from harness.errors import HarnessError
 from harness.history import History
@@ -69,7 +70,7 @@ def _check_tools() -> Iterator[Check]:
         yield Check("build tools", False, f"missing: {', '.join(lacking)}", _install(packages))
     else:
         yield Check("build tools", True, ", ".join(HOST_TOOLS))
-    b4 = shutil.which("b4")
+    b4 = find_b4()
     yield Check(
         "b4",
         True if b4 else None,

@@ -93,10 +93,14 @@ def _run_b4(identifier: str, mask: str | None, folder: Path, cache: Path) -> Non
         raise _explained(identifier, (process.stdout + process.stderr).decode("utf-8", errors="replace"))
 
 
-def _b4_command() -> str:
+def find_b4() -> str | None:
     """The b4 of the program's own virtual environment, or else the one on PATH."""
     beside = Path(sys.executable).with_name("b4")
-    found = str(beside) if beside.is_file() else shutil.which("b4")
+    return str(beside) if beside.is_file() else shutil.which("b4")
+
+
+def _b4_command() -> str:
+    found = find_b4()
     if not found:
         raise InfrastructureError(
             "fetching a series by its Message-ID needs the command `b4`, which is not installed",

@@ -124,7 +124,6 @@ class Lore:
         return Handler
 
 
-@pytest.mark.skipif(shutil.which("b4") is None, reason="needs b4")
 class TestLore:
     @pytest.fixture
     def kernel(self, tmp_path: Path) -> Path:

@@ -6,6 +6,8 @@ import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
+from unittest.mock import Mock
 
 import pytest
 
@@ -13,8 +15,8 @@ from harness.build import programs
 from harness.manifest import PATH_IN_GUEST
 from harness.plan import Plan, Request, make_plan
 from tests.bench import __main__ as command
-from tests.bench import clock, plain
-from tests.bench.bench import ARCH, Bench, BenchError
+from tests.bench import clock, cold, plain
+from tests.bench.bench import ARCH, Bench, BenchError, PastRun
 from tests.bench.clock import Pairs, Span, clocked, interleaved
 from tests.bench.figure import Figure, Measured, against, judge
 from tests.bench.figures import BY_NAME, FIGURES
@@ -107,6 +109,22 @@ class TestClock:
         span = clocked(lambda: sum(range(5_000_000)))
         assert span.cpu > 0
         assert span.wall >= span.cpu * 0.9
+
+
+class TestColdRun:
+    def test_leaves_its_kernels_to_the_other_figures(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def harness(bench: Bench, xdg: Path) -> tuple[Span, PastRun]:
+            (xdg / "cache").mkdir(parents=True)
+            return Span(300.0, 500.0, 60.0), cast("PastRun", Mock(builds=()))
+
+        monkeypatch.setattr(cold, "_harness", harness)
+        monkeypatch.setattr(cold, "_plain", lambda bench, folder: Span(290.0, 490.0, 0.0))
+        measured = cold.cold_run(Bench(tmp_path, lambda text: None))
+        assert measured.ratios == (300 / 290,)
+        assert "plain 290.00 s, harness 300.00 s; 490 s of CPU (others 0%)" in measured.words
+        assert [path.name for path in tmp_path.iterdir()] == ["xdg"]
 
 
 class TestCommand:
