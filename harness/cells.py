@@ -117,7 +117,7 @@ class ArchWork:
             )
             build, kernel = build_kernel(request, shop)
             doing.outcome = _build_outcome(build)
-        session.raise_if_stopped()
+        session.children.raise_if_stopping()
         if build.ok and not build.cached:
             session.history.learn("build", arch.name, build.seconds, doing.steps)
         if log.exists():
@@ -151,7 +151,7 @@ class ArchWork:
         ):
             fact = boot(bootable, accelerator, request, session.run_dir, session.children)
             doing.outcome = f"{fact.end}, {fact.detail}"
-        session.raise_if_stopped()
+        session.children.raise_if_stopping()
         seen = session.record_boot(fact)
         if request.purpose == "first" and seen.capabilities:
             session.history.learn("boot", self._arch.name, fact.seconds)

@@ -16,12 +16,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from harness.process import Stopped
+
 TOKEN = b"+"
 POLL_SECONDS = 0.2
-
-
-class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
-    """The pool was closed while somebody waited for a token."""
 
 
 class Jobserver:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+POLL_SECONDS = 0.1
 
 
 def claim(path: Path) -> IO[str] | None:
@@ -21,13 +24,18 @@ def claim(path: Path) -> IO[str] | None:
 
 
 @contextmanager
-def locked(path: Path, busy: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock file `path`; call `busy` once when somebody else has it, then wait."""
+def locked(path: Path, busy: Callable[[], None], check: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold the lock file `path`; call `busy` once when somebody else has it, then wait.
+
+    `check` is called while waiting, and may raise to end it: a thread can't be interrupted.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            busy()
-            fcntl.flock(file, fcntl.LOCK_EX)
+    file = claim(path)
+    if file is None:
+        busy()
+    while file is None:
+        check()
+        time.sleep(POLL_SECONDS)
+        file = claim(path)
+    with file:
         yield

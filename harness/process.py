@@ -27,6 +27,10 @@ def dying_with_us(command: Sequence[str], signal_name: str) -> tuple[str, ...]:
     return ("setpriv", "--pdeathsig", signal_name, "--", *command)
 
 
+class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
+    """What was going on was told to stop."""
+
+
 class Children:
     """Process groups that are running, so that another thread can end them all at once."""
 
@@ -34,6 +38,15 @@ class Children:
         self._groups: set[int] = set()
         self._lock = threading.Lock()
         self.stopping = False
+
+    def raise_if_stopping(self) -> None:
+        """Keep what was cut short by `end_all` from being taken for a result.
+
+        Raises:
+            Stopped: after `end_all`.
+        """
+        if self.stopping:
+            raise Stopped
 
     @contextlib.contextmanager
     def watch(self, group: int) -> Iterator[None]:

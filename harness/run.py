@@ -51,10 +51,12 @@ def run(plan: Plan, workspace: Workspace, progress: Progress, command: Sequence[
     try:
         with progress:
             work_off(tasks, session.jobserver.tokens, session.stop)
+        session.journal.append("end")
     except KeyboardInterrupt:
         session.journal.append("interrupted")
         raise
-    session.journal.append("end")
+    finally:
+        session.close()
     return assemble(session.run_dir), session.run_dir
 
 

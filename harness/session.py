@@ -19,7 +19,7 @@ from harness.checkout.worktree import worktree
 from harness.config import SuiteRecord
 from harness.errors import UsageError
 from harness.history import History
-from harness.jobserver import Jobserver, Stopped
+from harness.jobserver import Jobserver
 from harness.lock import claim
 from harness.plan import Plan, claims, planned_tests
 from harness.prepare import Checkouts
@@ -65,7 +65,8 @@ class Session:
             if not self._users.get(variant):
                 name = f"{self.plan.tree.name}-{variant}"
                 commit = self.checkouts.commit(variant)
-                opened = worktree(self.workspace.cache, name, commit, self.progress.say)
+                check = self.children.raise_if_stopping
+                opened = worktree(self.workspace.cache, name, commit, self.progress.say, check)
                 self._worktrees[variant] = (opened, opened.__enter__())
             self._users[variant] = self._users.get(variant, 0) + 1
         try:
@@ -81,14 +82,10 @@ class Session:
         self.jobserver.stop()
         self.children.end_all()
 
-    def raise_if_stopped(self) -> None:
-        """Keep what was cut short by `stop` from being taken for a result.
-
-        Raises:
-            Stopped: after `stop`.
-        """
-        if self.children.stopping:
-            raise Stopped
+    def close(self) -> None:
+        """Let go of the run folder and the token pool; nothing may be running any more."""
+        self.jobserver.close()
+        self.lock.close()
 
     def cell(self, arch: str, variant: str) -> Cell:
         """What is known of a cell so far."""

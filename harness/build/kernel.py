@@ -106,7 +106,8 @@ def build_kernel(request: KernelRequest, shop: Workshop) -> tuple[Build, Path | 
     blank = _blank(request, key)
     started = time.monotonic()
     try:
-        with locked(_objects(request, shop).with_suffix(".lock"), lambda: shop.say(WAITING)):
+        lock = _objects(request, shop).with_suffix(".lock")
+        with locked(lock, lambda: shop.say(WAITING), shop.children.raise_if_stopping):
             if hit := cache.lookup(key):  # another run has built it while we waited
                 return _from_cache(request, shop, *hit)
             with shop.jobserver.hold(), shop.sources() as tree:

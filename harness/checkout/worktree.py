@@ -25,13 +25,17 @@ def _ignore(_: str) -> None:
 
 @contextmanager
 def worktree(
-    cache: Path, name: str, commit: str, progress: Callable[[str], None] = _ignore
+    cache: Path,
+    name: str,
+    commit: str,
+    progress: Callable[[str], None] = _ignore,
+    check: Callable[[], None] = lambda: None,
 ) -> Iterator[Path]:
     """Hold the worktree `name` of a cache at `commit`, exactly: no changed and no left-over files.
 
-    It is locked until the end of the `with` block; another process that wants it waits. A
-    damaged or deleted one is made anew. Raises GitError (an unknown commit, a full disk) and
-    UsageError (a name that can't be a folder's).
+    It is locked until the end of the `with` block; another process that wants it waits, and
+    `check` may raise to end its waiting. A damaged or deleted one is made anew. Raises GitError
+    (an unknown commit, a full disk) and UsageError (a name that can't be a folder's).
     """
     if not _NAME.fullmatch(name):
         raise UsageError(
@@ -39,7 +43,8 @@ def worktree(
         )
     path = cache.absolute() / "worktrees" / name
     lock = path.with_name(f".{name}.lock")
-    with locked(lock, lambda: progress(f"waiting for another process that uses the worktree {name}")):
+    busy = f"waiting for another process that uses the worktree {name}"
+    with locked(lock, lambda: progress(busy), check):
         _put_at(cache, path, commit, progress)
         yield path
 

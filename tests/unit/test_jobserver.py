@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.jobserver import Jobserver, Stopped
-from harness.process import clean_environment
+from harness.jobserver import Jobserver
+from harness.process import Stopped, clean_environment
 
 JOBS_PER_MAKE = 6
 MAKEFILE = """\
