@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.boot import Bootable, BootRequest, boot
 from harness.build.cache import IMAGE, BuildCache
+from harness.config import ArchRecord
 from harness.machine.accel import Accelerator
 from harness.process import Children
 from results.assemble import read_boot
@@ -42,18 +43,18 @@ def help_text(bench: Bench) -> Measured:
 def boot_to_verdict(bench: Bench) -> Measured:
     """A boot with its manifest, its watch and the reading of its log, against the bare QEMU command."""
     past = bench.warm_run()
-    example = past.boots[0]
+    example, arch = past.boots[0], bench.plan.arches[0]
     script = plain.write(bench.folder / "boot.sh", plain.boot_script([example.command], bench.folder))
     return against(
         interleaved(
             BOOT_PAIRS,
             lambda: run_to_end(("sh", str(script)), environment()),
-            lambda: _boot_and_judge(bench, past, example),
+            lambda: _boot_and_judge(bench, arch, past, example),
         )
     )
 
 
-def _boot_and_judge(bench: Bench, past: PastRun, example: BootFact) -> None:
+def _boot_and_judge(bench: Bench, arch: ArchRecord, past: PastRun, example: BootFact) -> None:
     """Boot the example's kernel once more as the pipeline does, and read what came out."""
     folder = bench.folder / "boots"
     for name in ("boots", "logs"):
@@ -61,7 +62,7 @@ def _boot_and_judge(bench: Bench, past: PastRun, example: BootFact) -> None:
     build = next(build for build in past.builds if build.variant == example.variant)
     kernel = BuildCache(bench.workspace(bench.xdg).cache).folder / build.key / IMAGE
     # The example's initramfs has a manifest already; the new one comes later in it and counts.
-    bootable = Bootable(bench.plan.arches[0], kernel, past.run_dir / "boots" / f"{example.id}.cpio")
+    bootable = Bootable(arch, kernel, past.run_dir / "boots" / f"{example.id}.cpio")
     request = BootRequest("bench", example.variant, example.purpose, past.plan.planned)
     fact = boot(bootable, Accelerator(example.accelerator), request, folder, Children())
     seen = read_boot(fact, past.plan.planned, folder)
