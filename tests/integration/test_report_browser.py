@@ -103,18 +103,19 @@ def test_details_open_by_keyboard(visit):
     page = visit("regression")
     summary = page.locator("summary", has_text="Build and boot base on arm64")
     summary.focus()
+    command = page.get_by_text("qemu-system-aarch64").first
     page.keyboard.press("Enter")
-    assert page.get_by_text("qemu-system-aarch64").first.is_visible()
+    command.wait_for(state="visible")
     page.keyboard.press("Space")
-    assert not page.get_by_text("qemu-system-aarch64").first.is_visible()
+    command.wait_for(state="hidden")
 
 
 def test_the_first_tab_stop_skips_to_the_results(visit):
     page = visit("green")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to the results"
+    page.locator("a:focus", has_text="Skip to the results").wait_for()
     page.keyboard.press("Enter")
-    assert page.url.endswith("#main")
+    page.wait_for_url("**#main")
 
 
 def test_a_link_to_a_test_opens_the_details_around_it(visit):
