@@ -27,7 +27,7 @@ from harness.process import Children
 from harness.progress import Progress
 from harness.workspace import Workspace
 from results.assemble import read_boot, read_cells, read_plan
-from results.journal import BootFact, Journal, JournalError, PlanFact, read_events
+from results.journal import BootFact, Event, Journal, JournalError, PlanFact, read_events
 from results.model import Boot, Build, Cell, PlannedTest
 
 LOCK = ".lock"
@@ -227,24 +227,30 @@ def _resume(workspace: Workspace, fact: PlanFact, progress: Progress) -> _Opened
     """The newest run with the same plan that did not come to its end and that nobody works on."""
     runs = sorted((path for path in workspace.runs.glob("*") if path.is_dir()), reverse=True)
     for run_dir in runs[:RUNS_LOOKED_AT]:
-        if not _may_go_on(run_dir, fact) or not (lock := claim(run_dir / LOCK)):
+        if not _unfinished(run_dir, fact) or not (lock := claim(run_dir / LOCK)):
             continue
-        if _may_go_on(run_dir, fact):  # it may have come to its end just before we got the lock
-            events = list(read_events(run_dir))
-            cells = read_cells(read_plan(events), events, run_dir)
+        if cells := _cells_so_far(run_dir, fact):
             progress.say(f"going on with the interrupted run {run_dir.name}")
             return _Opened(run_dir, lock, {(cell.arch, cell.variant): cell for cell in cells}, resumed=True)
         lock.close()
     return None
 
 
-def _may_go_on(run_dir: Path, fact: PlanFact) -> bool:
-    """Whether a run has this plan, did not come to its end, and can be read."""
+def _cells_so_far(run_dir: Path, fact: PlanFact) -> tuple[Cell, ...]:
+    """What a locked run has done; nothing if it came to its end just before, or can't be read."""
+    events = _unfinished(run_dir, fact)
+    try:
+        return read_cells(read_plan(events), events, run_dir) if events else ()
+    except JournalError:
+        return ()
+
+
+def _unfinished(run_dir: Path, fact: PlanFact) -> list[Event]:
+    """The events of a run that has this plan and did not come to its end; none of any other."""
     try:
         events = list(read_events(run_dir))
-        if not events or events[-1].name == "end":
-            return False
-        earlier = read_plan(events)
-        return earlier.digest == fact.digest and bool(read_cells(earlier, events, run_dir))
+        if not events or events[-1].name == "end" or read_plan(events).digest != fact.digest:
+            return []
     except JournalError:
-        return False
+        return []
+    return events
