@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.boot import Bootable, BootRequest, boot, choose_accelerator
 from harness.build.kernel import KernelRequest, Workshop, build_kernel
-from harness.build.programs import GuestPrograms, build_programs
+from harness.build.programs import build_programs
 from harness.build.toolchain import Compiler
 from harness.checkout.mirror import path_hash
 from harness.config import ArchRecord
@@ -130,7 +130,7 @@ class ArchWork:
         session = self._session
         try:
             with self._sharing:
-                bootable = Bootable(self._arch, kernel / "image", self._programs().initramfs)
+                bootable = Bootable(self._arch, kernel / "image", self._initramfs())
                 accelerator = self._choose_accelerator(bootable)
         except HarnessError as error:
             session.progress.say(f"{self._label(variant)}: {error}")
@@ -157,7 +157,7 @@ class ArchWork:
             session.history.learn("boot", self._arch.name, fact.seconds)
             session.history.learn_machine(self._arch.name, _huge_pages(seen.capabilities, fact))
 
-    def _programs(self) -> GuestPrograms:
+    def _initramfs(self) -> Path:
         cache = self._session.workspace.cache
         tools_id = path_hash(cache, self._session.checkouts.commit("series"), "tools") or ""
         return build_programs(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 
 from harness.build import initramfs
@@ -20,20 +18,13 @@ from harness.process import clean_environment
 WRAPPERS = ROOT / "kselftest_wrappers"
 TREE_FLAGS = ("-static", "-O2", "-Wall", "-pthread")
 GUEST_FOLDER = "bin"
+ARCHIVE = "initramfs.cpio"
 
 
 class ProgramError(HarnessError):
     """A program for the guest does not compile; the message has the compiler's own words."""
 
     default_exit_code = 3
-
-
-@dataclass(frozen=True, slots=True)
-class GuestPrograms:
-    """An initramfs without a manifest, and which suites it has."""
-
-    initramfs: Path
-    suites: tuple[str, ...]
 
 
 def guest_path(suite: SuiteRecord) -> str:
@@ -47,8 +38,8 @@ def build_programs(
     sources: Callable[[], AbstractContextManager[Path]],
     tree_id: str,
     cache: Path,
-) -> GuestPrograms:
-    """Compile what the suites need, or take it from the cache.
+) -> Path:
+    """The initramfs, without a manifest, of what the suites need: compiled, or from the cache.
 
     `sources` makes the worktree with the selftests when they must be compiled; `tree_id` is
     their content address.
@@ -58,16 +49,15 @@ def build_programs(
         InfrastructureError: if the cache can't be written.
     """
     folder = cache / "programs" / _key(compiler, suites, tree_id)
-    ready = GuestPrograms(folder / "initramfs.cpio", tuple(suite.name for suite in suites))
-    if ready.initramfs.is_file():
+    ready = folder / ARCHIVE
+    if ready.is_file():
         return ready
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as draft:
             with sources() as tree:
                 _fill(Path(draft), compiler, suites, tree)
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(draft, folder)
+            (Path(draft) / ARCHIVE).replace(ready)  # in one step: another run may be looking
     except OSError as error:
         raise InfrastructureError(f"{folder.parent}: {error.strerror}") from None
     return ready
@@ -85,7 +75,7 @@ def _fill(draft: Path, compiler: Compiler, suites: Sequence[SuiteRecord], tree: 
     for suite in suites:
         if not suite.program.wrapper:
             _compile(_tree_command(compiler, suite, tree, draft))
-    (draft / "initramfs.cpio").write_bytes(initramfs.archive(_entries(draft, suites)))
+    (draft / ARCHIVE).write_bytes(initramfs.archive(_entries(draft, suites)))
 
 
 def _tree_command(compiler: Compiler, suite: SuiteRecord, tree: Path, draft: Path) -> tuple[str, ...]:
