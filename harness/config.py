@@ -64,7 +64,8 @@ class QemuFacts(Record):
     minimum: str
     """Oldest version that is known to work, `7.2`."""
     machine: str
-    cpu: str
+    cpu: str = ""
+    """Empty: the machine's only one."""
     kvm_cpu: str = "host"
     """`-cpu` under KVM."""
     kvm_host: str
@@ -76,12 +77,35 @@ class QemuFacts(Record):
     cpus: int = Field(default=2, ge=1)
     interrupt: Literal["nmi", "break"]
     """How a hung guest is made to show its backtraces: QMP inject-nmi, or a serial break with SysRq keys."""
+    cmdline: Items[str] = ()
+    """Kernel parameters for this machine alone."""
+    tcg_lacks: Items[str] = ()
+    """Capabilities that the emulated CPU is known not to have; see `Capabilities.missing`."""
+
+
+class HerculesFacts(Record):
+    """How the Hercules emulator boots this architecture."""
+
+    binary: str
+    package: str
+    minimum: str
+    cpu_model: str
+    """`CPUMODEL`, four digits."""
+    memory_mb: int = Field(default=1024, ge=1024)
+    """Below 512 MB, and with some sizes above it, hugepage_init() turns THP off."""
+    cpus: int = Field(default=1, ge=1)
+    cmdline: Items[str] = ()
+    """Kernel parameters for this machine alone."""
+    channel: str
+    """The guest's block device that carries its log: the emulated consoles lose text."""
+    limits: Items[str] = ()
+    """What a boot on it can't show; said in every report."""
 
 
 class GuestFacts(Record):
-    """What the guest must be told."""
+    """What the guest must be told, on whatever machine."""
 
-    cmdline: Items[str]
+    cmdline: Items[str] = ()
     finish: Literal["poweroff", "restart"]
     """`restart` where the small kernel can't cut the power; QEMU's -no-reboot turns it into an exit."""
     time_scale: float = Field(default=1.0, gt=0)
@@ -96,6 +120,8 @@ class ArchRecord(Record):
     kernel: KernelFacts
     compiler: CompilerFacts
     qemu: QemuFacts
+    hercules: HerculesFacts | None = None
+    """A second machine for the tests that need what QEMU lacks."""
     guest: GuestFacts
 
 
