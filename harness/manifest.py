@@ -20,11 +20,19 @@ def new_nonce() -> str:
 
 
 def render(
-    nonce: str, tests: Sequence[PlannedTest], time_scale: float, finish: Literal["poweroff", "restart"]
+    nonce: str,
+    tests: Sequence[PlannedTest],
+    time_scale: float,
+    finish: Literal["poweroff", "restart"],
+    channel: str = "",
 ) -> str:
-    """The manifest's text; test time-outs are stretched by `time_scale`."""
+    """The manifest's text; test time-outs are stretched by `time_scale`.
+
+    `channel` is the guest's block device that the report goes to; empty where the console carries it.
+    """
     lines = [
         f"nonce {nonce}",
+        *((f"channel {channel}",) if channel else ()),
         *(f"watch {counter}" for counter in WATCHED),
         f"limit output {OUTPUT_BYTES}",
         *(

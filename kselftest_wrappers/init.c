@@ -4,6 +4,7 @@
  * manifest one after the other, reports all of it (docs/guest-protocol.md),
  * and stops the machine.
  */
+#include "channel.h"
 #include "kfile.h"
 #include "manifest.h"
 #include "probe.h"
@@ -113,6 +114,7 @@ static __attribute__((noreturn)) void stop_machine(bool power_off)
 int main(void)
 {
 	struct manifest manifest;
+	const char *channel_trouble;
 	size_t tests_run = 0;
 
 	if (getpid() != 1) {
@@ -122,9 +124,12 @@ int main(void)
 	provide_devices();
 	occupy_standard_descriptors();
 	manifest_load(&manifest, MANIFEST);
+	channel_trouble = manifest.channel ? channel_start(manifest.channel) : NULL;
 	if (!report_open(manifest.nonce))
 		stop_machine(manifest.power_off);
 	report("hello %d", PROTOCOL_VERSION);
+	if (channel_trouble)
+		report("error channel %s", channel_trouble);
 	mount_the_rest();
 	if (*manifest.error) {
 		report("error %s", manifest.error);
@@ -134,5 +139,6 @@ int main(void)
 		tests_run = run_all(&manifest);
 	}
 	report("done %zu", tests_run);
+	channel_finish();
 	stop_machine(manifest.power_off);
 }

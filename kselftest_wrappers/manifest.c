@@ -83,6 +83,14 @@ static const char *parse_limit(struct manifest *manifest, struct directive line)
 	return NULL;
 }
 
+static const char *parse_channel(struct manifest *manifest, struct directive line)
+{
+	if (line.count != 1 || *line.fields[0] != '/')
+		return "channel wants `PATH`";
+	manifest->channel = line.fields[0];
+	return NULL;
+}
+
 static const char *parse_test(struct manifest *manifest, struct directive line)
 {
 	unsigned long timeout_ms;
@@ -115,7 +123,7 @@ static const struct {
 	directive_parser parse;
 } directives[] = {
 	{ "nonce", parse_nonce }, { "watch", parse_watch },   { "limit", parse_limit },
-	{ "test", parse_test },	  { "finish", parse_finish },
+	{ "test", parse_test },	  { "finish", parse_finish }, { "channel", parse_channel },
 };
 
 static const char *parse_fields(struct manifest *manifest, char **fields, size_t count)

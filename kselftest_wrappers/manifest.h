@@ -27,6 +27,8 @@ struct manifest {
 	struct names vmstat_prefixes;
 	struct names meminfo_fields;
 	size_t output_limit;
+	/* The block device that the kernel log is copied to, or NULL. */
+	const char *channel;
 	struct test *tests;
 	size_t test_count;
 	bool power_off;

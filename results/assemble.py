@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from results import compare, console, splat
-from results.journal import VERSION, BootFact, Event, JournalError, PlanFact, decode, read_events
+from results.journal import VERSION, BootFact, Event, JournalError, PlanFact, TwinFact, decode, read_events
 from results.model import ArchComparison, Boot, Build, Cell, PlannedTest, Run
 
 VARIANTS = ("base", "series")
@@ -59,6 +59,7 @@ def read_cells(plan: PlanFact, events: Sequence[Event], run_dir: Path) -> tuple[
     """Every cell of the plan with what is known of it so far."""
     builds: dict[tuple[str, str], Build] = {}
     boots: dict[tuple[str, str], list[Boot]] = {}
+    twins: dict[tuple[str, str], str] = {}
     for event in events:
         if event.name == "build":
             build = decode(Build, event)
@@ -66,11 +67,16 @@ def read_cells(plan: PlanFact, events: Sequence[Event], run_dir: Path) -> tuple[
         elif event.name == "boot":
             fact = decode(BootFact, event)
             boots.setdefault((fact.arch, fact.variant), []).append(read_boot(fact, plan.planned, run_dir))
-    return tuple(
-        Cell(arch, variant, builds.get((arch, variant)), tuple(boots.get((arch, variant), ())))
-        for arch in plan.arches
-        for variant in VARIANTS
-    )
+        elif event.name == "twin":
+            same = decode(TwinFact, event)
+            twins[same.arch, same.variant] = same.twin
+
+    def cell(arch: str, variant: str) -> Cell:
+        twin = twins.get((arch, variant), "")
+        own = tuple(boots.get((arch, twin or variant), ()))
+        return Cell(arch, variant, builds.get((arch, variant)), own, twin)
+
+    return tuple(cell(arch, variant) for arch in plan.arches for variant in VARIANTS)
 
 
 def assemble(run_dir: Path) -> Run:
@@ -110,4 +116,6 @@ def _compare(plan: PlanFact, cells: Sequence[Cell], arch: str) -> ArchComparison
     base, series = (
         next(cell for cell in cells if (cell.arch, cell.variant) == (arch, variant)) for variant in VARIANTS
     )
-    return compare.compare_arch(arch, plan.planned, base, series, plan.claims, arch in plan.allow_unexercised)
+    gaps = tuple(gap for gap in plan.known_gaps if gap.arch == arch)
+    allowed = arch in plan.allow_unexercised
+    return compare.compare_arch(arch, plan.planned, base, series, plan.claims, allowed, gaps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from results.model import Boot, BootEnd, Build, Cell, CompilerWarning, Verdict
 from results.tally import boot_is_infrastructures, guest_died_in, reached_tests
@@ -68,7 +68,21 @@ def _first_line(text: str) -> str:
 
 
 def compare_boots(base: Cell, series: Cell) -> list[Finding]:
-    """Say which kernels don't get to their first test, or die when no test is running."""
+    """Say which kernels don't get to their first test, or die when no test is running; by kind of machine."""
+    machines = list(dict.fromkeys(boot.machine for boot in (*base.boots, *series.boots)))
+    findings = []
+    for machine in machines:
+        where = f"on {machine}: " if len(machines) > 1 else ""
+        found = _compare_boots_on(_boots_on(machine, base), _boots_on(machine, series))
+        findings += [replace(finding, text=where + finding.text) for finding in found]
+    return findings
+
+
+def _boots_on(machine: str, cell: Cell) -> Cell:
+    return replace(cell, boots=tuple(boot for boot in cell.boots if boot.machine == machine))
+
+
+def _compare_boots_on(base: Cell, series: Cell) -> list[Finding]:
     if not base.boots or not series.boots:
         return []
     return [*_compare_bringup(base, series), *_compare_deaths_between_tests(base, series)]

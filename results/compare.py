@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 
 from results.bringup import Finding, compare_boots, compare_builds, compare_warnings, new_warnings
 from results.claims import compare_claims
@@ -18,6 +19,7 @@ from results.model import (
     Cell,
     Claim,
     ClaimComparison,
+    KnownGap,
     PlannedTest,
     Splat,
     SplatComparison,
@@ -27,13 +29,14 @@ from results.model import (
 )
 from results.tally import (
     Runs,
+    boots_for,
     failing_again,
     is_infrastructure,
     reached_tests,
     runs_of,
     tally,
 )
-from results.verdict import RunVerdict, is_exercised, most_serious, run_verdict
+from results.verdict import GAPS, RunVerdict, is_exercised, most_serious, run_verdict
 
 __all__ = [
     "RunVerdict",
@@ -51,11 +54,16 @@ _SURE = 2
 _NAMES_SHOWN = 3
 
 
-def compare_test(test: PlannedTest, base: Cell, series: Cell) -> TestComparison:
+def compare_test(
+    test: PlannedTest, base: Cell, series: Cell, gaps: Sequence[KnownGap] = ()
+) -> TestComparison:
     """Compare all runs of one test."""
     base_tally, series_tally = tally(test, base), tally(test, series)
     verdict, reason = _judge_test(test, base, series, base_tally, series_tally)
-    return TestComparison(test.name, base_tally, series_tally, verdict, reason)
+    known = ""
+    if not base_tally.exercised and not series_tally.exercised and verdict in GAPS:
+        known = next((gap.reason for gap in gaps if fnmatchcase(test.name, gap.tests)), "")
+    return TestComparison(test.name, base_tally, series_tally, verdict, reason, known)
 
 
 def _judge_test(
@@ -68,7 +76,7 @@ def _judge_test(
         (base_runs, base, base_tally, "on base"),
         (series_runs, series, series_tally, "with the series"),
     ):
-        if is_infrastructure(runs, cell):
+        if is_infrastructure(test, runs, cell):
             return Verdict.INFRASTRUCTURE, f"no result {name}: {sums.reason}"
     if series_runs.failing:
         return _judge_failing(base_runs, series_runs, base_tally, series_tally)
@@ -85,7 +93,7 @@ def _unsupported(
 
 
 def _lacking(test: PlannedTest, cell: Cell) -> str | None:
-    known = [boot.capabilities for boot in cell.boots if boot.capabilities is not None]
+    known = [boot.capabilities for boot in boots_for(test, cell) if boot.capabilities is not None]
     return known[0].missing(test.needs) if known else None
 
 
@@ -186,9 +194,10 @@ def compare_arch(
     series: Cell,
     claims: Iterable[Claim],
     allowed_unexercised: bool,
+    gaps: Sequence[KnownGap] = (),
 ) -> ArchComparison:
     """Say everything there is to say of one architecture."""
-    tests = tuple(compare_test(test, base, series) for test in planned)
+    tests = tuple(compare_test(test, base, series, gaps) for test in planned)
     splats = compare_splats(base, series)
     claimed = compare_claims(claims, tests)
     warnings = new_warnings(base.build, series.build)
@@ -219,17 +228,20 @@ def _test_findings(tests: Sequence[TestComparison]) -> list[Finding]:
         return [Finding(Verdict.NOT_EXERCISED, "no test was planned")]
     groups: dict[tuple[Verdict, str], list[str]] = {}
     for test in tests:
-        if test.verdict is not Verdict.UNCHANGED:
+        if test.verdict is not Verdict.UNCHANGED and not test.known_gap:
             groups.setdefault((test.verdict, test.reason), []).append(test.name)
     findings = [
         Finding(verdict, _sentence(names, reason, len(tests))) for (verdict, reason), names in groups.items()
     ]
-    if not findings:
-        count = sum(1 for test in tests if is_exercised(test))
-        findings.append(
-            Finding(Verdict.UNCHANGED, f"{count} of {len(tests)} tests exercised and passing on both kernels")
-        )
-    return findings
+    if findings:
+        return findings
+    count = sum(1 for test in tests if is_exercised(test))
+    if not count:
+        return [Finding(Verdict.NOT_EXERCISED, "every test is a known gap")]
+    gaps = sum(1 for test in tests if test.known_gap)
+    known = f", {gaps} known gap{'s' if gaps > 1 else ''}" if gaps else ""
+    said = f"{count} of {len(tests)} tests exercised and passing on both kernels{known}"
+    return [Finding(Verdict.UNCHANGED, said)]
 
 
 def _sentence(names: Sequence[str], reason: str, total: int) -> str:

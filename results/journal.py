@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from results.model import BootEnd, Build, Claim, PlannedTest, Subject
+from results.model import BootEnd, Build, Claim, KnownGap, PlannedTest, Subject
 
 JOURNAL = "events.jsonl"
 VERSION = 1
@@ -36,6 +36,7 @@ class PlanFact:
     allow_unexercised: tuple[str, ...]
     digest: str
     """Of everything that decides the outcome: a run with the same digest may be resumed."""
+    known_gaps: tuple[KnownGap, ...] = ()
     version: int = VERSION
 
 
@@ -61,12 +62,21 @@ class BootFact:
 
 
 @dataclass(frozen=True, slots=True)
+class TwinFact:
+    """A cell whose kernel is the same bytes as another variant's, so that this one's boots speak for both."""
+
+    arch: str
+    variant: str
+    twin: str
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One line of the journal."""
 
     time: datetime
     name: str
-    """plan, resume, build, boot, end or interrupted."""
+    """plan, resume, build, boot, twin, end or interrupted."""
     fact: dict[str, Any]
 
 
@@ -127,7 +137,7 @@ def read_events(run_dir: Path) -> Iterator[Event]:
             continue
 
 
-Fact = TypeVar("Fact", PlanFact, BootFact, Build)
+Fact = TypeVar("Fact", PlanFact, BootFact, TwinFact, Build)
 
 
 def decode(model: type[Fact], event: Event) -> Fact:
@@ -149,4 +159,4 @@ def decode(model: type[Fact], event: Event) -> Fact:
 def _adapters() -> dict[Any, Any]:
     from pydantic import TypeAdapter
 
-    return {model: TypeAdapter(model) for model in (PlanFact, BootFact, Build)}
+    return {model: TypeAdapter(model) for model in (PlanFact, BootFact, TwinFact, Build)}

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+UFFD_FEATURE_WP_ASYNC = 1 << 15
+"""include/uapi/linux/userfaultfd.h; only where the architecture can write-protect a userfaultfd range."""
+
 
 class Status(StrEnum):
     """Outcome of one test, in KCIDB's vocabulary."""
@@ -88,6 +91,16 @@ class PlannedTest:
     evidence: tuple[Evidence, ...] = ()
     needs: tuple[str, ...] = ()
     """Capabilities (see `Capabilities.missing`) without which the test is unsupported."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownGap:
+    """Tests that need not be exercised on an architecture, and why; said in every report."""
+
+    arch: str
+    tests: str
+    """A name, or a shell pattern (`thp_pmd_split.*`)."""
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +185,16 @@ class Capabilities:
         """Say why a test with these needs can't run here, or None."""
         if "thp" in needs and not self.thp:
             return self.facts.get("thp_reason", "the guest could not fault in a huge page")
+        if "uffd_wp_async" in needs and not self._userfaultfd_features & UFFD_FEATURE_WP_ASYNC:
+            return "userfaultfd has no asynchronous write protection here"
         return None
+
+    @property
+    def _userfaultfd_features(self) -> int:
+        try:
+            return int(self.facts.get("uffd", ""), 16)
+        except ValueError:
+            return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +266,8 @@ class Build:
     """Path of the build log, relative to the run folder."""
     commands: tuple[str, ...] = ()
     """What a person would type to build the same kernel."""
+    configuration: str = ""
+    """The base of its .config and the fragments on top, in order: `tinyconfig + common + mm-debug`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +278,8 @@ class Cell:
     variant: str
     build: Build | None = None
     boots: tuple[Boot, ...] = ()
+    boots_of: str = ""
+    """The variant whose boots these are, where its image is the same bytes; empty where they are our own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +311,8 @@ class TestComparison:
     series: Tally
     verdict: Verdict
     reason: str
+    known_gap: str = ""
+    """Why it need not be exercised here, if base did not; it has no part in the architecture's verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +401,8 @@ class Subject:
     """The series only stands in for the real one, and is shown so everywhere."""
     patches: tuple[Patch, ...] = ()
     fuzzed: tuple[FuzzedHunk, ...] = ()
+    tree_fixes: tuple[Patch, ...] = ()
+    """What was applied to the tree before anything else; part of base."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,12 +113,18 @@ def _from_run(runs: Runs, run: OneRun, *, exercised: bool) -> Tally:
     )
 
 
+def boots_for(test: PlannedTest, cell: Cell) -> tuple[Boot, ...]:
+    """The boots that were to run a test; where there are two kinds of machine, each runs tests of its own."""
+    return tuple(boot for boot in cell.boots if any(result.name == test.name for result in boot.tests))
+
+
 def _why_no_run(test: PlannedTest, cell: Cell) -> str:
     if cell.build is not None and not cell.build.ok:
         return "the kernel was not built"
-    if not cell.boots:
+    boots = boots_for(test, cell)
+    if not boots:
         return "there was no boot"
-    last = cell.boots[-1]
+    last = boots[-1]
     said = next((result.reason for result in last.tests if result.name == test.name), "")
     return f"{said or NEVER_STARTED}: {last.detail or last.end}"
 
@@ -137,7 +143,7 @@ def reached_tests(boot: Boot) -> bool:
     return any(result.lines is not None for result in boot.tests)
 
 
-def is_infrastructure(runs: Runs, cell: Cell) -> bool:
+def is_infrastructure(test: PlannedTest, runs: Runs, cell: Cell) -> bool:
     """Tell whether it is the infrastructure's fault that nothing can be said of a test."""
     if runs.judged:
         return False
@@ -145,7 +151,7 @@ def is_infrastructure(runs: Runs, cell: Cell) -> bool:
         return True
     if not cell.build.ok:
         return False
-    return all(boot_is_infrastructures(boot) for boot in cell.boots)
+    return all(boot_is_infrastructures(boot) for boot in boots_for(test, cell))
 
 
 def boot_is_infrastructures(boot: Boot) -> bool:

@@ -13,7 +13,8 @@ EXIT_UNPROVEN = 3
 """Infrastructure, or nothing, or not everything, was exercised."""
 
 _GREEN = (Verdict.UNCHANGED, Verdict.FIXED)
-_GAPS = (Verdict.NOT_EXERCISED, Verdict.UNSUPPORTED)
+GAPS = (Verdict.NOT_EXERCISED, Verdict.UNSUPPORTED)
+"""What a known gap may explain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def _is_clean(arch: ArchComparison) -> bool:
     """
     if arch.verdict in _GREEN:
         return True
-    if arch.verdict not in _GAPS or not arch.allowed_unexercised:
+    if arch.verdict not in GAPS or not arch.allowed_unexercised:
         return False
     return not any(test.base.exercised and not test.series.exercised for test in arch.tests)
 
@@ -93,7 +94,9 @@ def _regression_headline(regressed: Sequence[ArchComparison]) -> str:
 
 def _clean_headline(arches: Sequence[ArchComparison]) -> str:
     fixed = sum(1 for arch in arches for test in arch.tests if test.verdict is Verdict.FIXED)
-    gaps = [arch.arch for arch in arches if arch.verdict in _GAPS]
+    gaps = [
+        arch.arch for arch in arches if arch.verdict in GAPS or any(test.known_gap for test in arch.tests)
+    ]
     lead = f"No regression, {fixed} test{'s' if fixed != 1 else ''} fixed" if fixed else "No regression"
     known = f"; known gaps on {_join(gaps)}" if gaps else ""
     return f"{lead}: {_exercised_phrase(arches)}{known}."

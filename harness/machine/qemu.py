@@ -9,15 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
-import shutil
 import signal
 import socket
 import subprocess
 from typing import TYPE_CHECKING, Any
 
 from harness.config import QemuFacts
-from harness.errors import InfrastructureError, UsageError
+from harness.errors import InfrastructureError
+from harness.machine import program
 from harness.machine.base import BootFiles, Ending
 from harness.process import Children, dying_with_us
 
@@ -34,37 +33,13 @@ SYSRQ_KEYS = (b"l", b"t")
 
 
 def version(facts: QemuFacts) -> str:
-    """QEMU's version, such as `7.2.22`.
-
-    Raises:
-        UsageError: if it is not installed, with the package that brings it.
-    """
-    if not shutil.which(facts.binary):
-        raise UsageError(f"{facts.binary} is not installed", hint=f"apt-get install {facts.package}")
-    output = subprocess.run([facts.binary, "--version"], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"version (\d+(?:\.\d+)+)", output)
-    if not found:
-        raise InfrastructureError(f"{facts.binary} --version printed no version: {output[:200]!r}")
-    return found.group(1)
+    """QEMU's version, such as `7.2.22`; raises like `program.version`."""
+    return program.version(facts)
 
 
 def require(facts: QemuFacts) -> str:
-    """QEMU's version, if it is new enough.
-
-    Raises:
-        UsageError: if it is missing or older than the record's `minimum`.
-    """
-    found = version(facts)
-    if _numbers(found) < _numbers(facts.minimum):
-        raise UsageError(
-            f"{facts.binary} is version {found}; {facts.minimum} or newer is needed",
-            hint=f"apt-get install {facts.package}",
-        )
-    return found
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split("."))
+    """QEMU's version, if it is new enough; raises like `program.require`."""
+    return program.require(facts)
 
 
 def command_line(facts: QemuFacts, files: BootFiles, accelerator: str) -> tuple[str, ...]:

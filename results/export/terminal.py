@@ -217,16 +217,21 @@ def _arch_findings(arch: ArchComparison) -> Iterator[_Finding]:
 
 def _test_findings(run: Run, arch: ArchComparison) -> Iterator[_Finding]:
     told = [test for test in arch.tests if test.verdict is not Verdict.UNCHANGED]
-    told.sort(key=lambda test: (-SEVERITY[test.verdict], test.reason))
-    for (verdict, reason), group in groupby(told, key=lambda test: (test.verdict, test.reason)):
+    told.sort(key=lambda test: (-SEVERITY[test.verdict], test.reason, test.known_gap))
+    for (verdict, reason, gap), group in groupby(told, key=_what_is_said):
+        known = f"known gap: {gap}" if gap else ""
         tests = list(group)
         failed = [test for test in tests if _failures(run, test)]
         for test in failed:
-            yield _Finding(test.name, verdict, (reason, *_failures(run, test)))
+            yield _Finding(test.name, verdict, (reason, known, *_failures(run, test)))
         idle = [test.name for test in tests if test not in failed]
         if idle:
             head = idle[0] if len(idle) == 1 else wording.count(len(idle), "test")
-            yield _Finding(head, verdict, (reason,))
+            yield _Finding(head, verdict, (reason, known))
+
+
+def _what_is_said(test: TestComparison) -> tuple[Verdict, str, str]:
+    return test.verdict, test.reason, test.known_gap
 
 
 def _failures(run: Run, test: TestComparison) -> list[str]:
@@ -286,6 +291,8 @@ def _notes(run: Run, arch: ArchComparison) -> Iterator[_Finding]:
 def _print_subject(page: _Page, run: Run) -> None:
     subject = run.subject
     page.line(f"tree    {subject.tree} {subject.tree_version}  {subject.base_commit[:12]}")
+    for fix in subject.tree_fixes:
+        page.line(f"        with our fix: {fix.subject}")
     page.line(f"series  {wording.series_name(subject)}  {subject.series_commit[:12]}")
     if subject.stand_in:
         page.line("        STAND-IN: not the real series, only one that takes its place", "bold yellow")

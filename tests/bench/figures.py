@@ -9,6 +9,7 @@ from harness.boot import Bootable, BootRequest, boot
 from harness.build.cache import IMAGE, BuildCache
 from harness.config import ArchRecord
 from harness.machine.accel import Accelerator
+from harness.machine.kinds import qemu_kind
 from harness.process import Children
 from results.assemble import read_boot
 from results.journal import BootFact
@@ -64,7 +65,8 @@ def _boot_and_judge(bench: Bench, arch: ArchRecord, past: PastRun, example: Boot
     # The example's initramfs has a manifest already; the new one comes later in it and counts.
     bootable = Bootable(arch, kernel, past.run_dir / "boots" / f"{example.id}.cpio")
     request = BootRequest("bench", example.variant, example.purpose, past.plan.planned)
-    fact = boot(bootable, Accelerator(example.accelerator), request, folder, Children())
+    kind = qemu_kind(arch, Accelerator(example.accelerator))
+    fact = boot(bootable, kind, request, folder, Children())
     seen = read_boot(fact, past.plan.planned, folder)
     if any(test.status is not Status.PASS for test in seen.tests) or not seen.tests:
         raise BenchError(f"a boot did not pass its tests ({fact.detail}): {folder / fact.log}")

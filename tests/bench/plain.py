@@ -64,7 +64,7 @@ def boot_script(commands: Sequence[Sequence[str]], folder: Path) -> str:
 def boot_command(arch: ArchRecord, folder: Path, variant: str, accelerator: str) -> tuple[str, ...]:
     """The QEMU command for one of the kernels that `build_script` makes below `folder`."""
     image = folder / variant / "build" / arch.kernel.image
-    files = BootFiles(image, folder / "initramfs.cpio", (*arch.guest.cmdline, *COMMON_CMDLINE))
+    files = BootFiles(image, folder / "initramfs.cpio", (*arch.guest.cmdline, *arch.qemu.cmdline, *COMMON_CMDLINE))
     return qemu.command_line(arch.qemu, files, accelerator)
 
 
@@ -112,7 +112,8 @@ def _fetch(found: Sources) -> list[str]:
 
 
 def _kernel(arch: ArchRecord, variant: str, jobs: int) -> list[str]:
-    fragments = [str(CONFIGS / "kconfig" / f"{name}.config") for name in arch.kernel.fragments]
+    names = (*arch.kernel.fragments, *arch.kernel.diet)
+    fragments = [str(CONFIGS / "kconfig" / f"{name}.config") for name in names]
     words = (f"ARCH={arch.kernel.arch}", f"CROSS_COMPILE={arch.compiler.prefix}")
     make = shlex.join(("make", "-C", f"{variant}/src", "O=../build", *words))
     return [

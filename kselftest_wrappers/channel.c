@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The copier is a thread, not a process: what pid 1 does to get rid of a test's
+ * leftovers, and what a test does to other processes, can't end it. Tests don't
+ * inherit it, and fault injection goes by thread.
+ */
+#include "channel.h"
+#include "console_text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define KERNEL_LOG "/dev/kmsg"
+
+/* A disk is found in the background while the kernel boots. */
+#define DEVICE_LIMIT_MS 10000
+#define DEVICE_PAUSE_MS 10
+#define FINISH_LIMIT_S 10
+
+/* More than any kernel gives in one read(). */
+#define RECORD_SIZE 16384
+#define BATCH_SIZE (256 << 10)
+/* Room that a record may need: one of newlines only grows most. */
+#define RECORD_ROOM (96 << 10)
+#define STACK_SIZE (256 << 10)
+
+/* Lines that come soon after each other share a write, so that the tests keep the CPU. */
+#define BATCH_PAUSE_MS 20
+
+#define WRITE_ATTEMPTS 50
+
+#define FULL_MARK "channel: the device is full, the log ends here\n"
+
+static int kernel_log = -1;
+static int device = -1;
+static int wake_up = -1;
+static off_t device_size;
+static off_t written;
+static pthread_t copier;
+static bool copying;
+static atomic_bool finishing;
+
+static char batch[BATCH_SIZE];
+static size_t batch_length;
+static unsigned long long next_sequence;
+
+static void sleep_ms(long milliseconds)
+{
+	struct timespec pause = { .tv_sec = milliseconds / 1000,
+				  .tv_nsec = milliseconds % 1000 * 1000000 };
+
+	nanosleep(&pause, NULL);
+}
+
+static void add_mark_of_lost_records(unsigned long long lost)
+{
+	batch_length += sprintf(batch + batch_length,
+				"channel: %llu records of the kernel log were overwritten "
+				"before they could be copied\n",
+				lost);
+}
+
+static void add_record(const char *text)
+{
+	struct console_record record;
+
+	if (!console_parse(&record, text))
+		return;
+	if (record.sequence > next_sequence)
+		add_mark_of_lost_records(record.sequence - next_sequence);
+	next_sequence = record.sequence + 1;
+	batch_length += console_format(&record, batch + batch_length, BATCH_SIZE - batch_length);
+}
+
+/* Take what there is, as far as it fits. Return whether there may be more. */
+static bool fill_batch(void)
+{
+	static char record[RECORD_SIZE + 1];
+	ssize_t length;
+
+	batch_length = 0;
+	while (batch_length + RECORD_ROOM < BATCH_SIZE) {
+		length = read(kernel_log, record, RECORD_SIZE);
+		if (length > 0) {
+			record[length] = '\0';
+			add_record(record);
+		} else if (length == 0 || (errno != EPIPE && errno != EINTR)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Cut the batch to what fits on the device. Return whether all of it did. */
+static bool fit_batch(void)
+{
+	size_t room = device_size - written - strlen(FULL_MARK);
+
+	if (batch_length <= room)
+		return true;
+	while (room && batch[room - 1] != '\n')
+		room--;
+	strcpy(batch + room, FULL_MARK);
+	batch_length = room + strlen(FULL_MARK);
+	return false;
+}
+
+static bool write_batch(void)
+{
+	size_t done = 0;
+	int attempts = 0;
+
+	while (done < batch_length) {
+		ssize_t count = pwrite(device, batch + done, batch_length - done, written + done);
+
+		if (count > 0)
+			done += count;
+		else if (++attempts == WRITE_ATTEMPTS)
+			return false;
+		else
+			sleep_ms(DEVICE_PAUSE_MS);
+	}
+	written += done;
+	return !done || !fdatasync(device);
+}
+
+/* On the consoles, and in what a host finds in the memory of a guest that hangs. */
+static void complain(int error)
+{
+	int fd = open(KERNEL_LOG, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	dprintf(fd, "channel: the log is not copied any more: %s\n", strerror(error));
+	close(fd);
+}
+
+static void wait_for_news(void)
+{
+	struct pollfd events[] = { { .fd = kernel_log, .events = POLLIN },
+				   { .fd = wake_up, .events = POLLIN } };
+
+	poll(events, 2, -1);
+	if (!finishing)
+		sleep_ms(BATCH_PAUSE_MS);
+}
+
+static void *copy(void *unused)
+{
+	for (;;) {
+		/* Before the log is read: what was logged until then is copied. */
+		bool last = finishing;
+		bool more = fill_batch();
+		bool all_fits = fit_batch();
+
+		if (!write_batch()) {
+			complain(errno);
+			break;
+		}
+		if (!all_fits || (last && !more))
+			break;
+		if (!more)
+			wait_for_news();
+	}
+	return unused;
+}
+
+/* A disk that is being set up may have its node already, but no size. */
+static bool open_device(const char *path)
+{
+	for (int waited = 0;; waited += DEVICE_PAUSE_MS) {
+		device = open(path, O_WRONLY | O_CLOEXEC);
+		device_size = device < 0 ? 0 : lseek(device, 0, SEEK_END);
+		if (device_size > (off_t)sizeof(FULL_MARK))
+			return true;
+		if (device >= 0) {
+			close(device);
+			errno = ENOSPC;
+		}
+		if (waited >= DEVICE_LIMIT_MS)
+			return false;
+		sleep_ms(DEVICE_PAUSE_MS);
+	}
+}
+
+/* Signals are for the thread that waits for the tests. */
+static int start_thread(void)
+{
+	sigset_t all, before;
+	pthread_attr_t attributes;
+	int error;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&copier, &attributes, copy, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
+	return error;
+}
+
+const char *channel_start(const char *path)
+{
+	static char trouble[256];
+	const char *what = path;
+
+	if (open_device(path)) {
+		what = KERNEL_LOG;
+		kernel_log = open(KERNEL_LOG, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		wake_up = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (kernel_log >= 0 && wake_up >= 0) {
+			what = "thread";
+			errno = start_thread();
+			copying = !errno;
+		}
+	}
+	if (copying)
+		return NULL;
+	snprintf(trouble, sizeof(trouble), "%s: %s", what, strerror(errno));
+	return trouble;
+}
+
+void channel_finish(void)
+{
+	struct timespec limit;
+
+	if (!copying)
+		return;
+	finishing = true;
+	eventfd_write(wake_up, 1);
+	clock_gettime(CLOCK_REALTIME, &limit);
+	limit.tv_sec += FINISH_LIMIT_S;
+	pthread_timedjoin_np(copier, NULL, &limit);
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Runs parts of the guest program on the host, for their tests:
+ *
+ *	guest_parts text < RECORDS	prints each record as a console would
+ *	guest_parts channel DEVICE < RECORDS	copies them like the kernel log
+ *	guest_parts manifest FILE	prints what was understood of it
+ *
+ * RECORDS are what read() of /dev/kmsg gives, with a NUL behind each; the
+ * record `EPIPE` stands for that error. Linked with --wrap=open,--wrap=read.
+ */
+#include "channel.h"
+#include "console_text.h"
+#include "manifest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Packets, for these keep records apart as /dev/kmsg does. */
+static int kernel_log[2];
+
+int __real_open(const char *path, int flags, mode_t mode);
+int __wrap_open(const char *path, int flags, mode_t mode);
+ssize_t __real_read(int fd, void *bytes, size_t size);
+ssize_t __wrap_read(int fd, void *bytes, size_t size);
+
+int __wrap_open(const char *path, int flags, mode_t mode)
+{
+	if (strcmp(path, "/dev/kmsg"))
+		return __real_open(path, flags, mode);
+	fcntl(kernel_log[1], F_SETFL, O_NONBLOCK);
+	return kernel_log[1];
+}
+
+ssize_t __wrap_read(int fd, void *bytes, size_t size)
+{
+	ssize_t length = __real_read(fd, bytes, size);
+
+	if (length == 5 && !memcmp(bytes, "EPIPE", 5)) {
+		errno = EPIPE;
+		return -1;
+	}
+	return length;
+}
+
+static size_t next_record(char **record)
+{
+	static size_t size;
+	ssize_t length = getdelim(record, &size, '\0', stdin);
+
+	return length > 1 ? length - 1 : 0;
+}
+
+static int print_text(void)
+{
+	static char lines[65536];
+	struct console_record parsed;
+	char *record = NULL;
+
+	while (next_record(&record)) {
+		if (console_parse(&parsed, record))
+			fwrite(lines, 1, console_format(&parsed, lines, sizeof(lines)), stdout);
+		else
+			puts("not a record");
+	}
+	return 0;
+}
+
+/* A copier that has stopped takes no more; that is not for us to judge. */
+static int copy_to(const char *device)
+{
+	struct timeval patience = { .tv_sec = 1 };
+	const char *trouble;
+	char *record = NULL;
+	size_t length;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, kernel_log))
+		return 1;
+	setsockopt(kernel_log[0], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	trouble = channel_start(device);
+	if (trouble)
+		puts(trouble);
+	while ((length = next_record(&record)))
+		if (send(kernel_log[0], record, length, 0) < 0)
+			break;
+	channel_finish();
+	return 0;
+}
+
+static int print_manifest(const char *path)
+{
+	struct manifest manifest;
+
+	manifest_load(&manifest, path);
+	puts(*manifest.error ? manifest.error : manifest.channel ? manifest.channel : "none");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "text"))
+		return print_text();
+	if (argc == 3 && !strcmp(argv[1], "channel"))
+		return copy_to(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "manifest"))
+		return print_manifest(argv[2]);
+	return 2;
+}
