@@ -12,15 +12,14 @@ from harness.config import ArchRecord
 from harness.errors import InfrastructureError
 from harness.machine import accel
 from harness.machine.base import BootFiles, Machine
-from harness.machine.qemu import Qemu
+from harness.machine.kinds import MachineKind, qemu_kind
 from harness.machine.watch import Limits, Outcome, watch
 from harness.manifest import new_nonce, overlay, render
 from harness.process import Children
 from results.journal import BootFact
 from results.model import BootEnd, PlannedTest
 
-COMMON_CMDLINE = ("panic=-1", "printk.devkmsg=on", "softlockup_panic=1")
-"""A CPU that spins would else report a soft lockup every twenty seconds, and never be silent."""
+COMMON_CMDLINE = ("panic=-1", "printk.devkmsg=on")
 BOOT_SILENCE = 15.0
 """Seconds without console output before the first test, on real hardware; stretched under emulation."""
 TEST_SLACK = 10.0
@@ -31,7 +30,7 @@ KVM_PROBE = Limits(total=20, boot_silence=3, test_silence=5, backtrace=0, power_
 
 @dataclass(frozen=True, slots=True)
 class Bootable:
-    """A kernel and its programs on one architecture."""
+    """A kernel of one architecture and its programs."""
 
     arch: ArchRecord
     kernel: Path
@@ -62,7 +61,7 @@ def limits_for(tests: Sequence[PlannedTest], time_scale: float) -> Limits:
 
 def boot(
     bootable: Bootable,
-    accelerator: accel.Accelerator,
+    kind: MachineKind,
     request: BootRequest,
     run_dir: Path,
     children: Children,
@@ -73,14 +72,14 @@ def boot(
         InfrastructureError: if the run folder can't be written.
     """
     nonce = new_nonce()
-    time_scale = 1.0 if accelerator.name == "kvm" else bootable.arch.guest.time_scale
-    manifest = render(nonce, request.tests, time_scale, bootable.arch.guest.finish)
+    finish = bootable.arch.guest.finish
+    manifest = render(nonce, request.tests, kind.time_scale, finish, kind.channel)
     initramfs = run_dir / "boots" / f"{request.id}.cpio"
     log = run_dir / "logs" / f"{request.id}.log"
-    machine = _machine(bootable, accelerator.name, initramfs, children)
+    machine = _machine(bootable, kind, initramfs, children)
     try:
         _write_initramfs(initramfs, bootable.programs, manifest)
-        outcome = _watch(machine, nonce, limits_for(request.tests, time_scale), log)
+        outcome = _watch(machine, nonce, limits_for(request.tests, kind.time_scale), log)
     except OSError as error:
         raise InfrastructureError(f"{error.filename or run_dir}: {error.strerror}") from None
     return BootFact(
@@ -97,7 +96,7 @@ def boot(
         seconds=outcome.seconds,
         log=str(log.relative_to(run_dir)),
         command=machine.command,
-        notes=(accelerator.note,) if accelerator.note else (),
+        notes=kind.notes,
     )
 
 
@@ -113,15 +112,16 @@ def choose_accelerator(
     initramfs, log = cache / "kvm-probe.cpio", cache / "kvm-probe.log"
     nonce = new_nonce()
     _write_initramfs(initramfs, bootable.programs, render(nonce, (), 1.0, bootable.arch.guest.finish))
-    outcome = _watch(_machine(bootable, "kvm", initramfs, children), nonce, KVM_PROBE, log)
+    kind = qemu_kind(bootable.arch, accel.Accelerator("kvm"))
+    outcome = _watch(_machine(bootable, kind, initramfs, children), nonce, KVM_PROBE, log)
     if outcome.end is BootEnd.MACHINE:
         return accel.Accelerator("tcg", f"KVM could not be tried: {outcome.detail}")
     return accel.remember(memory, facts, version, usable=outcome.end is BootEnd.DONE)
 
 
-def _machine(bootable: Bootable, accelerator: str, initramfs: Path, children: Children) -> Machine:
-    cmdline = (*bootable.arch.guest.cmdline, *COMMON_CMDLINE)
-    return Qemu(bootable.arch.qemu, BootFiles(bootable.kernel, initramfs, cmdline), accelerator, children)
+def _machine(bootable: Bootable, kind: MachineKind, initramfs: Path, children: Children) -> Machine:
+    files = BootFiles(bootable.kernel, initramfs, (*kind.cmdline, *COMMON_CMDLINE))
+    return kind.make(files, initramfs.with_suffix(".machine"), children)
 
 
 def _write_initramfs(path: Path, programs: Path, manifest: str) -> None:

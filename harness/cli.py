@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -28,7 +29,7 @@ class Commands(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Run a command; never shows a traceback for what a user did."""
-        signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+        signal.signal(signal.SIGTERM, _stop)
         kwargs["standalone_mode"] = False
         try:
             code = super().main(*args, **kwargs)
@@ -48,6 +49,13 @@ class Commands(click.Group):
             _complain(f"{error.filename or 'a file'}: {error.strerror or error}", RESUME)
             code = InfrastructureError.default_exit_code
         sys.exit(code or 0)
+
+
+def _stop(number: int, frame: Any) -> None:
+    """SIGTERM ends us as Ctrl-C does, also where a shell made its background job deaf to that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.raise_signal(signal.SIGINT)
 
 
 def _complain(message: str, hint: str) -> None:
@@ -79,6 +87,16 @@ def _complete(kind: str) -> Any:
     return complete
 
 
+def _complete_fragments(context: click.Context, parameter: click.Parameter, start: str) -> Any:
+    from click.shell_completion import CompletionItem
+
+    from harness.config import CONFIGS
+
+    names = sorted(path.stem for path in (CONFIGS / "kconfig").glob("*.config"))
+    known = [CompletionItem(name) for name in names if name.startswith(start)]
+    return known or [CompletionItem(start, type="file")]
+
+
 def _planning(command: Any) -> Any:
     """The options that say what to do; `run` and `plan` share them."""
     options = (
@@ -99,10 +117,23 @@ def _planning(command: Any) -> Any:
             "--plan", "plan_name", default="default", show_default=True, metavar="NAME",
             shell_complete=_complete("plans"), help="Defaults to start from, of configs/plans.",
         ),
+        click.option(
+            "--kconfig", multiple=True, metavar="[ARCH:]FRAGMENT", shell_complete=_complete_fragments,
+            help="Configuration fragment to merge last: a name of configs/kconfig, or a file; for one "
+            "architecture or all; may be repeated.",
+        ),
+        click.option(
+            "--defconfig", is_flag=False, flag_value="", metavar="[NAME]",
+            help="Configure from the tree's defconfig, or NAME_defconfig, instead of tinyconfig.",
+        ),
         click.option("--allow-fuzz", is_flag=True, help="Place hunks with fuzz where git am refuses."),
         click.option(
-            "--allow-unexercised", multiple=True, metavar="ARCH", shell_complete=_complete("arches"),
-            help="A known gap: this architecture need not be exercised; may be repeated.",
+            "--allow-unexercised", multiple=True, metavar="ARCH[:TEST]", shell_complete=_complete("arches"),
+            help="A known gap: this architecture, or these tests of it (a shell pattern), need not be "
+            "exercised; may be repeated.",
+        ),
+        click.option(
+            "--always-boot", is_flag=True, help="Boot both kernels even if their images are the same bytes.",
         ),
         click.option(
             "-j", "--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, metavar="N",
@@ -125,12 +156,19 @@ def _make_plan(arguments: dict[str, Any]) -> Plan:
             plan=arguments["plan_name"],
             allow_fuzz=arguments["allow_fuzz"],
             allow_unexercised=arguments["allow_unexercised"],
+            always_boot=arguments["always_boot"],
             jobs=arguments["jobs"],
+            kconfig=arguments["kconfig"],
+            defconfig=arguments["defconfig"],
         )
     )
 
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -166,10 +204,14 @@ def run_command(quiet: bool, as_json: bool, **arguments: Any) -> int:
 @_as_json
 def plan_command(as_json: bool, **arguments: Any) -> None:
     """Show what a run would do, what is cached, and how long it will take."""
+    from harness.cache.sharing import in_use
     from harness.forecast import forecast, print_forecast
     from harness.workspace import from_environment
 
-    cast = forecast(_make_plan(arguments), from_environment())
+    plan, workspace = _make_plan(arguments), from_environment()
+    workspace.create()
+    with in_use(workspace.cache, _tell):
+        cast = forecast(plan, workspace)
     if as_json:
         click.echo(json.dumps(cast.as_document(), indent=2))
     else:
@@ -220,3 +262,67 @@ def doctor_command(arches: tuple[str, ...], packages: bool, as_json: bool) -> in
     else:
         print_checks(checks, _console())
     return 0 if all(check.ok is not False for check in checks) else 3
+
+
+@main.group("cache")
+def cache_group() -> None:
+    """Look into the cache, make room in it, check it.
+
+    Everything in it can be made or fetched again. After a run it is brought below 30 GiB, or below
+    what THP_HARNESS_CACHE_SIZE says (like 20G).
+    """
+
+
+@cache_group.command("ls")
+@_as_json
+def cache_ls_command(as_json: bool) -> None:
+    """List kernels, objects, worktrees and the rest, with their sizes and when they were last used."""
+    from dataclasses import asdict
+
+    from harness.cache.listing import SCHEMA, list_cache, print_listing
+    from harness.cache.size import size_limit
+    from harness.workspace import from_environment
+
+    listing = list_cache(from_environment().cache, size_limit())
+    if as_json:
+        click.echo(json.dumps({"schema": SCHEMA, **asdict(listing)}, indent=2))
+    else:
+        print_listing(listing, _console())
+
+
+@cache_group.command("gc")
+@click.option("--max-size", metavar="SIZE", help="Keep at most this much, like 20G.  [default: the limit]")
+@click.option(
+    "--older-than", type=click.IntRange(0, 36500), metavar="DAYS",
+    help="Also remove whatever was not used for so many days.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+def cache_gc_command(max_size: str | None, older_than: int | None, dry_run: bool) -> None:
+    """Remove leftovers, then what was not used for longest, and tidy the mirror of the sources.
+
+    Waits until no run uses the cache.
+    """
+    from harness.cache.collect import DAY, Request, collect
+    from harness.cache.sharing import alone
+    from harness.cache.size import parse_size, size_limit
+    from harness.workspace import from_environment
+
+    limit = size_limit() if max_size is None else parse_size(max_size, "--max-size")
+    request = Request(limit, None if older_than is None else older_than * DAY, dry_run)
+    cache = from_environment().cache
+    collect(cache, request, click.echo, nullcontext() if dry_run else alone(cache, _tell))
+
+
+@cache_group.command("verify")
+def cache_verify_command() -> int:
+    """Hash everything, and remove what is damaged, so that it is made again.
+
+    Waits until no run uses the cache. Exit status: 0 all is whole, 3 something was damaged.
+    """
+    from harness.cache.sharing import alone
+    from harness.cache.verify import verify
+    from harness.workspace import from_environment
+
+    cache = from_environment().cache
+    with alone(cache, _tell):
+        return InfrastructureError.default_exit_code if verify(cache, click.echo) else 0

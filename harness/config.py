@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 from harness.errors import UsageError
 
@@ -44,7 +44,11 @@ class KernelFacts(Record):
     image: str
     """Path of the image below O=."""
     fragments: Items[str]
-    """Names of `configs/kconfig/*.config`, merged in this order on top of tinyconfig."""
+    """Names of `configs/kconfig/*.config`, merged in this order on top of tinyconfig or a defconfig."""
+    diet: Items[str] = ()
+    """Further ones, on top of tinyconfig only: they leave out what costs build time."""
+    defconfig: str = "defconfig"
+    """What `--defconfig` without a name means: a make target."""
 
 
 class CompilerFacts(Record):
@@ -123,6 +127,26 @@ class ArchRecord(Record):
     hercules: HerculesFacts | None = None
     """A second machine for the tests that need what QEMU lacks."""
     guest: GuestFacts
+    known_gaps: Mapping[str, str] = Field(default_factory=dict)
+    """Test name or shell pattern → why this architecture can't exercise it, whatever the series."""
+    modes: Mapping[str, Items[str]] = Field(default_factory=dict)
+    """Ways to boot the one kernel: name → kernel parameters. Each counts as an architecture NAME-MODE."""
+    _mode_of: str = PrivateAttr("")
+
+    @property
+    def kernel_name(self) -> str:
+        """Whose kernel this is: the modes of a record share one."""
+        return self._mode_of or self.name
+
+    def in_modes(self) -> tuple[ArchRecord, ...]:
+        """One record for each mode; the record itself if it has none."""
+        return tuple(self._in_mode(name) for name in self.modes) or (self,)
+
+    def _in_mode(self, name: str) -> ArchRecord:
+        guest = self.guest.model_copy(update={"cmdline": (*self.guest.cmdline, *self.modes[name])})
+        mode = self.model_copy(update={"name": f"{self.name}-{name}", "modes": {}, "guest": guest})
+        mode._mode_of = self.name
+        return mode
 
 
 class TreeRecord(Record):
@@ -134,6 +158,8 @@ class TreeRecord(Record):
     url: str | None = None
     branch: str | None = None
     commit: str | None = None
+    fixes: str | None = None
+    """A folder of patches, relative to the record, for what keeps this tree from being built or booted."""
 
 
 class CaseRecord(Record):
@@ -142,6 +168,8 @@ class CaseRecord(Record):
     args: Items[str] = ()
     evidence: Mapping[str, int] | None = None
     """Counter name → least rise; the suite's evidence if not given."""
+    needs: Items[str] | None = None
+    """The suite's needs if not given."""
     timeout_seconds: float | None = None
 
 
@@ -336,9 +364,13 @@ def find(kind: str, model: type[AnyRecord], name: str, configs: Path = CONFIGS) 
     Raises:
         UsageError: naming the known ones, and the nearest.
     """
+    return pick(kind, load_all(kind, model, configs), name)
+
+
+def pick(kind: str, records: Mapping[str, AnyRecord], name: str) -> AnyRecord:
+    """One of some records by name; raises as `find` does."""
     import difflib
 
-    records = load_all(kind, model, configs)
     if name in records:
         return records[name]
     near = difflib.get_close_matches(name, records, n=1)

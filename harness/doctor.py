@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from harness.build.ccache import MAX_SIZE, SWITCH, find_ccache, is_switched_off
 from harness.build.toolchain import HOST_HEADERS, HOST_TOOLS, find_compiler
 from harness.checkout.lore import find_b4
-from harness.config import ArchRecord, PlanRecord, find
+from harness.config import ArchRecord, HerculesFacts, PlanRecord, find
 from harness.errors import HarnessError
 from harness.history import History
-from harness.machine import accel, qemu
+from harness.machine import accel, hercules, qemu
+from harness.machine.hercules import Hercules
+from harness.machine.qemu import Qemu
 from harness.plan import DEFAULT_PLAN
 from harness.run import DISK_FREE_BYTES
 from harness.workspace import Workspace
@@ -53,6 +56,7 @@ def examine(arches: Sequence[ArchRecord], workspace: Workspace) -> tuple[Check, 
     """Look at everything that runs on these architectures need."""
     return (
         *_check_tools(),
+        _check_ccache(workspace),
         *(check for arch in arches for check in _check_arch(arch, workspace)),
         *_check_folders(workspace),
         _check_memory(),
@@ -79,6 +83,18 @@ def _check_tools() -> Iterator[Check]:
     )
 
 
+def _check_ccache(workspace: Workspace) -> Check:
+    if is_switched_off():
+        return Check("ccache", None, f"not used: {SWITCH}=0")
+    try:
+        ccache = find_ccache(workspace.cache)
+    except HarnessError as error:
+        return Check("ccache", False, str(error))
+    if ccache is None:
+        return Check("ccache", None, "missing: builds do without", "apt-get install ccache")
+    return Check("ccache", True, f"{ccache.version}, at most {MAX_SIZE} in {ccache.folder}")
+
+
 def _install(packages: Sequence[str]) -> str:
     return f"apt-get install {' '.join(dict.fromkeys(packages))}"
 
@@ -89,10 +105,25 @@ def _check_arch(arch: ArchRecord, workspace: Workspace) -> Iterator[Check]:
     yield emulator
     if emulator.ok:
         yield _check_accelerator(arch, workspace)
-    seen = History(workspace.state).machine(arch.name)
+    if arch.hercules:
+        yield _check_hercules(arch.name, arch.hercules, arch.qemu.tcg_lacks)
+    kinds = [Qemu.name, *([Hercules.name] if arch.hercules else [])]
+    seen = [
+        f"{kind}: {found}" for kind in kinds if (found := History(workspace.state).machine(arch.name, kind))
+    ]
     yield Check(
-        f"{arch.name}: huge pages", None if not seen else True, seen or "not known before the first run"
+        f"{arch.name}: huge pages",
+        True if seen else None,
+        "; ".join(seen) or "not known before the first run",
     )
+
+
+def _check_hercules(name: str, facts: HerculesFacts, lacking: Sequence[str]) -> Check:
+    """Without it the architecture is booted all the same, with less to be seen."""
+    check = _attempt(f"{name}: Hercules", lambda: f"{facts.binary} {hercules.require(facts)}")
+    if check.ok:
+        return check
+    return replace(check, ok=None, detail=f"{check.detail}: no test of {', '.join(lacking)} under emulation")
 
 
 def _attempt(name: str, look: Callable[[], str]) -> Check:

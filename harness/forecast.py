@@ -9,8 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from harness.build import kconfig
 from harness.build.cache import BuildCache
 from harness.build.kernel import KernelRequest, build_key
+from harness.build.recipe import Recipe
 from harness.build.toolchain import find_compiler
 from harness.config import ArchRecord
 from harness.errors import UsageError
@@ -35,6 +37,8 @@ class CellForecast:
     build_seconds: float
     """0 for a cached build."""
     boot_seconds: float
+    configuration: str = ""
+    """As `Build.configuration`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class Forecast:
     patches: tuple[str, ...]
     tests: tuple[str, ...]
     cells: tuple[CellForecast, ...]
+    overrides: tuple[str, ...] = ()
+    """Symbols that two configuration fragments want differently, and which of them counts."""
 
     @property
     def seconds(self) -> float:
@@ -78,26 +84,37 @@ def forecast(plan: Plan, workspace: Workspace) -> Forecast:
         patches=tuple(patch.subject for patch in subject.patches),
         tests=tuple(test.name for test in planned_tests(plan.suites)),
         cells=tuple(cell for arch in plan.arches for cell in _cells(plan, arch, checkouts, workspace)),
+        overrides=_overrides(plan),
     )
+
+
+def _overrides(plan: Plan) -> tuple[str, ...]:
+    """Each one once, however many architectures have it."""
+    said = (line for recipe in plan.recipes.values() for line in kconfig.overrides(recipe.fragments))
+    return tuple(dict.fromkeys(said))
 
 
 def _cells(
     plan: Plan, arch: ArchRecord, checkouts: Checkouts, workspace: Workspace
 ) -> Iterator[CellForecast]:
     history = History(workspace.state)
+    recipe = plan.recipes[arch.name]
     for variant in VARIANTS:
-        cached, problem = _look_up(arch, variant, checkouts, workspace)
+        cached, problem = _look_up(arch, recipe, variant, checkouts, workspace)
         yield CellForecast(
             arch=arch.name,
             variant=variant,
             cached=cached,
             problem=problem,
-            build_seconds=0.0 if cached else history.expect("build", arch.name).seconds,
-            boot_seconds=history.expect("boot", arch.name).seconds,
+            build_seconds=0.0 if cached else history.expect("build", arch.name, recipe.peculiarity).seconds,
+            boot_seconds=history.expect("boot", arch.name, recipe.peculiarity).seconds,
+            configuration=recipe.title,
         )
 
 
-def _look_up(arch: ArchRecord, variant: str, checkouts: Checkouts, workspace: Workspace) -> tuple[bool, str]:
+def _look_up(
+    arch: ArchRecord, recipe: Recipe, variant: str, checkouts: Checkouts, workspace: Workspace
+) -> tuple[bool, str]:
     try:
         compiler = find_compiler(arch)
         qemu.require(arch.qemu)
@@ -109,6 +126,7 @@ def _look_up(arch: ArchRecord, variant: str, checkouts: Checkouts, workspace: Wo
         commit=checkouts.commit(variant),
         tree=checkouts.trees[variant],
         compiler=compiler,
+        recipe=recipe,
     )
     return BuildCache(workspace.cache).lookup(build_key(request)) is not None, ""
 
@@ -122,6 +140,10 @@ def print_forecast(cast: Forecast, console: Console) -> None:
     for number, subject in enumerate(cast.patches, 1):
         say(f"        {number}. {subject}")
     say(f"Tests   {len(cast.tests)} on each kernel")
+    for arch, configuration in {cell.arch: cell.configuration for cell in cast.cells}.items():
+        say(f"Config  {arch}: {configuration}")
+    for line in cast.overrides:
+        say(f"        {line}")
     table = Table(box=None, pad_edge=False)
     for column in ("arch", "variant", "build", "boot"):
         table.add_column(column)

@@ -12,11 +12,14 @@ from typing import IO
 POLL_SECONDS = 0.1
 
 
-def claim(path: Path) -> IO[str] | None:
-    """Take the lock file `path` until the returned file is closed; None if somebody else has it."""
-    file = path.open("a")
+def claim(path: Path, *, shared: bool = False) -> IO[str] | None:
+    """Take the lock file `path` until the returned file is closed; None if somebody else has it.
+
+    Any number of processes may hold it `shared` at once, but then nobody holds it alone.
+    """
+    file = path.open("a+")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
         return None
@@ -24,18 +27,24 @@ def claim(path: Path) -> IO[str] | None:
 
 
 @contextmanager
-def locked(path: Path, busy: Callable[[], None], check: Callable[[], None] = lambda: None) -> Iterator[None]:
+def locked(
+    path: Path,
+    busy: Callable[[], None],
+    check: Callable[[], None] = lambda: None,
+    *,
+    shared: bool = False,
+) -> Iterator[None]:
     """Hold the lock file `path`; call `busy` once when somebody else has it, then wait.
 
     `check` is called while waiting, and may raise to end it: a thread can't be interrupted.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = claim(path)
+    file = claim(path, shared=shared)
     if file is None:
         busy()
     while file is None:
         check()
         time.sleep(POLL_SECONDS)
-        file = claim(path)
+        file = claim(path, shared=shared)
     with file:
         yield

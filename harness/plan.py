@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.build.programs import guest_path
+from harness.build.recipe import Recipe, make_recipes
 from harness.checkout.tree import DebianSource, GitRemote, LocalTree, TreeSource
 from harness.config import (
     CONFIGS,
@@ -19,12 +20,15 @@ from harness.config import (
     TreeRecord,
     find,
     load,
+    load_all,
+    pick,
 )
 from harness.errors import UsageError
-from results.model import Claim, Evidence, PlannedTest
+from results.model import Claim, Evidence, KnownGap, PlannedTest
 
 DEFAULT_PLAN = "default"
-DEFAULT_TESTS = ("thp_pmd_split", "pmd_split")
+NAMES_IN_LABEL = 3
+DEFAULT_TESTS = ("thp_pmd_split", "pmd_split", "small_pages")
 MESSAGE_ID = re.compile(r"^(?:lore:)?<?[^\s/<>]+@[^\s/<>]+>?$")
 
 
@@ -38,7 +42,12 @@ class Request:
     plan: str = DEFAULT_PLAN
     allow_fuzz: bool = False
     allow_unexercised: tuple[str, ...] = ()
+    always_boot: bool = False
     jobs: int = 1
+    kconfig: tuple[str, ...] = ()
+    """Further configuration fragments; see `make_recipes`."""
+    defconfig: str | None = None
+    """What to configure from instead of tinyconfig; see `make_recipes`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,8 @@ class NamedTree:
 
     name: str
     source: TreeSource
+    fixes: Path | None = None
+    """Patches that go on top of the tree before anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,8 @@ class Plan:
     """Everything that is decided before anything is fetched or built."""
 
     arches: tuple[ArchRecord, ...]
+    recipes: Mapping[str, Recipe]
+    """How each architecture's kernels are configured."""
     tree: NamedTree
     series: SeriesRecord
     series_source: str
@@ -63,12 +76,15 @@ class Plan:
     """The series' own record names the suites; else those that exist are taken."""
     allow_fuzz: bool
     allow_unexercised: tuple[str, ...]
+    always_boot: bool
+    """Boot both kernels even if they are the same bytes."""
     jobs: int
 
     @property
     def label(self) -> str:
         """Short name for the run's folder."""
-        arches = "+".join(arch.name for arch in self.arches)
+        names = [arch.name for arch in self.arches]
+        arches = "+".join(names) if len(names) <= NAMES_IN_LABEL else f"{len(names)}-architectures"
         return re.sub(r"[^A-Za-z0-9._+-]+", "-", f"{arches}-{self.tree.name}-{self.series.name}")[:80]
 
 
@@ -80,12 +96,13 @@ def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
     """
     defaults = find("plans", PlanRecord, request.plan, configs)
     series, source = _choose_series(request.series or defaults.series, request.tree, configs)
-    names = _unique(request.arches or defaults.arches)
-    arches = tuple(find("arches", ArchRecord, name, configs) for name in names)
-    if stray := set(request.allow_unexercised) - set(names):
+    arches = _choose_arches(request.arches or defaults.arches, configs)
+    names = {arch.name for arch in arches}
+    if stray := {name.partition(":")[0] for name in request.allow_unexercised} - names:
         raise UsageError(f"--allow-unexercised {', '.join(sorted(stray))}: not an architecture of this run")
     return Plan(
         arches=arches,
+        recipes=make_recipes(arches, request.kconfig, request.defconfig, configs),
         tree=_choose_tree(request.tree or series.tree, configs),
         series=series,
         series_source=source,
@@ -93,19 +110,26 @@ def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
         suites=tuple(find("tests", SuiteRecord, name, configs) for name in series.tests or DEFAULT_TESTS),
         allow_fuzz=request.allow_fuzz,
         allow_unexercised=request.allow_unexercised,
+        always_boot=request.always_boot,
         jobs=request.jobs,
     )
 
 
-def _unique(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))
+def _choose_arches(names: Iterable[str], configs: Path) -> tuple[ArchRecord, ...]:
+    """The named architectures, each once; a record with modes stands for all of them."""
+    records = load_all("arches", ArchRecord, configs)
+    modes = {mode.name: mode for record in records.values() for mode in record.in_modes()}
+    wanted = [modes.get(name) or pick("arches", records, name) for name in names]
+    return tuple({mode.name: mode for arch in wanted for mode in arch.in_modes()}.values())
 
 
 def _choose_tree(name: str, configs: Path) -> NamedTree:
     local = LocalTree.from_text(name)
     if "/" in name or local.path.is_dir():
         return NamedTree(local.path.resolve().name, local)
-    return NamedTree(name, _source_of(find("trees", TreeRecord, name, configs)))
+    record = find("trees", TreeRecord, name, configs)
+    fixes = configs / "trees" / record.fixes if record.fixes else None
+    return NamedTree(name, _source_of(record), fixes)
 
 
 def _source_of(record: TreeRecord) -> TreeSource:
@@ -159,8 +183,27 @@ def _planned_test(suite: SuiteRecord, name: str, case: CaseRecord) -> PlannedTes
         argv=(guest_path(suite), *case.args),
         timeout_seconds=case.timeout_seconds or suite.timeout_seconds,
         evidence=tuple(Evidence(counter, least) for counter, least in evidence.items()),
-        needs=suite.needs,
+        needs=suite.needs if case.needs is None else case.needs,
     )
+
+
+def known_gaps(plan: Plan) -> tuple[KnownGap, ...]:
+    """What need not be exercised: by the architectures' records, and by `--allow-unexercised ARCH:TEST`."""
+    of_records = [
+        KnownGap(arch.name, tests, reason)
+        for arch in plan.arches
+        for tests, reason in arch.known_gaps.items()
+    ]
+    split = [name.partition(":") for name in plan.allow_unexercised]
+    return (
+        *of_records,
+        *(KnownGap(arch, tests, "--allow-unexercised") for arch, _, tests in split if tests),
+    )
+
+
+def wholly_allowed(plan: Plan) -> tuple[str, ...]:
+    """Architectures on which nothing need be exercised."""
+    return tuple(name for name in plan.allow_unexercised if ":" not in name)
 
 
 def claims(series: SeriesRecord) -> tuple[Claim, ...]:

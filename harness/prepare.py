@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.build.recipe import TINY
+from harness.checkout.defconfigs import require_defconfigs
+from harness.checkout.mail import SeriesError
 from harness.checkout.series import prepare_series
 from harness.checkout.tree import LocalTree, prepare_tree, tree_hash
-from harness.plan import Plan
-from results.model import Subject
+from harness.plan import NamedTree, Plan
+from results.model import Patch, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +34,26 @@ def prepare(plan: Plan, cache: Path, say: Callable[[str], None]) -> Checkouts:
     Raises:
         HarnessError: whatever is wrong with the tree or the series, in words.
     """
-    base = prepare_tree(plan.tree.source, cache, say)
+    tree = prepare_tree(plan.tree.source, cache, say)
+    bases = {recipe.base for recipe in plan.recipes.values()} - {TINY}
+    require_defconfigs(cache, tree.commit, bases)
+    base_commit, fixes = _fix(plan.tree, tree.commit, cache, say)
     local = plan.tree.source.path if isinstance(plan.tree.source, LocalTree) else None
     applied = prepare_series(
         plan.series_source,
-        base.commit,
+        base_commit,
         cache,
         allow_fuzz=plan.allow_fuzz,
         progress=say,
         repository=local,
     )
-    for note in (*base.notes, *applied.notes):
+    for note in (*tree.notes, *applied.notes):
         say(note)
     subject = Subject(
         tree=plan.tree.name,
-        tree_version=base.version,
-        base_commit=base.commit,
+        tree_version=tree.version,
+        tree_fixes=fixes,
+        base_commit=base_commit,
         series=plan.series.name,
         series_title=plan.series.title or applied.title,
         series_commit=applied.commit,
@@ -54,4 +61,20 @@ def prepare(plan: Plan, cache: Path, say: Callable[[str], None]) -> Checkouts:
         patches=applied.patches,
         fuzzed=applied.fuzzed,
     )
-    return Checkouts(subject, {"base": tree_hash(cache, base.commit), "series": applied.tree})
+    return Checkouts(subject, {"base": tree_hash(cache, base_commit), "series": applied.tree})
+
+
+def _fix(
+    tree: NamedTree, commit: str, cache: Path, say: Callable[[str], None]
+) -> tuple[str, tuple[Patch, ...]]:
+    """Apply the tree's own fixes; one that does not fit is left out, for a newer tree may have it."""
+    applied: list[Patch] = []
+    for file in sorted(tree.fixes.glob("*.patch")) if tree.fixes else ():
+        try:
+            fixed = prepare_series(file, commit, cache, allow_fuzz=False, progress=say)
+        except SeriesError as error:
+            say(f"{tree.name}: the fix {file.name} is left out: {error} ({error.hint})")
+            continue
+        commit = fixed.commit
+        applied += fixed.patches
+    return commit, tuple(replace(patch, number=number) for number, patch in enumerate(applied, start=1))

@@ -12,10 +12,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.build.toolchain import find_compiler
+from harness.cache.collect import trim
+from harness.cache.sharing import in_use
+from harness.cache.size import size_limit
 from harness.cells import ArchWork, Tools, give_up
 from harness.config import ArchRecord
-from harness.errors import InfrastructureError, UsageError
-from harness.machine import qemu
+from harness.errors import HarnessError, InfrastructureError
+from harness.machine import hercules, qemu
 from harness.plan import Plan
 from harness.prepare import prepare
 from harness.progress import Progress
@@ -32,13 +35,22 @@ DISK_FREE_BYTES = 3 << 30
 def run(plan: Plan, workspace: Workspace, progress: Progress, command: Sequence[str]) -> tuple[Run, Path]:
     """Do everything that a plan asks for; returns the run and its folder.
 
-    A build that fails or a guest that dies is part of the result.
+    A build that fails or a guest that dies is part of the result. At the end the cache is brought
+    below its limit.
 
     Raises:
         HarnessError: if there is nothing to be said of any architecture (no tools, no tree, …).
     """
+    limit = size_limit()
     workspace.create()
-    _check_disk(workspace)
+    with in_use(workspace.cache, progress.say):
+        _check_disk(workspace)
+        outcome = _run(plan, workspace, progress, command)
+    trim(workspace.cache, limit, progress.say)
+    return outcome
+
+
+def _run(plan: Plan, workspace: Workspace, progress: Progress, command: Sequence[str]) -> tuple[Run, Path]:
     tools, lacking = _find_tools(plan.arches)
     checkouts = prepare(plan, workspace.cache, progress.say)
     session = open_session(plan, workspace, progress, checkouts, command)
@@ -70,22 +82,32 @@ def _check_disk(workspace: Workspace) -> None:
             )
 
 
-def _find_tools(arches: Sequence[ArchRecord]) -> tuple[Mapping[str, Tools], Mapping[str, UsageError]]:
+def _find_tools(arches: Sequence[ArchRecord]) -> tuple[Mapping[str, Tools], Mapping[str, HarnessError]]:
     """Tools by architecture, and what is wrong with the others.
 
     Raises:
-        UsageError: if no architecture has its tools.
+        HarnessError: if no architecture has its tools.
     """
     tools: dict[str, Tools] = {}
-    lacking: dict[str, UsageError] = {}
+    lacking: dict[str, HarnessError] = {}
     for arch in arches:
         try:
-            tools[arch.name] = Tools(find_compiler(arch), qemu.require(arch.qemu))
-        except UsageError as error:
+            tools[arch.name] = Tools(find_compiler(arch), qemu.require(arch.qemu), _hercules_missing(arch))
+        except HarnessError as error:
             lacking[arch.name] = error
     if not tools:
         raise next(iter(lacking.values()))
     return tools, lacking
+
+
+def _hercules_missing(arch: ArchRecord) -> str:
+    """What is wrong with Hercules here; empty where it is there, or no use."""
+    try:
+        if arch.hercules:
+            hercules.require(arch.hercules)
+    except HarnessError as error:
+        return f"{error}, so only QEMU boots {arch.name} ({error.hint})"
+    return ""
 
 
 def command_for_people(arguments: Sequence[str] = tuple(sys.argv)) -> tuple[str, ...]:

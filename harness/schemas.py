@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from harness.cache.listing import SCHEMA as CACHE
+from harness.cache.listing import Listing
 from harness.config import ROOT
 from harness.doctor import Check
 from harness.forecast import Forecast
@@ -45,12 +47,22 @@ def doctor_schema() -> dict[str, Any]:
     }
 
 
+def cache_schema() -> dict[str, Any]:
+    """Schema of `thp-harness cache ls --json`."""
+    from pydantic import TypeAdapter
+
+    layout = TypeAdapter(Listing).json_schema(mode="serialization")
+    properties = {"schema": {"const": CACHE}, **layout["properties"]}
+    return {"$schema": DRAFT, **layout, "properties": properties, "required": sorted(properties)}
+
+
 def write_all(docs: Path) -> None:
     """Write every schema into docs/."""
     for name, schema in (
         ("results", results_schema()),
         ("plan", plan_schema()),
         ("doctor", doctor_schema()),
+        ("cache", cache_schema()),
     ):
         (docs / f"{name}.schema.json").write_text(json.dumps(schema, indent=2) + "\n")
 

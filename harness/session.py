@@ -13,7 +13,6 @@ from typing import IO
 
 from harness import __version__
 from harness.build.cache import digest
-from harness.build.kernel import requested_symbols
 from harness.checkout.mirror import path_hash
 from harness.checkout.worktree import worktree
 from harness.config import SuiteRecord
@@ -21,13 +20,13 @@ from harness.errors import UsageError
 from harness.history import History
 from harness.jobserver import Jobserver
 from harness.lock import claim
-from harness.plan import Plan, claims, planned_tests
+from harness.plan import Plan, claims, known_gaps, planned_tests, wholly_allowed
 from harness.prepare import Checkouts
 from harness.process import Children
 from harness.progress import Progress
 from harness.workspace import Workspace
 from results.assemble import read_boot, read_cells, read_plan
-from results.journal import BootFact, Event, Journal, JournalError, PlanFact, read_events
+from results.journal import BootFact, Event, Journal, JournalError, PlanFact, TwinFact, read_events
 from results.model import Boot, Build, Cell, PlannedTest
 
 LOCK = ".lock"
@@ -97,6 +96,13 @@ class Session:
             self.journal.append("build", build)
             known = self.cell(build.arch, build.variant)
             self.cells[build.arch, build.variant] = replace(known, build=build)
+
+    def record_twin(self, fact: TwinFact) -> None:
+        """Keep that a cell's boots are those of another variant."""
+        with self._recording:
+            self.journal.append("twin", fact)
+            known = self.cell(fact.arch, fact.variant)
+            self.cells[fact.arch, fact.variant] = replace(known, boots_of=fact.twin)
 
     def record_boot(self, fact: BootFact) -> Boot:
         """Keep a boot as a fact, and read what its log says."""
@@ -188,9 +194,11 @@ def _plan_fact(
     decides = {
         "trees": checkouts.trees,
         "arches": [arch.model_dump() for arch in plan.arches],
-        "symbols": [requested_symbols(arch) for arch in plan.arches],
+        "bases": [plan.recipes[arch.name].base for arch in plan.arches],
+        "symbols": [plan.recipes[arch.name].symbols for arch in plan.arches],
         "planned": [asdict(test) for test in planned],
         "allow": plan.allow_unexercised,
+        "always boot": plan.always_boot,
         "harness": __version__,
     }
     return PlanFact(
@@ -202,7 +210,8 @@ def _plan_fact(
         planned=planned,
         arches=tuple(arch.name for arch in plan.arches),
         claims=claims(plan.series),
-        allow_unexercised=plan.allow_unexercised,
+        allow_unexercised=wholly_allowed(plan),
+        known_gaps=known_gaps(plan),
         digest=digest(decides),
     )
 

@@ -37,7 +37,37 @@ static void probe_sizes(void)
 	report("probe mem_kb %lld", kfile_field("/proc/meminfo", "MemTotal"));
 }
 
-static void probe_thp(void)
+static bool has_word(char *text, const char *wanted)
+{
+	char *word;
+
+	while ((word = strsep(&text, " \t")))
+		if (!strcmp(word, wanted))
+			return true;
+	return false;
+}
+
+enum edat { NO_S390, EDAT_MISSING, EDAT_THERE };
+
+/* Only s390 has a line `features` in lower case; without EDAT-1 it has no THP. */
+static enum edat probe_edat(void)
+{
+	static char text[CPUINFO_SIZE];
+	char *rest = text, *line;
+
+	if (kfile_read("/proc/cpuinfo", text, sizeof(text)) < 0)
+		return NO_S390;
+	while ((line = strsep(&rest, "\n")))
+		if (!strncmp(line, "features", strlen("features"))) {
+			bool there = has_word(line, "edat");
+
+			report("probe edat %d", there);
+			return there ? EDAT_THERE : EDAT_MISSING;
+		}
+	return NO_S390;
+}
+
+static void probe_thp(enum edat edat)
 {
 	char enabled[128];
 	struct thp thp;
@@ -51,34 +81,10 @@ static void probe_thp(void)
 	reason = thp_map(&thp);
 	report("probe thp %d", !reason);
 	if (reason)
-		report("probe thp_reason %s", reason);
+		report("probe thp_reason %s%s", reason,
+		       edat == EDAT_MISSING ? ": the CPU has no EDAT-1 (facility 8)" : "");
 	else
 		thp_unmap(&thp);
-}
-
-static bool has_word(char *text, const char *wanted)
-{
-	char *word;
-
-	while ((word = strsep(&text, " \t")))
-		if (!strcmp(word, wanted))
-			return true;
-	return false;
-}
-
-/* Only s390 has a line `features` in lower case; without EDAT-1 it has no THP. */
-static void probe_edat(void)
-{
-	static char text[CPUINFO_SIZE];
-	char *rest = text, *line;
-
-	if (kfile_read("/proc/cpuinfo", text, sizeof(text)) < 0)
-		return;
-	while ((line = strsep(&rest, "\n")))
-		if (!strncmp(line, "features", strlen("features"))) {
-			report("probe edat %d", has_word(line, "edat"));
-			return;
-		}
 }
 
 static void probe_fail_nth(void)
@@ -103,8 +109,7 @@ void probe_report(void)
 {
 	probe_kernel();
 	probe_sizes();
-	probe_thp();
-	probe_edat();
+	probe_thp(probe_edat());
 	probe_fail_nth();
 	probe_uffd();
 }

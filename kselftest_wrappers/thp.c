@@ -12,6 +12,9 @@
 /* Memory may be fragmented for a moment: how often to ask for a huge page. */
 #define ATTEMPTS 3
 
+/* What stands for the size of a PMD where the kernel does not tell it. */
+#define SIZE_WITHOUT_THP (2UL << 20)
+
 size_t thp_pmd_size(void)
 {
 	long long size = kfile_number(THP_SYSFS "hpage_pmd_size");
@@ -27,20 +30,25 @@ static bool thp_is_switched_off(void)
 	       strstr(text, "[never]");
 }
 
-/* Reserve twice the size and give back what lies outside of the aligned half. */
-static unsigned char *map_aligned(size_t size)
+/* Map more than is wanted and give back what lies before and behind the aligned part. */
+unsigned char *thp_reserve(size_t size, size_t alignment)
 {
 	unsigned char *raw, *base;
 
-	raw = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE,
+	raw = mmap(NULL, size + alignment, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (raw == MAP_FAILED)
 		return NULL;
-	base = (unsigned char *)(((uintptr_t)raw + size - 1) & ~(uintptr_t)(size - 1));
+	base = (unsigned char *)(((uintptr_t)raw + alignment - 1) & ~(uintptr_t)(alignment - 1));
 	if (base > raw)
 		munmap(raw, base - raw);
-	munmap(base + size, raw + size - base);
+	munmap(base + size, raw + alignment - base);
 	return base;
+}
+
+static unsigned char *map_aligned(size_t size)
+{
+	return thp_reserve(size, size);
 }
 
 /* Whether a touch of the first byte made every page resident. */
@@ -102,6 +110,20 @@ const char *thp_map(struct thp *thp)
 			break;
 	}
 	return reason;
+}
+
+const char *small_pages_map(struct thp *thp)
+{
+	thp->page_size = sysconf(_SC_PAGESIZE);
+	thp->size = thp_pmd_size();
+	if (!thp->size)
+		thp->size = SIZE_WITHOUT_THP;
+	thp->base = map_aligned(thp->size);
+	if (!thp->base)
+		return "no address space for an aligned PMD";
+	/* Fails where the kernel has no THP, which serves as well. */
+	madvise(thp->base, thp->size, MADV_NOHUGEPAGE);
+	return NULL;
 }
 
 void thp_unmap(struct thp *thp)

@@ -25,11 +25,20 @@ struct range {
 /* Bytes that a PMD maps, or 0 where the kernel knows no THP. */
 size_t thp_pmd_size(void);
 
+/* Map anonymous memory at a multiple of @alignment, a power of two; NULL if there is no room. */
+unsigned char *thp_reserve(size_t size, size_t alignment);
+
 /*
  * Map one THP and fault it in. Return NULL, or why that can't be done; then
  * nothing stays mapped.
  */
 const char *thp_map(struct thp *thp);
+
+/*
+ * The same mapping made of small pages, for comparison; works without THP too.
+ * Return NULL, or why that can't be done.
+ */
+const char *small_pages_map(struct thp *thp);
 
 /* Unmap a whole THP; an intact one goes without a split. */
 void thp_unmap(struct thp *thp);

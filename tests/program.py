@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,10 +62,12 @@ class Program:
         assert "Traceback" not in stderr, stderr
         return Answer(process.returncode, stdout, stderr)
 
-    def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start a command and leave it running."""
+    def start(
+        self, *arguments: str, env: Mapping[str, str] | None = None, through: Sequence[str] = ()
+    ) -> subprocess.Popen[str]:
+        """Start a command and leave it running; `through` is a command line that starts it."""
         return subprocess.Popen(
-            [str(PROGRAM), *arguments],
+            [*through, str(PROGRAM), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

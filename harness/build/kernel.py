@@ -5,20 +5,23 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from harness.build import diagnostics, kconfig
-from harness.build.cache import IMAGE, BuildCache, digest, sha256_of
+from harness.build.cache import IMAGE, KEPT_FILES, LOG, VMLINUX, BuildCache, digest, sha256_of
+from harness.build.ccache import Ccache, find_ccache
 from harness.build.ledger import Ledger, close_ledger, open_ledger
+from harness.build.recipe import TINY, Recipe
 from harness.build.toolchain import Compiler
-from harness.config import CONFIGS, ArchRecord
+from harness.config import ArchRecord
 from harness.errors import HarnessError, InfrastructureError
 from harness.jobserver import Jobserver
 from harness.lock import locked
@@ -32,8 +35,6 @@ REPRODUCIBLE = {
     "KBUILD_BUILD_VERSION": "1",
 }
 """Documentation/kbuild/reproducible-builds.rst: equal sources give equal images."""
-KEPT_FILES = (".config", "System.map")
-LOG = "build.log"
 WAITING = "waiting for another run that builds the same architecture and variant"
 
 
@@ -55,6 +56,7 @@ class KernelRequest:
     tree: str
     """Git tree id of the commit: the sources' content address."""
     compiler: Compiler
+    recipe: Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +75,27 @@ class Workshop:
     """Makes the worktree, locked while the context lasts; not called for a cached build."""
 
 
-def requested_symbols(arch: ArchRecord) -> dict[str, str]:
-    """Configuration symbols that the architecture's fragments ask for."""
-    return kconfig.merge_fragments(CONFIGS / "kconfig" / f"{name}.config" for name in arch.kernel.fragments)
+@dataclass(frozen=True, slots=True)
+class _Make:
+    """How make is called."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
 
 
 def build_key(request: KernelRequest) -> str:
     """Content address: everything that decides how the image comes out.
 
-    The final .config follows from the sources, the requested symbols and the compiler.
+    The final .config follows from the sources, the base, the requested symbols and the compiler.
     """
+    base = request.recipe.base
     return digest(
         {
             "tree": request.tree,
-            "symbols": requested_symbols(request.arch),
+            **({} if base == TINY else {"base": base}),
+            "symbols": request.recipe.symbols,
             "compiler": request.compiler.version,
-            "kernel": request.arch.kernel.model_dump(exclude={"fragments"}),
+            "kernel": request.arch.kernel.model_dump(include={"arch", "target", "image"}),
             "environment": REPRODUCIBLE,
         }
     )
@@ -108,7 +115,8 @@ def build_kernel(request: KernelRequest, shop: Workshop) -> tuple[Build, Path | 
     try:
         lock = _objects(request, shop).with_suffix(".lock")
         with locked(lock, lambda: shop.say(WAITING), shop.children.raise_if_stopping):
-            if hit := cache.lookup(key):  # another run has built it while we waited
+            # Another run may have built it while we waited.
+            if hit := cache.lookup(key, lambda files: _say_damaged(request, shop, files)):
                 return _from_cache(request, shop, *hit)
             with shop.jobserver.hold(), shop.sources() as tree:
                 return _build(request, shop, blank, tree)
@@ -135,17 +143,35 @@ def _blank(request: KernelRequest, key: str) -> Build:
         seconds=0.0,
         commit=request.commit,
         compiler=request.compiler.version,
+        configuration=request.recipe.title,
     )
+
+
+def _say_damaged(request: KernelRequest, shop: Workshop, files: str) -> None:
+    cell = f"{request.arch.name} {request.variant}"
+    shop.say(f"{cell}: its kernel in the cache is damaged: {files}; built again")
 
 
 def _from_cache(request: KernelRequest, shop: Workshop, build: Build, entry: Path) -> tuple[Build, Path]:
     shutil.copyfile(entry / LOG, shop.log)
-    current = replace(build, variant=request.variant, commit=request.commit, cached=True)
+    current = replace(
+        build,
+        variant=request.variant,
+        commit=request.commit,
+        cached=True,
+        configuration=request.recipe.title,
+        commands=_commands(request, shop.jobserver.tokens),
+    )
     return current, entry
 
 
 def _objects(request: KernelRequest, shop: Workshop) -> Path:
-    return shop.cache / "objects" / f"{request.arch.name}-{request.variant}"
+    """One folder for each configuration: objects that another one made would lend it their warnings."""
+    recipe = request.recipe
+    mark = ""
+    if recipe.peculiarity:
+        mark = "+" + digest({"base": recipe.base, "extra": kconfig.merge(recipe.extra)})[:8]
+    return shop.cache / "objects" / f"{request.arch.kernel_name}{mark}-{request.variant}"
 
 
 def _build(request: KernelRequest, shop: Workshop, blank: Build, tree: Path) -> tuple[Build, Path]:
@@ -153,7 +179,7 @@ def _build(request: KernelRequest, shop: Workshop, blank: Build, tree: Path) -> 
     started = time.monotonic()
     objects = _objects(request, shop)
     objects.mkdir(parents=True, exist_ok=True)
-    make = _make_command(request, tree, objects)
+    make = _make_command(request, tree, objects, _proven_ccache(request, shop))
     known = open_ledger(objects, tree, shop.log)
     with shop.log.open("wb") as log:
         final = _configure(request, shop, make, objects, tree, log)
@@ -175,30 +201,56 @@ def _build(request: KernelRequest, shop: Workshop, blank: Build, tree: Path) -> 
         warnings=tuple(warnings),
         commands=_commands(request, shop.jobserver.tokens),
     )
-    return build, BuildCache(shop.cache).store(build, lambda entry: _keep(entry, image, objects, shop.log))
+    cache = BuildCache(shop.cache)
+    return build, cache.store(build, lambda entry: _keep(entry, image, objects, request, shop))
 
 
-def _keep(entry: Path, image: Path, objects: Path, log: Path) -> None:
+def _keep(entry: Path, image: Path, objects: Path, request: KernelRequest, shop: Workshop) -> None:
     shutil.copyfile(image, entry / IMAGE)
-    shutil.copyfile(log, entry / LOG)
+    shutil.copyfile(shop.log, entry / LOG)
     for name in KEPT_FILES:
         shutil.copyfile(objects / name, entry / name)
+    _keep_vmlinux(objects / VMLINUX, entry / VMLINUX, request.compiler.prefix)
 
 
-def _make_command(request: KernelRequest, tree: Path, objects: Path) -> tuple[str, ...]:
-    return (
-        *("make", "-C", str(tree), f"O={objects}"),
-        *(f"ARCH={request.arch.kernel.arch}", f"CROSS_COMPILE={request.compiler.prefix}"),
+def _keep_vmlinux(vmlinux: Path, kept: Path, prefix: str) -> None:
+    """Copy vmlinux with its symbols, but without debug sections: those are most of it where there are any."""
+    headers = subprocess.run(
+        (f"{prefix}objdump", "--section-headers", str(vmlinux)), capture_output=True, text=True, check=False
     )
+    if not re.search(r"\s\.z?debug_", headers.stdout):
+        shutil.copyfile(vmlinux, kept)
+        return
+    stripping = (f"{prefix}objcopy", "--strip-debug", str(vmlinux), str(kept))
+    stripped = subprocess.run(stripping, capture_output=True, text=True, check=False)
+    if stripped.returncode:
+        raise InfrastructureError(f"{' '.join(stripping)} failed: {stripped.stderr.strip()}")
+
+
+def _proven_ccache(request: KernelRequest, shop: Workshop) -> Ccache | None:
+    ccache = find_ccache(shop.cache)
+    if ccache:
+        ccache.prove(request.compiler.prefix)
+    return ccache
+
+
+def _make_command(request: KernelRequest, tree: Path, objects: Path, ccache: Ccache | None) -> _Make:
+    prefix = request.compiler.prefix
+    command = (
+        *("make", "-C", str(tree), f"O={objects}"),
+        *(f"ARCH={request.arch.kernel.arch}", f"CROSS_COMPILE={prefix}"),
+        *(ccache.variables(prefix) if ccache else ()),
+    )
+    return _Make(command, {**REPRODUCIBLE, **(ccache.environment if ccache else {})})
 
 
 def _commands(request: KernelRequest, jobs: int) -> tuple[str, ...]:
-    fragments = " ".join(f"configs/kconfig/{name}.config" for name in request.arch.kernel.fragments)
+    fragments = shlex.join(fragment.file for fragment in request.recipe.fragments)
     plain = f"make ARCH={request.arch.kernel.arch} CROSS_COMPILE={request.compiler.prefix} O=build"
     variables = " ".join(f"{name}='{value}'" for name, value in REPRODUCIBLE.items())
     return (
         f"git checkout {request.commit}",
-        f"{plain} tinyconfig",
+        f"{plain} {request.recipe.base}",
         f"cat {fragments} >> build/.config",
         f"{plain} olddefconfig",
         f"{variables} {plain} -j{jobs} {request.arch.kernel.target}",
@@ -208,7 +260,7 @@ def _commands(request: KernelRequest, jobs: int) -> tuple[str, ...]:
 def _configure(
     request: KernelRequest,
     shop: Workshop,
-    make: Sequence[str],
+    make: _Make,
     objects: Path,
     tree: Path,
     log: BinaryIO,
@@ -218,27 +270,26 @@ def _configure(
     Raises:
         BuildError: if kconfig fails, or drops a symbol that was asked for.
     """
-    symbols = requested_symbols(request.arch)
+    recipe = request.recipe
     config = objects / ".config"
-    _run((*make, "tinyconfig"), shop, tree, log)
+    _run(make, recipe.base, shop, tree, log)
     with config.open("a") as file:
-        file.write(kconfig.as_config(symbols))
-    _run((*make, "olddefconfig"), shop, tree, log)
+        file.write(kconfig.as_config(recipe.symbols))
+    _run(make, "olddefconfig", shop, tree, log)
     final = kconfig.read_symbols(config.read_text().splitlines(), str(config))
-    if lost := kconfig.dropped(symbols, final):
+    if lost := kconfig.dropped(recipe.fragments, final):
         raise BuildError("kconfig dropped symbols that the fragments ask for:\n" + "\n".join(lost))
     return final
 
 
-def _run(command: Sequence[str], shop: Workshop, tree: Path, log: BinaryIO) -> None:
+def _run(make: _Make, target: str, shop: Workshop, tree: Path, log: BinaryIO) -> None:
     lines: list[str] = []
-    environment = clean_environment(**REPRODUCIBLE)
     if run_logged(
-        command,
+        (*make.command, target),
         cwd=tree,
         log=log,
         on_line=lines.append,
-        environment=environment,
+        environment=clean_environment(**make.environment),
         children=shop.children,
     ):
         raise BuildError(diagnostics.first_error(lines, tree))
@@ -247,7 +298,7 @@ def _run(command: Sequence[str], shop: Workshop, tree: Path, log: BinaryIO) -> N
 def _make(
     request: KernelRequest,
     shop: Workshop,
-    make: Sequence[str],
+    make: _Make,
     objects: Path,
     tree: Path,
     log: BinaryIO,
@@ -266,11 +317,11 @@ def _make(
 
     try:
         status = run_logged(
-            (*make, "--output-sync=target", request.arch.kernel.target),
+            (*make.command, "--output-sync=target", request.arch.kernel.target),
             cwd=tree,
             log=log,
             on_line=follow,
-            environment=clean_environment(**REPRODUCIBLE, MAKEFLAGS=shop.jobserver.makeflags),
+            environment=clean_environment(**make.environment, MAKEFLAGS=shop.jobserver.makeflags),
             children=shop.children,
             inherit=shop.jobserver.descriptors,
         )

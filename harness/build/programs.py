@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from harness.build import initramfs
-from harness.build.cache import digest, sha256_of
+from harness.build.cache import SUMS, damaged_files, digest, mark_used, sha256_of, write_sums
 from harness.build.toolchain import Compiler
 from harness.config import ROOT, SuiteRecord
 from harness.errors import HarnessError, InfrastructureError
@@ -50,14 +50,17 @@ def build_programs(
     """
     folder = cache / "programs" / _key(compiler, suites, tree_id)
     ready = folder / ARCHIVE
-    if ready.is_file():
+    if not damaged_files(folder, (ARCHIVE,)):
+        mark_used(folder)
         return ready
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as draft:
             with sources() as tree:
                 _fill(Path(draft), compiler, suites, tree)
+            write_sums(Path(draft), (ARCHIVE,))
             (Path(draft) / ARCHIVE).replace(ready)  # in one step: another run may be looking
+            (Path(draft) / SUMS).replace(folder / SUMS)
     except OSError as error:
         raise InfrastructureError(f"{folder.parent}: {error.strerror}") from None
     return ready
@@ -70,7 +73,8 @@ def _key(compiler: Compiler, suites: Sequence[SuiteRecord], tree_id: str) -> str
 
 
 def _fill(draft: Path, compiler: Compiler, suites: Sequence[SuiteRecord], tree: Path) -> None:
-    wrappers = ["init", *(suite.program.name for suite in suites if suite.program.wrapper)]
+    ours = dict.fromkeys(suite.program.name for suite in suites if suite.program.wrapper)
+    wrappers = ["init", *ours]
     _compile(("make", "-s", "-C", str(WRAPPERS), f"CROSS_COMPILE={compiler.prefix}", f"O={draft}", *wrappers))
     for suite in suites:
         if not suite.program.wrapper:

@@ -82,4 +82,6 @@ def missing_packages(arches: Iterable[ArchRecord]) -> tuple[str, ...]:
             wanted.update(compiler_packages(arch))
         if not shutil.which(arch.qemu.binary):
             wanted.add(arch.qemu.package)
+        if arch.hercules and not shutil.which(arch.hercules.binary):
+            wanted.add(arch.hercules.package)
     return tuple(sorted(wanted))

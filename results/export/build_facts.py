@@ -24,6 +24,7 @@ def build_rows(base: Build | None, series: Build | None) -> list[FactRow]:
     words: list[tuple[str, Callable[[Build], str]]] = [
         ("compiler", lambda build: build.compiler),
         ("commit", lambda build: build.commit[:12]),
+        ("configuration", lambda build: build.configuration),
         ("build time", _build_time),
         ("image SHA-256", lambda build: build.image_sha256[:16]),
     ]

@@ -64,7 +64,9 @@ def boot_script(commands: Sequence[Sequence[str]], folder: Path) -> str:
 def boot_command(arch: ArchRecord, folder: Path, variant: str, accelerator: str) -> tuple[str, ...]:
     """The QEMU command for one of the kernels that `build_script` makes below `folder`."""
     image = folder / variant / "build" / arch.kernel.image
-    files = BootFiles(image, folder / "initramfs.cpio", (*arch.guest.cmdline, *arch.qemu.cmdline, *COMMON_CMDLINE))
+    files = BootFiles(
+        image, folder / "initramfs.cpio", (*arch.guest.cmdline, *arch.qemu.cmdline, *COMMON_CMDLINE)
+    )
     return qemu.command_line(arch.qemu, files, accelerator)
 
 

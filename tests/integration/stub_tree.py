@@ -1,7 +1,8 @@
 """A kernel tree that builds in a second: its objects are compiled, its image is a finished one, and boots.
 
 For tests of the program around the build: what it does when it is interrupted, runs twice at
-once, or has no room. The build of base can be held at a gate, and waits there until it is let through.
+once, or has no room. The build of base can be held at a gate, and waits there until it is let
+through. Its kconfig drops every symbol that has UNMET in its name.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ SUBLEVEL = 117
 EXTRAVERSION =
 NAME = Stub
 
+CC = $(CROSS_COMPILE)gcc
 image := $(O)/arch/x86/boot/bzImage
 objects := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard mm/*.c)))
 reached := GATE.reached
@@ -32,8 +34,11 @@ bzImage: $(image)
 tinyconfig:
 	@: > $(O)/.config
 
+%_defconfig:
+	@cp arch/x86/configs/$@ $(O)/.config
+
 olddefconfig:
-	@:
+	@sed -i /UNMET/d $(O)/.config
 
 $(O)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -41,7 +46,7 @@ $(O)/%.o: %.c Makefile
 		echo held > $(reached); read word < $(opened); \\
 	fi
 	@echo "  CC      $*.o"
-	@$(CROSS_COMPILE)gcc -Wall -c -o $@ $<
+	@$(CC) -Wall -c -o $@ $<
 
 $(image): $(objects) image
 	@mkdir -p $(@D)
@@ -102,7 +107,12 @@ class StubTree:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """Of `run`: this tree and its series, on one architecture."""
+        """Of `run`: this tree and its series, on one architecture; both kernels are the same image."""
+        return (*self.arguments_as_typed, "--always-boot")
+
+    @property
+    def arguments_as_typed(self) -> tuple[str, ...]:
+        """The same without what makes a run boot an image twice."""
         series = ("--series", f"git:{self.path}@base..topic")
         return ("--arch", "x86_64", "--tree", f"{self.path}@base", *series)
 

@@ -126,7 +126,7 @@ def test_nothing_is_built_twice_but_everything_is_booted_again(thp_harness: Prog
     assert answer.code == 0
     for variant in ("base", "series"):
         assert f"x86_64 {variant}: build: from the cache" in answer.stderr
-        assert f"x86_64 {variant}: boot 1, {TESTS} tests (first): done" in answer.stderr
+        assert f"x86_64 {variant}: boot 1 on qemu, {TESTS} tests (first): done" in answer.stderr
     *table, last = answer.stdout.splitlines()
     assert last == f"Run folder: {thp_harness.run_folders()[-1]}"
     assert last != f"Run folder: {folder_of(ab_run)}"

@@ -21,6 +21,7 @@ from harness.build.programs import WRAPPERS
 from harness.config import ArchRecord
 from harness.machine.accel import Accelerator
 from harness.machine.base import BootFiles
+from harness.machine.kinds import qemu_kind
 from harness.machine.qemu import Qemu
 from harness.machine.watch import Limits, Outcome, watch
 from harness.manifest import new_nonce
@@ -83,7 +84,8 @@ class Guests:
             (self.folder / name).mkdir(exist_ok=True)
         bootable = Bootable(self.arch, self.kernel, self.with_tests)
         request = BootRequest("x86_64-base-1", "base", "first", tests)
-        fact = boot(bootable, Accelerator(self.accelerator), request, self.folder, Children())
+        kind = qemu_kind(self.arch, Accelerator(self.accelerator))
+        fact = boot(bootable, kind, request, self.folder, Children())
         return read_boot(fact, tests, self.folder)
 
 

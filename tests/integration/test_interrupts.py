@@ -109,7 +109,7 @@ def test_an_interrupted_run_leaves_nothing_and_goes_on_where_it_stopped(
 
     booting = program.start(*command, env=marker.environment)
     read_until(booting, "going on with the interrupted run")
-    read_until(booting, ": boot 1, ")
+    read_until(booting, ": boot 1 ")
     await_event(lambda: marker.processes("qemu-system-x86_64 -machine"), "an emulator")
     stop(booting, number, marker)
     (run_dir,) = program.run_folders()
@@ -122,6 +122,38 @@ def test_an_interrupted_run_leaves_nothing_and_goes_on_where_it_stopped(
     assert program.run_folders() == [run_dir]
     assert last.json["complete"]
     assert [len(cell["boots"]) for cell in last.json["cells"]] == [1, 1]
+
+
+def test_sigterm_stops_a_run_that_its_shell_made_deaf_to_ctrl_c(
+    program_alone: Program, tree: StubTree, marker: Marker
+) -> None:
+    """As `thp-harness run &` in a script is."""
+    command = ("run", *tree.arguments)
+    deaf = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")
+    tree.gate.close()
+    building = program_alone.start(*command, env=marker.environment, through=deaf)
+    tree.gate.await_build()
+    stop(building, signal.SIGTERM, marker)
+
+
+def test_a_run_of_equal_kernels_that_is_taken_up_again_boots_one_of_them(
+    program_alone: Program, tree: StubTree, marker: Marker
+) -> None:
+    command = ("run", *tree.arguments_as_typed, "--json")
+    booting = program_alone.start(*command, env=marker.environment)
+    read_until(booting, ": boot 1 ")
+    await_event(lambda: marker.processes("qemu-system-x86_64 -machine"), "an emulator")
+    stop(booting, signal.SIGTERM, marker)
+
+    last = program_alone(*command)
+    assert last.code == 0
+    assert "booted once" in last.stderr
+    base, series = last.json["cells"]
+    assert base["boots"] == series["boots"]
+    assert len(base["boots"]) == 1
+    assert sorted([base["boots_of"], series["boots_of"]]) in (["", "base"], ["", "series"])
+    again = program_alone("report", "latest", "--json")
+    assert again.json == last.json
 
 
 def test_a_real_build_is_killed_without_losing_its_warnings(

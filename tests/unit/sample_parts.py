@@ -153,6 +153,7 @@ def build_of(arch: str, variant: str) -> Build:
             CompilerWarning("drivers/char/mem.c", 88, "-Wunused-function", "'read_zero' is never used"),
         ),
         log=f"logs/build-{arch}-{variant}.log",
+        configuration="tinyconfig + common + lockdep",
         commands=(
             f"git worktree add ../linux-{variant} {SERIES_COMMIT if variant == 'series' else BASE_COMMIT}",
             f"make -C ../linux-{variant} ARCH={arch} O=../build-{arch}-{variant} thp_defconfig",

@@ -174,7 +174,7 @@ def hostile_run() -> Run:
         replace(
             cell,
             build=None if cell.build is None else replace(
-                cell.build, compiler=HOSTILE, commands=(HOSTILE,),
+                cell.build, compiler=HOSTILE, configuration=HOSTILE, commands=(HOSTILE,),
                 warnings=(CompilerWarning(HOSTILE, 1, HOSTILE, HOSTILE),),
             ),
             boots=tuple(_hostile_boot(boot) for boot in cell.boots),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import statistics
 import time
@@ -14,6 +15,7 @@ from harness import __version__
 from harness.cli import main
 from results.journal import JOURNAL
 from tests.program import Answer, Program
+from tests.unit.tiny_kernel import FILES, git, make_kernel, make_series
 
 HELP_SECONDS = 0.5
 COMMANDS = ("run", "plan", "report", "doctor")
@@ -84,6 +86,14 @@ def test_version(program: Program) -> None:
             ["run", "--arch", "x86_64", "--allow-unexercised", "arm64"],
             ["--allow-unexercised arm64", "not an architecture of this run"],
         ),
+        (
+            ["plan", "--kconfig", "lockdeb"],
+            ["unknown kernel configuration fragment 'lockdeb'. Did you mean 'lockdep'?", "kasan"],
+        ),
+        (["run", "--kconfig", "./"], ["kernel configuration fragment .: Is a directory"]),
+        (["run", "--kconfig", "/bin/sh"], ["kernel configuration fragment /bin/sh", "not"]),
+        (["run", "--kconfig", "mips:kasan"], ["unknown architecture 'mips'"]),
+        (["run", "--defconfig", "a/b"], ["--defconfig a/b: not a name"]),
         (["run", "-j", "0"], ["-j", "0 is not in the range"]),
         (["run", "--jsno"], ["No such option", "--json"]),
         (["frobnicate"], ["No such command 'frobnicate'"]),
@@ -110,6 +120,41 @@ def test_a_tree_and_a_series_that_are_wrong_folders_are_told_before_anything_is_
     answer = in_process("plan", "--tree", str(empty))
     assert answer.code == 2
     assert str(empty) in answer.stderr
+    assert program.run_folders() == []
+
+
+@pytest.fixture
+def tiny_plan(tmp_path: Path) -> tuple[str, ...]:
+    """A tree and a series that need no time."""
+    tree = make_kernel(tmp_path / "tree", {**FILES, "arch/x86/configs/x86_64_defconfig": "CONFIG_SMP=y\n"})
+    git(tree, "branch", "base")
+    make_series(tree, 1)
+    arguments = ("plan", "--arch", "x86_64", "--tree", f"{tree}@base")
+    return (*arguments, "--series", f"git:{tree}@base..master")
+
+
+def test_plan_shows_the_configuration_and_what_overrides_what(
+    in_process: InProcess, tiny_plan: tuple[str, ...], tmp_path: Path
+) -> None:
+    for name, value in (("one", "5"), ("two", "6")):
+        (tmp_path / name).write_text(f"CONFIG_NUMBER={value}\n")
+    one, two = (str(tmp_path / name) for name in ("one", "two"))
+    answer = in_process(*tiny_plan, "--defconfig", "x86_64", "--kconfig", one, "--kconfig", two)
+    assert answer.code == 0, answer.stderr
+    assert "Config  x86_64: x86_64_defconfig + common + " in answer.stdout
+    assert f" + {one} + {two}\n" in answer.stdout
+    assert f"CONFIG_NUMBER=6 of {two} overrides 5 of {one}" in answer.stdout
+    document = in_process(*tiny_plan, "--kconfig", one, "--kconfig", two, "--json").json
+    assert document["overrides"] == [f"CONFIG_NUMBER=6 of {two} overrides 5 of {one}"]
+    assert {cell["configuration"].partition(" ")[0] for cell in document["cells"]} == {"tinyconfig"}
+
+
+def test_a_defconfig_that_the_tree_lacks_is_told_before_anything_is_built(
+    program: Program, in_process: InProcess, tiny_plan: tuple[str, ...]
+) -> None:
+    answer = in_process("run", *tiny_plan[1:], "--defconfig", "x86_46")
+    assert answer.code == 2
+    assert "the tree has no x86_46_defconfig. Did you mean 'x86_64_defconfig'?" in answer.stderr
     assert program.run_folders() == []
 
 
@@ -209,15 +254,38 @@ def test_doctor_makes_no_folder(program: Program, in_process: InProcess) -> None
     assert not program.state_home.exists()
 
 
-def test_the_shell_completes_architectures(program: Program) -> None:
+@pytest.mark.parametrize(
+    ("option", "start", "offered"),
+    [
+        ("--arch", "ar", ["plain,arm64"]),
+        ("--kconfig", "lock", ["plain,lockdep"]),
+        ("--kconfig", "./my", ["file,./my"]),
+    ],
+)
+def test_the_shell_completes_names(program: Program, option: str, start: str, offered: list[str]) -> None:
     answer = program(
         env={
             "_THP_HARNESS_COMPLETE": "bash_complete",
-            "COMP_WORDS": "thp-harness run --arch ar",
+            "COMP_WORDS": f"thp-harness run {option} {start}",
             "COMP_CWORD": "3",
         }
     )
-    assert answer.stdout.split() == ["plain,arm64"]
+    assert answer.stdout.split() == offered
+
+
+@pytest.mark.parametrize(
+    ("script", "switch", "ok"),
+    [("echo ccache version 4.8", "", True), ("exit 1", "", False), ("exit 1", "0", None)],
+    ids=["used", "broken", "switched off"],
+)
+def test_doctor_says_whether_ccache_is_used(
+    program: Program, tmp_path: Path, script: str, switch: str, ok: bool | None
+) -> None:
+    path = f"{install(tmp_path / 'bin', ccache=script)['PATH']}:{os.environ['PATH']}"
+    answer = program("doctor", "--json", env={"PATH": path, "THP_HARNESS_CCACHE": switch})
+    (check,) = [check for check in answer.json["checks"] if check["name"] == "ccache"]
+    assert check["ok"] is ok
+    assert ("4.8" if ok else "THP_HARNESS_CCACHE=0") in check["detail"]
 
 
 def test_a_reader_that_goes_away_is_no_error(program: Program) -> None:

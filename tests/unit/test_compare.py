@@ -17,11 +17,13 @@ from results.compare import (
 )
 from results.model import (
     ArchComparison,
+    Boot,
     BootEnd,
     Cell,
     Claim,
     CompilerWarning,
     CounterChange,
+    KnownGap,
     Status,
     TestComparison,
     Verdict,
@@ -600,3 +602,75 @@ def test_reruns_come_to_an_end(words: list[str]) -> None:
     for second in ("pass", "fail", "died", "skip"):
         if failing_again([TEST], runs(*words)):
             assert failing_again([TEST], runs(*words, second)) == ()
+
+
+def on_two_machines(qemu: Boot, hercules: Boot) -> Cell:
+    return cell(qemu, replace(hercules, id="x86_64-v-2", machine="hercules"))
+
+
+def test_a_test_is_judged_by_the_machine_that_ran_it() -> None:
+    huge, small = plan("huge", "small")
+    small = replace(small, evidence=(), needs=())
+    small_pages = boot("pass", names=["small"], capabilities=NO_THP)
+    both = on_two_machines(small_pages, boot("pass", names=["huge"]))
+    skipped = on_two_machines(small_pages, boot("skip", names=["huge"]))
+    spoiled = on_two_machines(small_pages, boot("miss", MACHINE, names=["huge"]))
+
+    def verdicts(base: Cell, series: Cell) -> list[Verdict]:
+        return [test.verdict for test in compare_arch("s390", [huge, small], base, series, (), False).tests]
+
+    assert verdicts(both, both) == [Verdict.UNCHANGED, Verdict.UNCHANGED]
+    assert verdicts(skipped, skipped) == [Verdict.NOT_EXERCISED, Verdict.UNCHANGED]
+    assert verdicts(both, spoiled) == [Verdict.INFRASTRUCTURE, Verdict.UNCHANGED]
+
+
+def test_a_kernel_that_dies_on_one_of_two_machines_is_a_regression() -> None:
+    huge, small = plan("huge", "small")
+    fine = on_two_machines(boot("pass", names=["small"]), boot("pass", names=["huge"]))
+    dead = boot("miss", BootEnd.PANIC, names=["huge"])
+    dies = cell(fine.boots[0], *(replace(dead, id=f"x86_64-v-{n}", machine="hercules") for n in (2, 3, 4)))
+    found = compare_arch("s390", [huge, small], fine, dies, (), False)
+    assert found.verdict is Verdict.REGRESSION
+    assert any(
+        "on hercules: does not boot with the series (3 of 3 boots)" in reason for reason in found.reasons
+    )
+
+
+def with_gap(base: Cell, series: Cell, pattern: str = "t*") -> ArchComparison:
+    tests = [TEST, *plan("other")]
+    gaps = (KnownGap("x86_64", pattern, "the CPU can't"),)
+    return compare_arch("x86_64", tests, base, series, (), False, gaps)
+
+
+def two(words: str) -> Cell:
+    return cell(boot(words, names=["t", "other"]))
+
+
+def test_a_known_gap_has_no_part_in_the_verdict_but_is_said() -> None:
+    found = with_gap(two("skip pass"), two("skip pass"))
+    assert found.verdict is Verdict.UNCHANGED
+    assert found.reasons == ("1 of 2 tests exercised and passing on both kernels, 1 known gap",)
+    assert [test.known_gap for test in found.tests] == ["the CPU can't", ""]
+    assert run_verdict([found]).exit_code == 0
+    assert "known gaps on x86_64" in run_verdict([found]).headline
+
+
+@pytest.mark.parametrize(
+    ("base", "series", "verdict"),
+    [
+        ("pass pass", "skip pass", Verdict.NOT_EXERCISED),  # the series made this gap
+        ("skip pass", "fail pass", Verdict.NOT_EXERCISED),
+        ("fail pass", "fail pass", Verdict.FAILS_ON_BOTH),
+        ("skip skip", "skip skip", Verdict.NOT_EXERCISED),  # the other test is no known gap
+    ],
+)
+def test_a_known_gap_excuses_nothing_else(base: str, series: str, verdict: Verdict) -> None:
+    found = with_gap(two(base), two(series))
+    assert found.verdict is verdict
+    assert run_verdict([found]).exit_code == 3
+
+
+def test_an_architecture_of_known_gaps_is_never_green() -> None:
+    found = with_gap(two("skip skip"), two("skip skip"), "*")
+    assert (found.verdict, found.reasons) == (Verdict.NOT_EXERCISED, ("every test is a known gap",))
+    assert run_verdict([found]).exit_code == 3

@@ -58,7 +58,7 @@ def test_shipped_records_refer_only_to_each_other() -> None:
 
 def test_every_fragment_of_every_architecture_exists() -> None:
     for arch in load_all("arches", ArchRecord).values():
-        for fragment in arch.kernel.fragments:
+        for fragment in (*arch.kernel.fragments, *arch.kernel.diet):
             assert (CONFIGS / "kconfig" / f"{fragment}.config").is_file(), (arch.name, fragment)
 
 
@@ -130,3 +130,26 @@ def test_a_record_must_be_named_as_its_file(tmp_path: Path) -> None:
     (tmp_path / "series" / "other.yaml").write_text(GOOD)
     with pytest.raises(UsageError, match="name 'mine' must be the file's name, 'other'"):
         load_all("series", SeriesRecord, tmp_path)
+
+
+def test_the_modes_of_a_record_share_its_kernel_and_differ_in_the_command_line() -> None:
+    radix, hash_ = find("arches", ArchRecord, "powerpc-both").in_modes()
+    assert (radix.name, hash_.name) == ("powerpc-both-radix", "powerpc-both-hash")
+    assert radix.kernel_name == hash_.kernel_name == "powerpc-both"
+    assert radix.kernel == hash_.kernel
+    assert set(hash_.guest.cmdline) - set(radix.guest.cmdline) == {"disable_radix"}
+    assert (radix.in_modes(), radix.modes) == ((radix,), {})
+
+
+def test_a_record_without_modes_is_its_own_only_one() -> None:
+    arch = find("arches", ArchRecord, "arm64")
+    assert arch.in_modes() == (arch,)
+    assert arch.kernel_name == "arm64"
+
+
+def test_an_architecture_record_that_lacks_a_key_is_refused_by_name(tmp_path: Path) -> None:
+    text = (CONFIGS / "arches" / "riscv64.yaml").read_text()
+    path = tmp_path / "riscv64.yaml"
+    path.write_text(text.replace("  target: Image\n", ""))
+    with pytest.raises(UsageError, match=r"riscv64\.yaml:\d+: kernel\.target: this key is missing"):
+        load(path, ArchRecord)

@@ -119,6 +119,10 @@ def test_sizes_are_compared(render):
     assert "text 18,204,311 18,205,495 +1,184 (+0.007%)" in text
 
 
+def test_what_the_kernels_were_configured_from_is_shown(render):
+    assert "tinyconfig + common + lockdep" in Page(render(regression_run())).text
+
+
 def test_the_stand_in_is_marked_wherever_the_series_heads_something(render):
     marked, real = green_run(), green_run()
     real = replace(real, subject=replace(real.subject, stand_in=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from results.journal import (
     Journal,
     JournalError,
     PlanFact,
+    TwinFact,
     decode,
     read_events,
 )
@@ -155,3 +157,17 @@ def test_an_interrupted_run_is_incomplete(run_dir: Path) -> None:
     assert not assemble(run_dir).complete
     Journal(run_dir).append("end")
     assert assemble(run_dir).complete
+
+
+def test_the_boots_of_a_kernel_speak_for_another_that_is_the_same_bytes(run_dir: Path) -> None:
+    (run_dir / "logs").mkdir()
+    (run_dir / BOOT.log).touch()
+    journal = Journal(run_dir)
+    journal.append("build", replace(BUILD, variant="series"))
+    base, series = assemble(run_dir).cells
+    assert (len(base.boots), len(series.boots)) == (1, 0)
+
+    journal.append("twin", TwinFact("x86_64", "series", "base"))
+    base, series = assemble(run_dir).cells
+    assert series.boots == base.boots != ()
+    assert (base.boots_of, series.boots_of) == ("", "base")

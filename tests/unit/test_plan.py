@@ -10,8 +10,16 @@ import pytest
 from harness.checkout.tree import DebianSource, GitRemote, LocalTree
 from harness.config import CONFIGS
 from harness.errors import UsageError
-from harness.plan import DEFAULT_TESTS, Request, claims, make_plan, planned_tests
-from results.model import Claim, Evidence
+from harness.plan import (
+    DEFAULT_TESTS,
+    Request,
+    claims,
+    known_gaps,
+    make_plan,
+    planned_tests,
+    wholly_allowed,
+)
+from results.model import Claim, Evidence, KnownGap
 
 RECORD = """\
 name: mine
@@ -41,11 +49,11 @@ def record(tmp_path: Path) -> Path:
 
 def test_nothing_asked_for_is_the_default_plan() -> None:
     plan = make_plan(Request())
-    assert [arch.name for arch in plan.arches] == ["x86_64", "arm64"]
+    assert [arch.name for arch in plan.arches] == ["x86_64", "arm64", "s390", "sparc", "powerpc-hash"]
     assert plan.tree.source == DebianSource("linux-source-6.12")
     assert plan.series.name == "thp-split-standin"
     assert Path(plan.series_source) == CONFIGS / "series" / "thp-split-standin"
-    assert plan.label == "x86_64+arm64-debian-6.12-thp-split-standin"
+    assert plan.label == "5-architectures-debian-6.12-thp-split-standin"
 
 
 def test_architectures_are_taken_once_and_in_the_order_asked_for() -> None:
@@ -61,6 +69,7 @@ def test_architectures_are_taken_once_and_in_the_order_asked_for() -> None:
         (Request(series="standin"), "unknown series 'standin'."),
         (Request(plan="nightly"), "unknown plan 'nightly'."),
         (Request(arches=("x86_64",), allow_unexercised=("x86_64", "arm64")), "--allow-unexercised arm64: "),
+        (Request(arches=("x86_64",), allow_unexercised=("arm64:*",)), "--allow-unexercised arm64: "),
     ],
 )  # fmt: skip
 def test_what_does_not_exist_is_named(request_: Request, message: str) -> None:
@@ -157,7 +166,9 @@ def test_every_case_is_one_process_with_its_evidence(configs: Path) -> None:
         "  none: {evidence: {}}\n"
     )
     series = configs / "series" / "thp-split-standin.yaml"
-    series.write_text(series.read_text().replace("tests: [thp_pmd_split, pmd_split]", "tests: [mine]"))
+    series.write_text(
+        series.read_text().replace("tests: [thp_pmd_split, pmd_split, small_pages]", "tests: [mine]")
+    )
     plain, own, none = planned_tests(make_plan(Request(), configs).suites)
     assert (plain.name, plain.argv, plain.timeout_seconds) == ("mine.plain", ("/bin/prog",), 7.0)
     assert plain.evidence == (Evidence("thp_split_pmd", 2),)
@@ -167,15 +178,38 @@ def test_every_case_is_one_process_with_its_evidence(configs: Path) -> None:
     assert {test.needs for test in (plain, own, none)} == {("thp",)}
 
 
-def test_the_projects_own_plan_has_unique_tests_which_all_need_evidence() -> None:
+def test_the_projects_own_plan_has_unique_tests_which_need_evidence_where_a_huge_page_is_split() -> None:
     planned = planned_tests(make_plan(Request()).suites)
-    assert len({test.name for test in planned}) == len(planned) == 16
-    assert all(test.evidence for test in planned)
+    assert len({test.name for test in planned}) == len(planned) == 27
+    assert all(bool(test.evidence) == ("thp" in test.needs) for test in planned)
+
+
+def test_gaps_come_from_the_records_and_from_the_command_line() -> None:
+    plan = make_plan(
+        Request(arches=("s390", "arm64", "x86_64"), allow_unexercised=("arm64", "x86_64:thp_pmd_split.*"))
+    )
+    (of_record, asked_for) = known_gaps(plan)
+    assert (of_record.arch, of_record.tests) == ("s390", "*.pagemap_scan")
+    assert "userfaultfd" in of_record.reason
+    assert asked_for == KnownGap("x86_64", "thp_pmd_split.*", "--allow-unexercised")
+    assert wholly_allowed(plan) == ("arm64",)
 
 
 def test_a_label_is_short_and_fit_for_a_folder(tmp_path: Path) -> None:
     folder = tmp_path / ("x" * 200)
     folder.mkdir()
-    label = make_plan(Request(series=str(folder))).label
+    label = make_plan(Request(arches=("x86_64", "arm64"), series=str(folder))).label
     assert len(label) <= 80
     assert label.startswith("x86_64+arm64-debian-6.12-xxx")
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        (("powerpc-both",), ["powerpc-both-radix", "powerpc-both-hash"]),
+        (("powerpc-both-hash", "arm64"), ["powerpc-both-hash", "arm64"]),
+        (("powerpc-both-hash", "powerpc-both"), ["powerpc-both-hash", "powerpc-both-radix"]),
+    ],
+)
+def test_one_kernel_in_two_modes_is_two_architectures(asked: tuple[str, ...], names: list[str]) -> None:
+    assert [arch.name for arch in make_plan(Request(arches=asked)).arches] == names

@@ -13,7 +13,7 @@ from harness.forecast import CellForecast, Forecast
 from harness.schemas import write_all
 
 DOCS = Path(__file__).parents[2] / "docs"
-NAMES = ("results", "plan", "doctor")
+NAMES = ("results", "plan", "doctor", "cache")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -30,9 +30,9 @@ def published(name: str) -> dict[str, object]:
 
 
 def test_a_forecast_follows_its_schema() -> None:
-    cell = CellForecast("x86_64", "base", True, "", 0.0, 2.5)
+    cell = CellForecast("x86_64", "base", True, "", 0.0, 2.5, "tinyconfig + common")
     cast = Forecast(
-        "debian-6.12", "6.12.117", "mine", "title", True, ("one",), ("pmd_split.munmap",), (cell,)
+        "debian-6.12", "6.12.117", "mine", "title", True, ("one",), ("pmd_split.munmap",), (cell,), ("A",)
     )
     document = json.loads(json.dumps(cast.as_document()))
     jsonschema.validate(document, published("plan"))

@@ -1,0 +1,41 @@
+"""Which defconfigs a kernel tree has."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.checkout.git import Repository
+from harness.checkout.mirror import open_mirror
+from harness.errors import UsageError
+
+_FILE = re.compile(r"^arch/[^/]+/configs/([^/]+_defconfig)$")
+
+
+def require_defconfigs(cache: Path, commit: str, names: Iterable[str]) -> None:
+    """See that a tree has these targets, on whatever architecture; plain `defconfig` is always there.
+
+    Raises:
+        UsageError: naming the nearest that there is.
+    """
+    wanted = set(names) - {"defconfig"}
+    if not wanted:
+        return
+    mirror = open_mirror(cache)
+    files = mirror.run("ls-tree", "-r", "--name-only", commit, "arch/").splitlines()
+    known = {match[1] for match in map(_FILE.match, files) if match}
+    for name in sorted(wanted - known):
+        if _is_made(mirror, commit, name):
+            continue
+        near = difflib.get_close_matches(name, known, n=1)
+        guess = f" Did you mean '{near[0]}'?" if near else ""
+        raise UsageError(
+            f"the tree has no {name}.{guess}", hint="Those of an architecture are in its arch/*/configs/."
+        )
+
+
+def _is_made(mirror: Repository, commit: str, name: str) -> bool:
+    """Whether an architecture's Makefile puts a defconfig together of several files."""
+    return mirror.succeeds("grep", "--quiet", "--fixed-strings", f"{name}:", commit, "--", "arch/*/Makefile")

@@ -1,0 +1,84 @@
+"""The kinds of machine that can boot an architecture here, and which test goes to which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.config import ArchRecord
+from harness.machine.accel import Accelerator
+from harness.machine.base import BootFiles, Machine
+from harness.machine.hercules import Hercules
+from harness.machine.qemu import Qemu
+from harness.process import Children
+from results.model import PlannedTest
+
+
+@dataclass(frozen=True, slots=True)
+class MachineKind:
+    """A kind of machine that is installed here and can boot an architecture."""
+
+    name: str
+    cpus: int
+    cmdline: tuple[str, ...]
+    """Kernel parameters that this machine needs."""
+    time_scale: float
+    """Time-outs are multiplied by this."""
+    make: Callable[[BootFiles, Path, Children], Machine]
+    """Makes one for one boot; the path is a folder that it may create and must remove."""
+    lacks: tuple[str, ...] = ()
+    """Capabilities that it is known not to have."""
+    channel: str = ""
+    """The guest's block device that carries its log; empty where the console does."""
+    notes: tuple[str, ...] = ()
+    """What the reader of a report must know of it."""
+
+    def can_run(self, test: PlannedTest) -> bool:
+        """Whether nothing that the test needs is known to be missing."""
+        return not set(test.needs) & set(self.lacks)
+
+
+def qemu_kind(arch: ArchRecord, accelerator: Accelerator) -> MachineKind:
+    """QEMU with KVM or emulation."""
+    facts = arch.qemu
+    emulated = accelerator.name != "kvm"
+    return MachineKind(
+        name=Qemu.name,
+        cpus=facts.cpus,
+        cmdline=(*arch.guest.cmdline, *facts.cmdline),
+        time_scale=arch.guest.time_scale if emulated else 1.0,
+        make=lambda files, folder, children: Qemu(facts, files, accelerator.name, children),
+        lacks=facts.tcg_lacks if emulated else (),
+        notes=(accelerator.note,) if accelerator.note else (),
+    )
+
+
+def hercules_kind(arch: ArchRecord) -> MachineKind | None:
+    """The Hercules emulator, if the architecture's record has it."""
+    facts = arch.hercules
+    if facts is None:
+        return None
+    return MachineKind(
+        name=Hercules.name,
+        cpus=facts.cpus,
+        cmdline=(*arch.guest.cmdline, *facts.cmdline),
+        time_scale=arch.guest.time_scale,
+        make=lambda files, folder, children: Hercules(facts, files, folder, children),
+        channel=facts.channel,
+        notes=facts.limits,
+    )
+
+
+def share_out(
+    planned: Sequence[PlannedTest], kinds: Sequence[MachineKind]
+) -> tuple[tuple[MachineKind, tuple[PlannedTest, ...]], ...]:
+    """Give each test to the first kind that can run it; if none can, to the first of all.
+
+    Kinds that get no test are left out.
+    """
+    shares: dict[str, list[PlannedTest]] = {kind.name: [] for kind in kinds}
+    for test in planned:
+        chosen = next((kind for kind in kinds if kind.can_run(test)), kinds[0])
+        shares[chosen.name].append(test)
+    return tuple((kind, tuple(shares[kind.name])) for kind in kinds if shares[kind.name])
