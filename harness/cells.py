@@ -197,7 +197,7 @@ class ArchWork:
         return build_programs(
             self._tools.compiler,
             self._session.suites,
-            lambda: self._session.sources("series"),
+            self._session.selftests,
             tools_id,
             cache,
         )

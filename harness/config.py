@@ -182,6 +182,9 @@ class ProgramRecord(Record):
     tree_sources: Items[str] = ()
     """Sources in the kernel tree; the first one must exist for the suite to be there."""
     tree_includes: Items[str] = ()
+    """Folders for `-I`."""
+    tree_also: Items[str] = ()
+    """What else of the tree those refer to."""
 
 
 class SuiteRecord(Record):

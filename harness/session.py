@@ -13,7 +13,8 @@ from typing import IO
 
 from harness import __version__
 from harness.build.cache import digest
-from harness.checkout.mirror import path_hash
+from harness.checkout.mirror import open_mirror, path_hash
+from harness.checkout.scratch import check_out_only, scratch_repository
 from harness.checkout.worktree import worktree
 from harness.config import SuiteRecord
 from harness.errors import UsageError
@@ -75,6 +76,16 @@ class Session:
                 self._users[variant] -= 1
                 if not self._users[variant]:
                     self._worktrees.pop(variant)[0].__exit__(None, None, None)
+
+    @contextmanager
+    def selftests(self) -> Iterator[Path]:
+        """Only what the suites take from the tree; a worktree may be another run's for a long time."""
+        wanted: set[str] = set()
+        for program in (suite.program for suite in self.suites):
+            wanted |= {*program.tree_sources, *program.tree_includes, *program.tree_also}
+        with scratch_repository(open_mirror(self.workspace.cache)) as scratch:
+            check_out_only(scratch, self.checkouts.commit("series"), wanted)
+            yield scratch.path
 
     def stop(self) -> None:
         """Make everything that is running end soon, and nothing new begin."""

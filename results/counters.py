@@ -32,3 +32,8 @@ def total_change(changes: Iterable[Mapping[str, CounterChange]], counter: str) -
         if (change := counters.get(counter)) is not None and change.delta is not None
     ]
     return sum(deltas) if deltas else None
+
+
+def is_level(counter: str) -> bool:
+    """Whether a name of /proc/vmstat is a level, which moves with all that runs, not with the test alone."""
+    return counter.startswith("nr_")

@@ -41,7 +41,7 @@ def build_programs(
 ) -> Path:
     """The initramfs, without a manifest, of what the suites need: compiled, or from the cache.
 
-    `sources` makes the worktree with the selftests when they must be compiled; `tree_id` is
+    `sources` makes a folder with the tree's selftests when they must be compiled; `tree_id` is
     their content address.
 
     Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from results.counters import is_level
 from results.model import (
     Boot,
     Cell,
@@ -62,7 +63,9 @@ def all_counters(test: TestComparison) -> list[CounterPair]:
 def evidence_counters(run: Run, test: TestComparison) -> list[CounterPair]:
     """Return the counters that must move in this test, then those that moved differently."""
     evidence = [proof.counter for plan in run.planned if plan.name == test.name for proof in plan.evidence]
-    different = [pair.name for pair in all_counters(test) if moved_differently(pair)]
+    different = [
+        pair.name for pair in all_counters(test) if moved_differently(pair) and not is_level(pair.name)
+    ]
     pairs = [_pair(test, name) for name in dict.fromkeys([*evidence, *different])]
     return [pair for pair in pairs if pair.base or pair.series]
 

@@ -674,3 +674,11 @@ def test_an_architecture_of_known_gaps_is_never_green() -> None:
     found = with_gap(two("skip skip"), two("skip skip"), "*")
     assert (found.verdict, found.reasons) == (Verdict.NOT_EXERCISED, ("every test is a known gap",))
     assert run_verdict([found]).exit_code == 3
+
+
+def test_a_claim_is_judged_without_the_known_gaps() -> None:
+    base, series = two("skip pass"), two("skip pass")
+    gaps = (KnownGap("x86_64", "t", "the CPU can't"),)
+    claim = Claim("thp_split_pmd", "present", "1")
+    found = compare_arch("x86_64", [TEST, *plan("other")], base, series, (claim,), False, gaps)
+    assert [claimed.verdict for claimed in found.claims] == [Verdict.UNCHANGED]
