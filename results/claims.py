@@ -10,6 +10,10 @@ from results.model import Claim, ClaimComparison, CounterChange, TestComparison,
 ABSENT = "absent"
 PRESENT = "present"
 UNKNOWN = "unknown"
+_GAP_WORDS = {
+    Verdict.NOT_EXERCISED: "not every test was exercised",
+    Verdict.UNSUPPORTED: "not every test can run here",
+}
 
 
 def compare_claims(claims: Iterable[Claim], tests: Sequence[TestComparison]) -> tuple[ClaimComparison, ...]:
@@ -40,14 +44,23 @@ def _judge(claim: Claim, base: str, series: str, tests: Sequence[TestComparison]
         for said, seen, where in ((claim.base, base, "on base"), (claim.series, series, "with the series"))
         if not _holds(said, seen)
     ]
-    exercised = bool(tests) and all(test.base.exercised and test.series.exercised for test in tests)
-    if broken and exercised:
+    gap = _gap(tests)
+    if broken and not gap:
         return Verdict.REGRESSION, "; ".join(broken)
-    if broken:
-        return Verdict.NOT_EXERCISED, f"{'; '.join(broken)}; but not every test was exercised"
-    if not exercised and not {claim.base, claim.series} <= {ABSENT, PRESENT}:
-        return Verdict.NOT_EXERCISED, f"{claim.counter} is as claimed, but not every test was exercised"
+    if broken and gap:
+        return Verdict.NOT_EXERCISED, f"{'; '.join(broken)}; but {_GAP_WORDS[gap]}"
+    if gap and not {claim.base, claim.series} <= {ABSENT, PRESENT}:
+        return gap, f"{claim.counter} is as claimed, but {_GAP_WORDS[gap]}"
     return Verdict.UNCHANGED, ""
+
+
+def _gap(tests: Sequence[TestComparison]) -> Verdict | None:
+    """What keeps the tests from proving a number: not all ran, or not all can run here."""
+    idle = [test for test in tests if not (test.base.exercised and test.series.exercised)]
+    if not idle and tests:
+        return None
+    unsupported = bool(idle) and all(test.verdict is Verdict.UNSUPPORTED for test in idle)
+    return Verdict.UNSUPPORTED if unsupported else Verdict.NOT_EXERCISED
 
 
 def _unknown(claim: Claim, base: str, tests: Sequence[TestComparison]) -> tuple[Verdict, str]:

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "series"
 STAND_IN = CONFIGS / "series" / "thp-split-standin"
-TESTS = 16
+TESTS = 27
 
 RunSeries = Callable[[str], Answer]
 

@@ -454,6 +454,19 @@ def test_claims_of_numbers_need_exercised_tests(claim: tuple[str, str], verdict:
     assert found.verdict is verdict
 
 
+def test_a_claim_that_no_machine_can_prove_is_unsupported() -> None:
+    lacking = cell(boot("skip", capabilities=NO_THP))
+    still = replace(lacking.boots[0].tests[0], counters={"x": CounterChange(0, 0)})
+    lacking = cell(replace(lacking.boots[0], tests=(still,)))
+    found = compare(lacking, lacking, claims=(Claim("x", "present", "0"),))
+    assert found.verdict is Verdict.UNSUPPORTED
+    (claimed,) = found.claims
+    assert (claimed.verdict, claimed.reason) == (
+        Verdict.UNSUPPORTED,
+        "x is as claimed, but not every test can run here",
+    )
+
+
 def test_claim_without_boots_is_the_infrastructures() -> None:
     arch = compare(runs("pass"), cell(), claims=(Claim("x", "1", "1"),))
     assert arch.claims[0].verdict is Verdict.INFRASTRUCTURE
