@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "sweep_peer.h"
+#include "sweep_attempt.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+static pid_t child;
+static int to_child;
+
+static bool copy_is_as_it_was(const struct attempt *attempt)
+{
+	size_t size = attempt->thp.size;
+
+	return pattern_mismatch(attempt->thp.base, (struct range){ 0, size }, OLD_PATTERN) == size;
+}
+
+/* The pipe closes when the parent asks for the copy, or has died. */
+static __attribute__((noreturn)) void keep_copy(const struct attempt *attempt, int from_parent)
+{
+	char none;
+
+	while (read(from_parent, &none, 1) > 0)
+		;
+	_exit(copy_is_as_it_was(attempt) ? 0 : 1);
+}
+
+void peer_start(const struct attempt *attempt)
+{
+	int ends[2];
+
+	sweep_need(!pipe(ends), "pipe");
+	child = fork();
+	sweep_need(child >= 0, "fork");
+	if (!child) {
+		close(ends[1]);
+		keep_copy(attempt, ends[0]);
+	}
+	close(ends[0]);
+	to_child = ends[1];
+}
+
+bool peer_is_well(const struct attempt *attempt)
+{
+	int status;
+
+	(void)attempt;
+	close(to_child);
+	return waitpid(child, &status, 0) == child && WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+void peer_become_child(const struct attempt *attempt)
+{
+	int status;
+
+	child = fork();
+	sweep_need(child >= 0, "fork");
+	if (!child) {
+		attempt_limit_time();
+		return;
+	}
+	status = attempt_wait(child);
+	if (!copy_is_as_it_was(attempt))
+		attempt_blame_peer();
+	attempt_end_like(status);
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "sweep_quiet.h"
+#include "fail_nth.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <sched.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define STACK_BYTES 32768
+#define MAPPINGS 64
+#define TRIES 10
+
+#define ASK_PERSONALITY 0xffffffffUL
+
+/* Made by the linker. */
+extern char __executable_start[], _end[];
+
+void quiet_fix_addresses(char **argv)
+{
+	int persona = personality(ASK_PERSONALITY);
+
+	if (persona < 0 || persona & ADDR_NO_RANDOMIZE)
+		return;
+	if (personality(persona | ADDR_NO_RANDOMIZE) >= 0)
+		execv("/proc/self/exe", argv);
+}
+
+void quiet_stay_on_cpu(void)
+{
+	cpu_set_t here;
+
+	CPU_ZERO(&here);
+	CPU_SET(0, &here);
+	sched_setaffinity(0, sizeof(here), &here);
+}
+
+/*
+ * mlock() faults writable pages in as if they were written to, so that copies
+ * that are due after a fork are made too.
+ */
+static void make_present(const char *start, const char *end)
+{
+	uintptr_t page_size = sysconf(_SC_PAGESIZE);
+	uintptr_t from = (uintptr_t)start & ~(page_size - 1);
+	uintptr_t to = ((uintptr_t)end + page_size - 1) & ~(page_size - 1);
+
+	mlock((void *)from, to - from);
+}
+
+static __attribute__((noinline)) void make_stack_present(void)
+{
+	volatile char room[STACK_BYTES];
+
+	for (size_t i = 0; i < sizeof(room); i += 1024)
+		room[i] = 1;
+	make_present((const char *)room, (const char *)room + sizeof(room));
+}
+
+/*
+ * Use up and give back the kernel's objects for mappings. Else it depends on
+ * earlier attempts whether a call needs a new page for more of them, and
+ * failure n would be another one in every attempt.
+ */
+static void stock_objects(void)
+{
+	size_t page_size = sysconf(_SC_PAGESIZE), length = MAPPINGS * page_size;
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+	char *pages = mmap(NULL, length, PROT_READ | PROT_WRITE, flags, -1, 0);
+
+	if (pages == MAP_FAILED)
+		return;
+	memset(pages, 1, length);
+	for (size_t i = 0; i < length; i += 2 * page_size)
+		mprotect(pages + i, page_size, PROT_READ);
+	munmap(pages, length);
+	/* Some are only given back after a grace period, which this waits for. */
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+bool quiet_process(int fd)
+{
+	for (int i = 0; i < TRIES; i++) {
+		stock_objects();
+		make_stack_present();
+		make_present(__executable_start, _end);
+		fail_nth_arm(fd, 1);
+		getppid();
+		if (!fail_nth_disarm(fd))
+			return true;
+	}
+	errno = EBUSY;
+	return false;
+}
