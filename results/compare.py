@@ -8,11 +8,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from results.bringup import Finding, compare_boots, compare_builds, compare_warnings, new_warnings
 from results.claims import compare_claims
+from results.cost import compare_costs, cost_findings
 from results.model import (
     SEVERITY,
     ArchComparison,
@@ -27,6 +29,7 @@ from results.model import (
     TestComparison,
     Verdict,
 )
+from results.sweep import compare_sweeps, sweep_finding, telling_sweeps
 from results.tally import (
     Runs,
     boots_for,
@@ -36,6 +39,7 @@ from results.tally import (
     runs_of,
     tally,
 )
+from results.timing import compare_timings
 from results.verdict import GAPS, RunVerdict, is_exercised, most_serious, run_verdict
 
 __all__ = [
@@ -198,42 +202,54 @@ def compare_arch(
 ) -> ArchComparison:
     """Say everything there is to say of one architecture."""
     tests = tuple(compare_test(test, base, series, gaps) for test in planned)
-    splats = compare_splats(base, series)
-    claimed = compare_claims(claims, [test for test in tests if not test.known_gap])
-    warnings = new_warnings(base.build, series.build)
-    findings = [
-        *compare_builds(base.build, series.build),
-        *compare_boots(base, series),
-        *_test_findings(tests),
-        *_splat_findings(splats),
-        *_claim_findings(claimed),
-        *compare_warnings(warnings),
-    ]
-    findings.sort(key=lambda finding: -SEVERITY[finding.verdict])
-    return ArchComparison(
+    found = ArchComparison(
         arch=arch,
+        verdict=Verdict.UNCHANGED,
+        reasons=(),
+        tests=tests,
+        splats=compare_splats(base, series),
+        claims=compare_claims(claims, [test for test in tests if not test.known_gap]),
+        new_warnings=new_warnings(base.build, series.build),
+        allowed_unexercised=allowed_unexercised,
+        sweeps=compare_sweeps(planned, tests, base, series),
+        costs=compare_costs(planned, tests, base, series),
+        timings=compare_timings(planned, tests, base, series),
+    )
+    findings = sorted(_findings(base, series, found), key=lambda finding: -SEVERITY[finding.verdict])
+    return replace(
+        found,
         verdict=most_serious([finding.verdict for finding in findings]),
         reasons=tuple(finding.text for finding in findings),
-        tests=tests,
-        splats=splats,
-        claims=claimed,
-        new_warnings=warnings,
-        allowed_unexercised=allowed_unexercised,
     )
 
 
-def _test_findings(tests: Sequence[TestComparison]) -> list[Finding]:
-    """Group the tests of which the same is to be said."""
+def _findings(base: Cell, series: Cell, found: ArchComparison) -> list[Finding]:
+    """Put in words what was found; of findings that are equally serious the first makes the headline."""
+    telling = telling_sweeps(found.sweeps, found.tests)
+    return [
+        *compare_builds(base.build, series.build),
+        *compare_boots(base, series),
+        *map(sweep_finding, telling),
+        *_test_findings(found.tests, {sweep.test for sweep in telling}),
+        *cost_findings(found.costs, found.tests),
+        *_splat_findings(found.splats),
+        *_claim_findings(found.claims),
+        *compare_warnings(found.new_warnings),
+    ]
+
+
+def _test_findings(tests: Sequence[TestComparison], told: Collection[str]) -> list[Finding]:
+    """Group the tests of which the same is to be said, and that were not told of yet."""
     if not tests:
         return [Finding(Verdict.NOT_EXERCISED, "no test was planned")]
     groups: dict[tuple[Verdict, str], list[str]] = {}
     for test in tests:
-        if test.verdict is not Verdict.UNCHANGED and not test.known_gap:
+        if test.verdict is not Verdict.UNCHANGED and not test.known_gap and test.name not in told:
             groups.setdefault((test.verdict, test.reason), []).append(test.name)
     findings = [
         Finding(verdict, _sentence(names, reason, len(tests))) for (verdict, reason), names in groups.items()
     ]
-    if findings:
+    if findings or told:
         return findings
     count = sum(1 for test in tests if is_exercised(test))
     if not count:

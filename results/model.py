@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from results.measurements import PageTables, Samples, SweepRun
+
 UFFD_FEATURE_WP_ASYNC = 1 << 15
 """include/uapi/linux/userfaultfd.h; only where the architecture can write-protect a userfaultfd range."""
 
@@ -351,6 +353,50 @@ class ClaimComparison:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepComparison:
+    """One operation of the fault sweep, base against series."""
+
+    operation: str
+    test: str
+    """Name of the test that swept it; its runs say where to read."""
+    base: SweepRun
+    series: SweepRun
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CostComparison:
+    """What THPs cost in page tables, base against series; None where a kernel gave no numbers."""
+
+    test: str
+    base: PageTables | None
+    series: PageTables | None
+    summary: str
+    """The cost in words; empty where there is nothing to compare."""
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimingComparison:
+    """How long an operation takes, base against series; information, never a verdict."""
+
+    what: str
+    test: str
+    base: Samples | None
+    series: Samples | None
+    change_percent: float | None
+    """Of the median; positive is slower. None where the two can't be compared."""
+    p: float | None
+    """How probable such a difference would be between equal kernels."""
+    conclusion: str
+    """`no difference shown`, `slower by 12 % (p = 0.002)`, `faster by …`, or `not compared: WHY`."""
+    note: str = ""
+    """What must be known to read the numbers."""
+
+
+@dataclass(frozen=True, slots=True)
 class ArchComparison:
     """Everything that is said of one architecture."""
 
@@ -363,6 +409,9 @@ class ArchComparison:
     claims: tuple[ClaimComparison, ...]
     new_warnings: tuple[CompilerWarning, ...]
     allowed_unexercised: bool = False
+    sweeps: tuple[SweepComparison, ...] = ()
+    costs: tuple[CostComparison, ...] = ()
+    timings: tuple[TimingComparison, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

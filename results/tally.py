@@ -83,17 +83,18 @@ def _why_unexercised(test: PlannedTest, result: TestResult) -> str | None:
             return result.reason or "no result"
 
 
+def deciding_run(runs: Runs) -> OneRun | None:
+    """Return the run that stands for all: the first that failed, or else passed, or else came to nothing."""
+    ordered = (*runs.failing, *runs.passing, *runs.unexercised, *runs.unjudged)
+    return ordered[0] if ordered else None
+
+
 def tally(planned: PlannedTest, cell: Cell) -> Tally:
     """Sum up all runs of a test on one kernel."""
     runs = runs_of(planned, cell)
-    if runs.failing:
-        return _from_run(runs, runs.failing[0], exercised=True)
-    if runs.passing:
-        return _from_run(runs, runs.passing[0], exercised=True)
-    if runs.unexercised:
-        return _from_run(runs, runs.unexercised[0], exercised=False)
-    if runs.unjudged:
-        return _from_run(runs, runs.unjudged[0], exercised=False)
+    run = deciding_run(runs)
+    if run:
+        return _from_run(runs, run, exercised=bool(runs.failing or runs.passing))
     counters: Mapping[str, CounterChange] = {}
     return Tally(Status.MISS, False, _why_no_run(planned, cell), 0, 0, counters, None, None, None)
 

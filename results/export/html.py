@@ -15,7 +15,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from results.export import build_facts, excerpt, lookup, wording
+from results.export import build_facts, excerpt, lookup, numbers, wording
 from results.export.excerpt import NumberedLines
 from results.model import SEVERITY, ArchComparison, Boot, LineRange, Run, Status, TestComparison, Verdict
 
@@ -75,6 +75,7 @@ def _environment() -> Environment:
     environment.globals.update(
         wording=wording,
         lookup=lookup,
+        numbers=numbers,
         build_rows=build_facts.build_rows,
         probe_rows=build_facts.probe_rows,
         identical_images=build_facts.identical_images,

@@ -15,14 +15,17 @@ from junit_xml import TestCase, TestSuite, to_xml_report_string
 
 from results.export import excerpt, lookup, wording
 from results.model import (
+    SEVERITY,
     ArchComparison,
     Boot,
     BootEnd,
     Build,
     Cell,
     ClaimComparison,
+    CostComparison,
     Run,
     SplatComparison,
+    SweepComparison,
     Tally,
     TestComparison,
     Verdict,
@@ -72,12 +75,18 @@ def _properties(run: Run, arch: ArchComparison) -> dict[str, str]:
 
 
 def _test_case(run: Run, arch: ArchComparison, test: TestComparison) -> TestCase:
+    """Judge a test by its result or by the numbers that it printed, whichever is worse."""
     suite, _, name = test.name.rpartition(".")
     case = _case(f"{arch.arch}.{suite or 'tests'}", name, test.series.seconds)
     kernels = (("base", test.base), ("series", test.series))
     case.stdout = "\n".join(line for kernel in kernels for line in _output(run, test.name, *kernel))
+    numbers: list[SweepComparison | CostComparison] = [*arch.sweeps, *arch.costs]
+    measured = [item for item in numbers if item.test == test.name]
     said = [f"{variant}: {tally.status} {tally.reason}".rstrip() for variant, tally in kernels]
-    _judge(case, test.verdict, test.reason, said)
+    said += [item.reason for item in measured if item.reason]
+    judged: list[TestComparison | SweepComparison | CostComparison] = [test, *measured]
+    worst = max(judged, key=lambda item: SEVERITY[item.verdict])
+    _judge(case, worst.verdict, worst.reason, said)
     return case
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from results.export import lookup, wording
+from results.export.page import INDENT, STYLES, Finding, Page
+from results.export.terminal_numbers import print_numbers
 from results.model import (
     SEVERITY,
     ArchComparison,
@@ -24,104 +23,25 @@ from results.model import (
     Verdict,
 )
 
-_STYLES = {
-    Verdict.UNCHANGED: "green",
-    Verdict.FIXED: "bold blue",
-    Verdict.UNSUPPORTED: "dim",
-    Verdict.NOT_EXERCISED: "yellow",
-    Verdict.FAILS_ON_BOTH: "magenta",
-    Verdict.FLAKY: "yellow",
-    Verdict.INFRASTRUCTURE: "bold magenta",
-    Verdict.REGRESSION: "bold red",
-    Status.PASS: "green",
-    Status.FAIL: "bold red",
-    Status.ERROR: "bold red",
-    Status.MISS: "magenta",
-    Status.SKIP: "dim",
-}
-
-_INDENT = "  "
 _LONGEST_NAME = 32
 """Columns that a test's name may claim before the counters; a longer one is folded."""
 
 
 def print_run(run: Run, console: Console, run_dir: Path) -> None:
     """Print what a run found; the last line is `Run folder: PATH`."""
-    page = _Page(console)
+    page = Page(console)
     _print_matrix(page, run)
     for arch in run.arches:
         _print_tests(page, run, arch)
         _print_claims(page, arch)
+        print_numbers(page, arch)
         _print_details(page, run, arch)
     _print_subject(page, run)
     _print_headline(page, run)
     page.line(f"Run folder: {run_dir}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Finding:
-    """Something to tell below the tables: its mark, one line, and what supports it."""
-
-    words: str
-    mark: Verdict | Status | None
-    lines: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """A console that shows untrusted text: as text only, and only in characters that it has."""
-
-    console: Console
-
-    @property
-    def unicode(self) -> bool:
-        return self.console.encoding.lower().replace("-", "").startswith("utf")
-
-    def text(self, words: str, style: str = "") -> Text:
-        encoding = self.console.encoding
-        safe = wording.visible(words).encode(encoding, "backslashreplace").decode(encoding)
-        return Text(safe, style=style)
-
-    def marked(self, mark: Verdict | Status) -> Text:
-        """Show a verdict or status as symbol and word."""
-        word = f"{wording.SYMBOLS[mark]} {mark}" if self.unicode else str(mark)
-        return self.text(word, _STYLES.get(mark, ""))
-
-    def line(self, words: str = "", style: str = "") -> None:
-        """Print one line, however long; the terminal may wrap it, nothing is cut."""
-        self.console.print(self.text(words, style), soft_wrap=True)
-
-    def finding(self, finding: _Finding) -> None:
-        head = Text(_INDENT)
-        if finding.mark:
-            head += self.marked(finding.mark) + self.text("  ")
-        self.console.print(head + self.text(finding.words), soft_wrap=True)
-        for line in filter(None, finding.lines):
-            self.line(_INDENT * 3 + line)
-
-    def table(self, *headers: str, first_width: int = 0) -> Table:
-        """Begin a table; where the line is too short the other columns give way to the first."""
-        if self.console.is_terminal:
-            table = Table(box=box.SIMPLE_HEAD, show_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-        else:
-            table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for number, header in enumerate(headers):
-            table.add_column(header, overflow="fold", min_width=first_width if number == 0 else None)
-        return table
-
-    def show(self, table: Table) -> None:
-        if self.console.is_terminal:
-            self.console.print(table)
-            self.line()
-            return
-        with self.console.capture() as capture:
-            self.console.print(table)
-        for line in capture.get().splitlines():
-            self.console.out(line.rstrip(), highlight=False)
-        self.line()
-
-
-def _print_matrix(page: _Page, run: Run) -> None:
+def _print_matrix(page: Page, run: Run) -> None:
     table = page.table("arch", "base", "series", "verdict")
     for arch in run.arches:
         cells = [lookup.cell_of(run, arch.arch, variant) for variant in ("base", "series")]
@@ -134,11 +54,11 @@ def _print_matrix(page: _Page, run: Run) -> None:
     page.show(table)
 
 
-def _print_tests(page: _Page, run: Run, arch: ArchComparison) -> None:
+def _print_tests(page: Page, run: Run, arch: ArchComparison) -> None:
     """Print a line per test under a line per suite: whole names leave no room for counters."""
     if not arch.tests:
         return
-    width = max(len(test.name.rpartition(".")[2]) for test in arch.tests) + len(_INDENT)
+    width = max(len(test.name.rpartition(".")[2]) for test in arch.tests) + len(INDENT)
     headers = (arch.arch, "base", "series", "verdict", "moved: base | series")
     table = page.table(*headers, first_width=min(width, _LONGEST_NAME))
     seen = ""
@@ -148,7 +68,7 @@ def _print_tests(page: _Page, run: Run, arch: ArchComparison) -> None:
             table.add_row(page.text(suite, "bold"))
             seen = suite
         table.add_row(
-            page.text((_INDENT if suite else "") + case),
+            page.text((INDENT if suite else "") + case),
             page.text(_status(test.base), _status_style(test.base)),
             page.text(_status(test.series), _status_style(test.series)),
             page.marked(test.verdict),
@@ -157,7 +77,7 @@ def _print_tests(page: _Page, run: Run, arch: ArchComparison) -> None:
     page.show(table)
 
 
-def _print_claims(page: _Page, arch: ArchComparison) -> None:
+def _print_claims(page: Page, arch: ArchComparison) -> None:
     if not arch.claims:
         return
     table = page.table("claim", "claimed: base | series", "seen: base | series", "verdict")
@@ -179,16 +99,16 @@ def _status(tally: Tally) -> str:
 def _status_style(tally: Tally) -> str:
     """Colour a status; a pass that was not exercised is never green."""
     idle = tally.status is Status.PASS and not tally.exercised
-    return _STYLES[Verdict.NOT_EXERCISED] if idle else _STYLES.get(tally.status, "")
+    return STYLES[Verdict.NOT_EXERCISED] if idle else STYLES.get(tally.status, "")
 
 
-def _counters(page: _Page, run: Run, test: TestComparison) -> Text:
+def _counters(page: Page, run: Run, test: TestComparison) -> Text:
     pairs = lookup.evidence_counters(run, test)
     words = [f"{pair.name} {wording.change(pair.base)} | {wording.change(pair.series)}" for pair in pairs]
     return Text("\n").join(page.text(line) for line in words)
 
 
-def _print_details(page: _Page, run: Run, arch: ArchComparison) -> None:
+def _print_details(page: Page, run: Run, arch: ArchComparison) -> None:
     findings = [
         *_arch_findings(arch),
         *_test_findings(run, arch),
@@ -205,17 +125,17 @@ def _print_details(page: _Page, run: Run, arch: ArchComparison) -> None:
     page.line()
 
 
-def _arch_findings(arch: ArchComparison) -> Iterator[_Finding]:
+def _arch_findings(arch: ArchComparison) -> Iterator[Finding]:
     if arch.allowed_unexercised:
-        yield _Finding("Not everything need be exercised here: --allow-unexercised", Verdict.UNSUPPORTED)
+        yield Finding("Not everything need be exercised here: --allow-unexercised", Verdict.UNSUPPORTED)
     if arch.verdict is not Verdict.UNCHANGED:
         of_tests = tuple(f"{test.name} " for test in arch.tests)  # told with the tests
         for reason in arch.reasons:
             if not reason.startswith(of_tests):
-                yield _Finding(reason, None)
+                yield Finding(reason, None)
 
 
-def _test_findings(run: Run, arch: ArchComparison) -> Iterator[_Finding]:
+def _test_findings(run: Run, arch: ArchComparison) -> Iterator[Finding]:
     told = [test for test in arch.tests if test.verdict is not Verdict.UNCHANGED]
     told.sort(key=lambda test: (-SEVERITY[test.verdict], test.reason, test.known_gap))
     for (verdict, reason, gap), group in groupby(told, key=_what_is_said):
@@ -223,11 +143,11 @@ def _test_findings(run: Run, arch: ArchComparison) -> Iterator[_Finding]:
         tests = list(group)
         failed = [test for test in tests if _failures(run, test)]
         for test in failed:
-            yield _Finding(test.name, verdict, (reason, known, *_failures(run, test)))
+            yield Finding(test.name, verdict, (reason, known, *_failures(run, test)))
         idle = [test.name for test in tests if test not in failed]
         if idle:
             head = idle[0] if len(idle) == 1 else wording.count(len(idle), "test")
-            yield _Finding(head, verdict, (reason, known))
+            yield Finding(head, verdict, (reason, known))
 
 
 def _what_is_said(test: TestComparison) -> tuple[Verdict, str, str]:
@@ -249,46 +169,46 @@ def _place(run: Run, tally: Tally) -> str:
     return wording.place(boot.log, tally.lines) if boot else ""
 
 
-def _claim_findings(arch: ArchComparison) -> Iterator[_Finding]:
+def _claim_findings(arch: ArchComparison) -> Iterator[Finding]:
     for item in arch.claims:
         if item.verdict is not Verdict.UNCHANGED:
-            yield _Finding(f"claim: {item.claim.counter}", item.verdict, (item.reason,))
+            yield Finding(f"claim: {item.claim.counter}", item.verdict, (item.reason,))
 
 
-def _splat_findings(run: Run, arch: ArchComparison) -> Iterator[_Finding]:
+def _splat_findings(run: Run, arch: ArchComparison) -> Iterator[Finding]:
     for splat in arch.splats:
         places = (wording.place(boot.log, found.lines) for boot, found in lookup.sightings(run, splat))
-        yield _Finding(f"splat: {splat.title}", splat.verdict, tuple(places))
+        yield Finding(f"splat: {splat.title}", splat.verdict, tuple(places))
 
 
-def _warning_findings(arch: ArchComparison) -> Iterator[_Finding]:
+def _warning_findings(arch: ArchComparison) -> Iterator[Finding]:
     for warning in arch.new_warnings:
-        yield _Finding(f"new warning: {warning.file}:{warning.line}: {warning.text}", None)
+        yield Finding(f"new warning: {warning.file}:{warning.line}: {warning.text}", None)
 
 
-def _kernel_findings(run: Run, arch: ArchComparison) -> Iterator[_Finding]:
+def _kernel_findings(run: Run, arch: ArchComparison) -> Iterator[Finding]:
     for cell in (cell for cell in run.cells if cell.arch == arch.arch):
         if cell.build and not cell.build.ok:
             mark = Verdict.INFRASTRUCTURE if cell.build.error_is_infrastructure else Status.FAIL
             lines = (*cell.build.error.splitlines(), cell.build.log)
-            yield _Finding(f"build of {cell.variant}", mark, lines)
+            yield Finding(f"build of {cell.variant}", mark, lines)
         for boot in cell.boots:
             if boot.end is not BootEnd.DONE:
                 mark = Status.ERROR if boot.end.is_kernels else Verdict.INFRASTRUCTURE
-                yield _Finding(f"boot {boot.id} ({boot.purpose}): {boot.end}", mark, (boot.detail, boot.log))
+                yield Finding(f"boot {boot.id} ({boot.purpose}): {boot.end}", mark, (boot.detail, boot.log))
     yield from _notes(run, arch)
 
 
-def _notes(run: Run, arch: ArchComparison) -> Iterator[_Finding]:
+def _notes(run: Run, arch: ArchComparison) -> Iterator[Finding]:
     """Tell every note once, with the boots that it is about."""
     boots = [boot for cell in run.cells if cell.arch == arch.arch for boot in cell.boots]
     for note in dict.fromkeys(note for boot in boots for note in boot.notes):
         about = [boot.id for boot in boots if note in boot.notes]
         which = "all boots" if len(about) == len(boots) else ", ".join(about)
-        yield _Finding(f"{which}: {note}", None)
+        yield Finding(f"{which}: {note}", None)
 
 
-def _print_subject(page: _Page, run: Run) -> None:
+def _print_subject(page: Page, run: Run) -> None:
     subject = run.subject
     page.line(f"tree    {subject.tree} {subject.tree_version}  {subject.base_commit[:12]}")
     for fix in subject.tree_fixes:
@@ -302,8 +222,8 @@ def _print_subject(page: _Page, run: Run) -> None:
     page.line()
 
 
-def _print_headline(page: _Page, run: Run) -> None:
+def _print_headline(page: Page, run: Run) -> None:
     if not run.complete:
         page.line("INCOMPLETE: the run still goes on, or was interrupted.", "bold yellow")
-    page.line(run.headline, _STYLES[run.verdict])
+    page.line(run.headline, STYLES[run.verdict])
     page.line(f"Exit code {run.exit_code}: {wording.EXIT_MEANINGS.get(run.exit_code, 'unknown')}")

@@ -210,7 +210,7 @@ def test_a_test_that_kills_the_guest_takes_the_blame_and_the_others_run_in_a_fre
             ("again", "panic"),
         ]
         assert first["detail"] == "Kernel panic - not syncing: sysrq triggered crash"
-        assert statuses(first) == ["PASS", "PASS", "ERROR", *["MISS"] * 13]
+        assert statuses(first) == ["PASS", "PASS", "ERROR", *["MISS"] * (len(first["tests"]) - 3)]
         assert [test["name"] for test in first["tests"][3:]] == [test["name"] for test in remaining["tests"]]
         assert set(statuses(remaining)) == {"PASS"}
         assert statuses(again) == ["ERROR"]

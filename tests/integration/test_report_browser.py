@@ -8,6 +8,7 @@ import pytest
 
 from results.export.html import render_html
 from results.export.wording import visible
+from tests.unit.sample_numbers import measured_run
 from tests.unit.sample_parts import write_logs
 from tests.unit.sample_run import HOSTILE, green_run, hostile_run, regression_run, troubled_run
 
@@ -15,7 +16,13 @@ playwright = pytest.importorskip("playwright.sync_api")
 
 pytestmark = pytest.mark.slow
 
-RUNS = {"green": green_run, "regression": regression_run, "troubled": troubled_run, "hostile": hostile_run}
+RUNS = {
+    "green": green_run,
+    "regression": regression_run,
+    "troubled": troubled_run,
+    "hostile": hostile_run,
+    "measured": measured_run,
+}
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",

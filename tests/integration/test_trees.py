@@ -124,6 +124,7 @@ class Lore:
         return Handler
 
 
+@pytest.mark.slow
 class TestLore:
     @pytest.fixture
     def kernel(self, tmp_path: Path) -> Path:

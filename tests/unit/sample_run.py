@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from results.measurements import SweepRow, SweepRun
 from results.model import (
     ArchComparison,
     Boot,
@@ -13,13 +14,16 @@ from results.model import (
     Claim,
     ClaimComparison,
     CompilerWarning,
+    CostComparison,
     LineRange,
     Patch,
     Run,
     Splat,
     SplatComparison,
     Status,
+    SweepComparison,
     TestResult,
+    TimingComparison,
     Verdict,
 )
 from tests.unit.sample_parts import (
@@ -242,4 +246,13 @@ def _hostile_arch(arch: ArchComparison) -> ArchComparison:
             ClaimComparison(Claim(HOSTILE, HOSTILE, HOSTILE), HOSTILE, HOSTILE, Verdict.REGRESSION, HOSTILE),
         ),
         new_warnings=(CompilerWarning(HOSTILE, 1, HOSTILE, HOSTILE),),
+        sweeps=tuple(_hostile_sweep(arch.tests[0].name, verdict) for verdict in Verdict),
+        costs=(CostComparison(arch.tests[0].name, None, None, HOSTILE, Verdict.REGRESSION, HOSTILE),),
+        timings=(TimingComparison(HOSTILE, arch.tests[0].name, None, None, None, None, HOSTILE, HOSTILE),),
     )
+
+
+def _hostile_sweep(test: str, verdict: Verdict) -> SweepComparison:
+    row = SweepRow(1, True, HOSTILE, HOSTILE, True, True, HOSTILE, -7, 10**17, HOSTILE)
+    ran = SweepRun((row, replace(row, n=10**17)), False, 10**17, (HOSTILE,))
+    return SweepComparison(HOSTILE, test, ran, SweepRun(), verdict, HOSTILE)

@@ -7,12 +7,13 @@ import jsonschema
 import pytest
 
 from results.document import SCHEMA, ResultsError, from_json, schema, to_json
+from tests.unit.sample_numbers import measured_run
 from tests.unit.sample_run import HOSTILE, green_run, hostile_run, regression_run, troubled_run
 
 PUBLISHED_SCHEMA = Path(__file__).parents[2] / "docs" / "results.schema.json"
 
 
-@pytest.mark.parametrize("make_run", [green_run, regression_run, troubled_run])
+@pytest.mark.parametrize("make_run", [green_run, regression_run, troubled_run, measured_run])
 def test_a_run_survives_the_round_trip(make_run):
     run = make_run()
     assert from_json(to_json(run)) == run
@@ -49,7 +50,7 @@ def test_hostile_text_is_harmless_and_readable_again():
     assert headline == HOSTILE.replace("\ud800", "\\ud800")
 
 
-@pytest.mark.parametrize("make_run", [troubled_run, hostile_run])
+@pytest.mark.parametrize("make_run", [troubled_run, hostile_run, measured_run])
 def test_documents_validate_against_the_published_schema(make_run):
     published = json.loads(PUBLISHED_SCHEMA.read_text())
     jsonschema.Draft202012Validator.check_schema(published)

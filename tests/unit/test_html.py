@@ -6,6 +6,7 @@ import pytest
 
 from results.export.html import render_html
 from results.model import LineRange
+from tests.unit.sample_numbers import measured_run
 from tests.unit.sample_parts import write_logs
 from tests.unit.sample_run import TESTS, green_run, hostile_run, regression_run, troubled_run
 
@@ -54,7 +55,7 @@ def render(tmp_path):
     return with_logs
 
 
-@pytest.mark.parametrize("make_run", [green_run, regression_run, troubled_run, hostile_run])
+@pytest.mark.parametrize("make_run", [green_run, regression_run, troubled_run, hostile_run, measured_run])
 def test_pages_are_well_formed_small_and_their_links_lead_somewhere(render, tmp_path, make_run):
     text = render(make_run())
     page = Page(text)
@@ -188,3 +189,36 @@ def test_commands_can_be_pasted(render):
     text = Page(render(green_run())).text
     assert "qemu-system-x86_64 \\ -machine q35 \\ -accel kvm" in text
     assert "-append 'console=ttyS0 panic=-1 loglevel=8'" in text
+
+
+def test_the_sweep_shows_each_operation_base_above_series(render):
+    page = Page(render(measured_run()))
+    for words in (
+        "mremap_move nbaseseries 1EE 2·S 3✗ 4S 5· in words below 1 | 4 absent | 2 ✗ regression",
+        "3 no such allocation broken, it reports success without its effect: ok, nothing changed",
+        "7–15 both ok, all of it done 16 ok, all of it done cut short 17–29 ok, all of it done not known",
+    ):
+        assert words in page.text
+    assert "With the series the split of a PMD failed in 6 calls and was handled." in page.text
+    assert "mbind, move_pages ENOSYS, this kernel has no NUMA – unsupported" in page.text
+
+
+def test_every_operation_links_to_its_lines_of_the_log(render):
+    page = Page(render(measured_run()))
+    assert page.links.count("#x86_64--fault_sweep.mremap_move") >= 2
+    assert "mremap_move logs/x86_64-base-1.log:43-50 logs/x86_64-series-1.log:49-62" in page.text
+
+
+def test_costs_and_timings_are_shown(render):
+    page = Page(render(measured_run()))
+    assert "4096 B → 0 B per THP of 2 MiB: 200 MiB less per 100 GiB" in page.text
+    assert "for each THP, mapped 4,096 0" in page.text
+    assert "fork 412 µs 5 % 404 µs 5 % no difference shown" in page.text
+    assert "slower by 53 % (p < 0.001)" in page.text
+
+
+def test_what_was_not_measured_does_not_appear(render):
+    text = render(green_run())
+    for word in ("Failing allocations", "Page tables of THPs", "Timings"):
+        assert word not in text
+        assert render(measured_run()).count(f">{word}</h3>") == 1

@@ -5,6 +5,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped
 
 from results.export.junit import write_junit
 from results.model import Boot, BootEnd, Cell, Verdict
+from tests.unit.sample_numbers import measured_run
 from tests.unit.sample_run import TESTS, green_run, hostile_run, regression_run, troubled_run
 
 
@@ -143,3 +144,13 @@ def test_hostile_text_does_not_break_the_file(read_back, tmp_path):
     assert "\u202e" not in text
     assert "<script>" not in text
     assert "\\x1b[31mred" in text
+
+
+def test_a_test_is_judged_by_its_numbers_if_they_are_worse(read_back):
+    found = cases(read_back(measured_run()), "x86_64")
+    assert outcome(found["x86_64.fault_sweep/mincore"]) == [Skipped]
+    assert "none could be made to fail" in found["x86_64.fault_sweep/mincore"].result[0].message
+    assert "mremap_move breaks at n = 3" in found["x86_64.fault_sweep/mremap_move"].result[0].text
+    assert found["x86_64.pgtable_cost/cost"].is_passed
+    assert outcome(found["x86_64.fault_sweep/mbind"]) == [Skipped]
+    assert found["x86_64.fault_sweep/mbind"].result[0].message.startswith("not exercised: ")

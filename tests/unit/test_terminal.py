@@ -9,6 +9,7 @@ from rich.console import Console
 
 from results.export.terminal import print_run
 from results.model import CounterChange, TestComparison, Verdict
+from tests.unit.sample_numbers import measured_run
 from tests.unit.sample_run import green_run, hostile_run, regression_run, troubled_run
 
 RUN_DIR = Path("/srv/runs") / ("a-rather-long-name-" * 6)
@@ -143,3 +144,41 @@ def test_a_pass_that_proves_nothing_is_not_green():
     )
     assert "\x1b[33mPASS" in line
     assert "\x1b[32m" not in line
+
+
+def test_a_line_per_operation_of_the_sweep():
+    text = shown(measured_run())
+    assert re.search(r"^fault sweep +n +failed +failed splits handled +verdict$", text, re.M)
+    assert re.search(r"^  mremap_move +2 \| 5 +1 \| 4 +absent \| 2 +✗ regression$", text, re.M)
+    assert re.search(r"^  munmap +1 \| 3 +0 \| 2 +absent \| 2 +✓ unchanged$", text, re.M)
+    assert "  – unsupported  mbind, move_pages: ENOSYS, this kernel has no NUMA\n" in text
+    assert (
+        "  With the series the split of a PMD failed in 6 calls and was handled. Base does not count" in text
+    )
+    assert "mremap_move breaks at n = 3 (it reports success without its effect) with the series" in text
+
+
+def test_costs_and_timings_take_a_line_each():
+    text = shown(measured_run())
+    assert "\npage-table cost\n  4096 B → 0 B per THP of 2 MiB: 200 MiB less per 100 GiB; with every" in text
+    assert re.search(r"^  split +1.90 µs \| 2.90 µs +5 % \| 5 % +slower by 53 % \(p < 0.001\)$", text, re.M)
+
+
+def test_what_was_not_measured_does_not_appear():
+    text = shown(green_run())
+    assert not re.search("sweep|page-table cost|timing", text)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_numbers_fit_into_80_columns(terminal):
+    text = re.sub(r"\x1b\[[0-9;]*m", "", shown(measured_run(), terminal))
+    rows = [line for line in text.splitlines() if re.match(r"  \w+ +[0-9.]+( µs)? \| ", line)]
+    assert len(rows) == 10
+    assert all(cell_len(row) <= 80 for row in rows)
+
+
+def test_an_ascii_stream_gets_plain_signs():
+    text = shown(measured_run(), encoding="ascii")
+    assert "4096 B -> 0 B per THP" in text
+    assert "1.90 us | 2.90 us" in text
+    assert "\\u" not in text
