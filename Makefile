@@ -3,7 +3,7 @@
 # make test           the whole test suite, real kernel boots included
 # make quick          the tests that take seconds
 # make check          ruff and mypy
-# make bench          figures against the plain commands (ONLY=name for one)
+# make bench          figures against the plain commands, hours (ONLY=name for one)
 
 PYTHON ?= python3
 VENV := .venv

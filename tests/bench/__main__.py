@@ -14,6 +14,7 @@ from pathlib import Path
 from harness.config import ROOT
 from harness.errors import HarnessError
 from tests.bench.bench import Bench, BenchError
+from tests.bench.by_hand import KNOWN
 from tests.bench.figure import Figure, Outcome, judge
 from tests.bench.figures import BY_NAME, FIGURES
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if figure.name in (options.only or BY_NAME) and figure.name not in options.skip
     ]
     with _folder(options.workspace) as folder:
-        bench = Bench(folder, _say, options.harness_first)
+        bench = Bench(folder, _say, options.harness_first, tuple(options.arch))
         _say(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, workspace {folder}")
         outcomes = [_measure(figure, bench) for figure in chosen]
     options.output.write_text(json.dumps([outcome.as_document() for outcome in outcomes], indent=2) + "\n")
@@ -39,6 +40,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--only", action="append", choices=names, help="a figure; may be repeated")
     parser.add_argument("--skip", action="append", choices=names, default=[], help="all but this one")
+    parser.add_argument(
+        "--arch",
+        action="append",
+        choices=KNOWN,
+        default=[],
+        help="narrow the figures of the matrix to an architecture; may be repeated",
+    )
     parser.add_argument(
         "--workspace",
         type=Path,

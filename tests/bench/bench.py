@@ -6,18 +6,24 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
+from harness.errors import HarnessError
 from harness.plan import Plan, Request, make_plan
 from harness.workspace import Workspace, from_environment
 from results.assemble import read_plan
 from results.journal import BootFact, PlanFact, decode, read_events
 from results.model import BootEnd, Build
+from tests.bench.memory import PeakMemory
 
 ARCH = "x86_64"
 HARNESS_RUN = ("run", "--arch", ARCH)
+
+Found = TypeVar("Found")
 
 
 class BenchError(Exception):
@@ -42,6 +48,25 @@ class Bench:
     say: Callable[[str], None]
     harness_first: bool = False
     """Turns the order of the cold runs round; the second one finds compilers in the page cache."""
+    arches: tuple[str, ...] = ()
+    """Narrows the matrix to these architectures; empty: all of the default plan."""
+    _outcomes: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, step: Callable[[Bench], Found]) -> Found:
+        """What a step finds that several figures need: done for the first of them, also if it fails.
+
+        Raises:
+            BenchError, HarnessError: what the step raised, again for every figure.
+        """
+        if step not in self._outcomes:
+            try:
+                self._outcomes[step] = step(self)
+            except (BenchError, HarnessError) as error:
+                self._outcomes[step] = error
+        outcome: Found | Exception = self._outcomes[step]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     @property
     def xdg(self) -> Path:
@@ -51,7 +76,12 @@ class Bench:
     @property
     def plan(self) -> Plan:
         """What HARNESS_RUN plans."""
-        return make_plan(Request(arches=(ARCH,), jobs=os.cpu_count() or 1))
+        return make_plan(Request(arches=(ARCH,), jobs=self.cpus))
+
+    @property
+    def cpus(self) -> int:
+        """As many jobs as a person would give to make."""
+        return os.cpu_count() or 1
 
     def warm_run(self) -> PastRun:
         """Run the harness in the warm folders; the first time it builds the kernels."""
@@ -66,6 +96,10 @@ class Bench:
             BenchError: if it does not end with 0.
         """
         run_to_end((harness_program(), *HARNESS_RUN), environment(xdg), on_line)
+        return self.last_run(xdg)
+
+    def last_run(self, xdg: Path) -> PastRun:
+        """The newest run in these XDG folders; raises like `read_past_run`."""
         return read_past_run(self.workspace(xdg).find_run("latest"))
 
     @staticmethod
@@ -109,12 +143,19 @@ def environment(xdg: Path | None = None) -> Mapping[str, str]:
 
 
 def run_to_end(
-    command: Sequence[str], variables: Mapping[str, str], on_line: Callable[[str], None] = lambda line: None
-) -> None:
+    command: Sequence[str],
+    variables: Mapping[str, str],
+    on_line: Callable[[str], None] = lambda line: None,
+    *,
+    accepted: Collection[int] = (0,),
+    memory: PeakMemory | None = None,
+) -> int:
     """Run a command; what it says on stderr goes to `on_line`, what it prints is dropped.
 
+    Returns its exit status; `memory` follows the process while it runs.
+
     Raises:
-        BenchError: if it does not end with 0.
+        BenchError: if the status is none of those accepted.
     """
     said: list[str] = []
     with subprocess.Popen(
@@ -127,9 +168,12 @@ def run_to_end(
         errors="replace",
     ) as process:
         assert process.stderr
-        for line in process.stderr:
-            said.append(line.rstrip("\n"))
-            on_line(said[-1])
-    if process.returncode:
+        with memory.follow(process.pid) if memory else nullcontext():
+            for line in process.stderr:
+                said.append(line.rstrip("\n"))
+                on_line(said[-1])
+            process.wait()
+    if process.returncode not in accepted:
         tail = "\n".join(said[-15:])
         raise BenchError(f"{' '.join(command)} ended with status {process.returncode}:\n{tail}")
+    return process.returncode

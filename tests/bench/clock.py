@@ -35,6 +35,11 @@ class Span:
         """Others' share of the machine's CPUs."""
         return self.others / (self.wall * (os.cpu_count() or 1))
 
+    @property
+    def cost(self) -> str:
+        """In words: our CPU seconds, and what others took meanwhile."""
+        return f"{self.cpu:.0f} s of CPU (others {self.disturbance:.0%})"
+
     def __add__(self, after: Span) -> Span:
         return Span(self.wall + after.wall, self.cpu + after.cpu, self.others + after.others)
 

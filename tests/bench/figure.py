@@ -9,43 +9,49 @@ from dataclasses import dataclass
 from tests.bench.bench import Bench
 from tests.bench.clock import Pairs
 
+RATIO = "ratio"
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a figure's function found: one ratio a repetition, and words on what they are made of."""
+    """What a figure's function found: one value a repetition, and words on what they are made of."""
 
-    ratios: tuple[float, ...]
+    values: tuple[float, ...]
     words: str
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A named ratio with a limit. The median of its ratios must not be above the limit."""
+    """A named number with a limit. The median of its values must not be above the limit."""
 
     name: str
     limit: float
     about: str
     measure: Callable[[Bench], Measured]
+    unit: str = RATIO
+    """Of values and limit; an absolute figure has a real one, such as `s`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A figure as it came out; `ratio` is None if it could not be measured."""
+    """A figure as it came out; `value` is None if it could not be measured."""
 
     figure: Figure
-    ratio: float | None
+    value: float | None
     words: str
 
     @property
     def holds(self) -> bool:
         """Whether the figure keeps its limit."""
-        return self.ratio is not None and self.ratio <= self.figure.limit
+        return self.value is not None and self.value <= self.figure.limit
 
     def as_document(self) -> dict[str, object]:
-        """Its entry of bench.json."""
+        """Its entry of bench.json: a `ratio`, or a `value` with its `unit`; see docs/bench.schema.json."""
+        value = None if self.value is None else round(self.value, 4)
+        unit = self.figure.unit
         return {
             "name": self.figure.name,
-            "ratio": None if self.ratio is None else round(self.ratio, 4),
+            **({"ratio": value} if unit == RATIO else {"value": value, "unit": unit}),
             "limit": self.figure.limit,
             "holds": self.holds,
             "what": f"{self.figure.about}: {self.words}",
@@ -53,17 +59,24 @@ class Outcome:
 
     def as_line(self) -> str:
         """One line for people."""
-        ratio = "    ?" if self.ratio is None else f"{self.ratio:5.2f}"
+        unit = "" if self.figure.unit == RATIO else f" {self.figure.unit}"
+        value = "?" if self.value is None else f"{_number(self.value)}{unit}"
+        limit = f"{_number(self.figure.limit)}{unit}"
         sign = "holds" if self.holds else "FAILS"
-        return f"{self.figure.name:<16} {ratio}  limit {self.figure.limit:.2f}  {sign}  {self.words}"
+        return f"{self.figure.name:<16} {value:>10}  limit {limit:<10}  {sign}  {self.words}"
 
 
 def judge(figure: Figure, measured: Measured) -> Outcome:
     """The median decides; least and most are told, so that noise is seen."""
-    ratio = statistics.median(measured.ratios)
-    spread = f"{min(measured.ratios):.2f}–{max(measured.ratios):.2f}"
-    count = f"median of {len(measured.ratios)} ({spread})" if len(measured.ratios) > 1 else "measured once"
-    return Outcome(figure, ratio, f"{count}; {measured.words}")
+    value = statistics.median(measured.values)
+    spread = f"{_number(min(measured.values))}–{_number(max(measured.values))}"
+    count = f"median of {len(measured.values)} ({spread})" if len(measured.values) > 1 else "measured once"
+    return Outcome(figure, value, f"{count}; {measured.words}")
+
+
+def _number(value: float) -> str:
+    """Two digits after the point; three where there would be one that counts."""
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
 
 
 def against(pairs: Pairs) -> Measured:
