@@ -186,8 +186,8 @@ def _bytes(number: float) -> str:
 def _per_100_gib(base: PageTables, series: PageTables) -> str:
     per_thp = series.per_mapped_thp - base.per_mapped_thp
     total = round(per_thp * _REFERENCE_BYTES / base.huge_bytes)
-    if not round(per_thp):
-        return "no change"
+    if abs(per_thp) * min(base.thps, series.thps) <= TOLERATED_PAGES * base.page_bytes:
+        return "no difference shown"
     return f"{_size(abs(total))} {'less' if total < 0 else 'more'} per 100 GiB"
 
 

@@ -38,9 +38,16 @@ def test_lazy_page_tables() -> None:
     assert (cost.base.per_mapped_thp, cost.base.table_bytes, cost.base.left_bytes) == (PAGE, PAGE, 0)
 
 
-def test_no_change() -> None:
+def test_no_difference() -> None:
     summary = cost_on(printed(COST, GREEN), printed(COST, GREEN)).summary
-    assert summary.startswith("4096 B → 4096 B per THP of 2 MiB: no change; ")
+    assert summary.startswith("4096 B → 4096 B per THP of 2 MiB: no difference shown; ")
+
+
+@pytest.mark.parametrize(("pages", "shown"), [(4, False), (-4, False), (5, True), (-5, True)])
+def test_a_few_pages_of_the_whole_machine_are_no_difference(pages: int, shown: bool) -> None:
+    noisy = cost_lines(PAGE + pages * PAGE / 64)
+    summary = cost_on(printed(COST, GREEN), printed(COST, noisy)).summary
+    assert ("no difference shown" not in summary) == shown
 
 
 def test_a_cost_that_cannot_be_measured_finely_says_so() -> None:

@@ -188,9 +188,9 @@ def test_gaps_come_from_the_records_and_from_the_command_line() -> None:
     plan = make_plan(
         Request(arches=("s390", "arm64", "x86_64"), allow_unexercised=("arm64", "x86_64:thp_pmd_split.*"))
     )
-    (of_record, asked_for) = known_gaps(plan)
-    assert (of_record.arch, of_record.tests) == ("s390", "*.pagemap_scan")
-    assert "userfaultfd" in of_record.reason
+    *of_records, asked_for = known_gaps(plan)
+    s390 = {gap.tests: gap.reason for gap in of_records if gap.arch == "s390"}
+    assert "userfaultfd" in s390["*.pagemap_scan"]
     assert asked_for == KnownGap("x86_64", "thp_pmd_split.*", "--allow-unexercised")
     assert wholly_allowed(plan) == ("arm64",)
 
