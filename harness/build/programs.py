@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from harness.build import initramfs
-from harness.build.cache import SUMS, damaged_files, digest, mark_used, sha256_of, write_sums
+from harness.build.cache import damaged_files, digest, discard, mark_used, sha256_of, write_sums
 from harness.build.toolchain import Compiler
 from harness.config import ROOT, SuiteRecord
 from harness.errors import HarnessError, InfrastructureError
@@ -54,16 +56,29 @@ def build_programs(
         mark_used(folder)
         return ready
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as draft:
+            entry = Path(draft) / "entry"
+            entry.mkdir()
             with sources() as tree:
-                _fill(Path(draft), compiler, suites, tree)
-            write_sums(Path(draft), (ARCHIVE,))
-            (Path(draft) / ARCHIVE).replace(ready)  # in one step: another run may be looking
-            (Path(draft) / SUMS).replace(folder / SUMS)
+                _compile_all(Path(draft), compiler, suites, tree)
+            (entry / ARCHIVE).write_bytes(initramfs.archive(_entries(Path(draft), suites)))
+            write_sums(entry, (ARCHIVE,))
+            _publish(entry, folder)
     except OSError as error:
         raise InfrastructureError(f"{folder.parent}: {error.strerror}") from None
     return ready
+
+
+def _publish(entry: Path, folder: Path) -> None:
+    """Give a whole entry its name in one step; what is damaged makes room, what is whole stays."""
+    if os.path.lexists(folder) and damaged_files(folder, (ARCHIVE,)):
+        discard(folder)
+    try:
+        entry.rename(folder)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):  # then another run was quicker
+            raise
 
 
 def _key(compiler: Compiler, suites: Sequence[SuiteRecord], tree_id: str) -> str:
@@ -72,14 +87,13 @@ def _key(compiler: Compiler, suites: Sequence[SuiteRecord], tree_id: str) -> str
     return digest({"compiler": compiler.version, "wrappers": wrappers, "programs": programs, "tree": tree_id})
 
 
-def _fill(draft: Path, compiler: Compiler, suites: Sequence[SuiteRecord], tree: Path) -> None:
+def _compile_all(draft: Path, compiler: Compiler, suites: Sequence[SuiteRecord], tree: Path) -> None:
     ours = dict.fromkeys(suite.program.name for suite in suites if suite.program.wrapper)
     wrappers = ["init", *ours]
     _compile(("make", "-s", "-C", str(WRAPPERS), f"CROSS_COMPILE={compiler.prefix}", f"O={draft}", *wrappers))
     for suite in suites:
         if not suite.program.wrapper:
             _compile(_tree_command(compiler, suite, tree, draft))
-    (draft / ARCHIVE).write_bytes(initramfs.archive(_entries(draft, suites)))
 
 
 def _tree_command(compiler: Compiler, suite: SuiteRecord, tree: Path, draft: Path) -> tuple[str, ...]:

@@ -134,7 +134,7 @@ def test_a_run_that_ends_takes_nothing_from_one_that_goes_on(
     assert "is damaged" not in answers[0].stderr
 
 
-@pytest.mark.parametrize("seconds", [0.6, 1.0, 1.5])
+@pytest.mark.parametrize("seconds", [0.6, 1.0, 1.5, 2.5])
 def test_a_run_that_is_killed_at_any_moment_leaves_a_whole_cache(
     program: Program, tree: StubTree, marker: Marker, seconds: float
 ) -> None:
