@@ -109,7 +109,7 @@ def test_the_run_folder_has_everything(ab_run: Answer) -> None:
     assert {
         f"x86_64-{variant}-{what}.log" for variant in ("base", "series") for what in ("build", "1")
     } <= logs
-    assert (folder / "logs" / "x86_64-base-build.log").stat().st_size > 10_000
+    assert "bzImage is ready" in (folder / "logs" / "x86_64-base-build.log").read_text()
     assert not JUnitXml.fromfile(str(folder / "junit.xml")).failures
 
 
