@@ -28,7 +28,10 @@ from tests.integration.stub_tree import StubTree, make_stub_tree
 WARNING = "int huge_split(void)\n{\n\tint unused;\n\treturn 1;\n}\n"
 REAL_CCACHE = shutil.which("ccache")
 
-pytestmark = pytest.mark.skipif(not shutil.which("x86_64-linux-gnu-gcc"), reason="needs x86_64-linux-gnu-gcc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which("x86_64-linux-gnu-gcc"), reason="needs x86_64-linux-gnu-gcc"),
+]
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from harness.machine.hercules_files import CHANNEL, CHANNEL_BYTES, contents, lay
 from harness.machine.watch import Limits
 from harness.process import Children
 
+pytestmark = pytest.mark.slow
+
 FACTS = HerculesFacts(
     binary="hercules",
     package="hercules",
