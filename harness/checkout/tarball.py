@@ -66,7 +66,7 @@ def tar_entries(stream: IO[bytes]) -> Iterator[TarEntry]:
             executable = _octal(header[100:108]) & 0o100
             yield TarEntry(b"100755" if executable else b"100644", path, content)
         elif kind not in (b"5", b"g"):
-            raise InfrastructureError(f"the tarball holds an entry of the unknown kind {kind!r}: {path!r}")
+            raise _damaged(f"an entry of the unknown kind {kind!r}: {path!r}")
 
 
 def _read(stream: IO[bytes], size: int) -> bytes:
@@ -79,7 +79,17 @@ def _read(stream: IO[bytes], size: int) -> bytes:
 
 
 def _octal(field: bytes) -> int:
-    return int(field.rstrip(b"\0 ") or b"0", 8)
+    try:
+        return int(field.rstrip(b"\0 ") or b"0", 8)
+    except ValueError:
+        raise _damaged(f"{field!r} is no octal number") from None
+
+
+def _damaged(what: str) -> InfrastructureError:
+    return InfrastructureError(
+        f"the kernel tarball is damaged, or of another dialect: {what}",
+        hint="delete it from the cache and run again",
+    )
 
 
 def _name(header: bytes) -> bytes:

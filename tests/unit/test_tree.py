@@ -397,6 +397,13 @@ class TestDebianSource:
             prepare_tree(DebianSource("linux-source-6.12"), cache, silent)
         assert open_mirror(cache).run("for-each-ref") == ""
 
+    @pytest.mark.parametrize(("at", "byte"), [(124, b"x"), (124, b"\xff"), (156, b"Z"), (156, b"\xff")])
+    def test_header_that_makes_no_sense(self, at: int, byte: bytes) -> None:
+        header = bytearray(tarfile.TarInfo("linux/Makefile").tobuf(tarfile.GNU_FORMAT))
+        header[at : at + 1] = byte
+        with pytest.raises(InfrastructureError, match="the kernel tarball is damaged"):
+            list(tar_entries(io.BytesIO(bytes(header))))
+
     def _import(self, cache: Path, version: str, seconds: int) -> str:
         ref = f"refs/debian/linux-source-6.12/{version.replace('~', '_')}"
         label = CommitLabel(ref, f"linux-source-6.12 {version}\n", seconds)
