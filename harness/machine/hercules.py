@@ -157,6 +157,7 @@ class Hercules:
     async def _collect_rest(self) -> bytes:
         """The end of the log: what is left on the channel, and what never got there."""
         assert self._panel
+        await self._panel.catch_up()
         if self._panel.leaving:
             await self._exited(QUIT_SECONDS)
         stopped = await self._panel.stop_all() if self._interrupted else True

@@ -25,8 +25,10 @@ _COMMANDS_DONE = b"HHCPN013I"
 _SERIOUS = re.compile(rb"HHC[A-Z]{2}\d{3}[ES] [^\r\n]*")
 _CONSOLE_CLOSED = b"HHCCP042I"
 """The guest has shut its console: it powers off or restarts, on purpose."""
-_LEAVING = b"HHCIN900I"
-"""Hercules shuts down; told so by a signal, it sometimes gets stuck in it."""
+_LEAVING = re.compile(rb"HHCIN(?:098|900)I")
+"""Hercules shuts down; told so by a signal, it lets the guest power off first, and sometimes gets stuck."""
+_PROBE = "archmode"
+_PROBED = re.compile(rb"HHCPN126I")
 _WAIT, _USER = 1 << (63 - 14), 1 << (63 - 15)
 _ENABLED = 1 << (63 - 6) | 1 << (63 - 7) | 1 << (63 - 13)
 """PSW bits: input/output, external and machine check interrupts (z/Architecture Principles of Operation)."""
@@ -91,7 +93,7 @@ class Panel:
                 self._opening = (self._opening + chunk)[:KEPT]
             self._said = (self._said + chunk)[-KEPT:]
             self.console_closed = self.console_closed or _CONSOLE_CLOSED in self._said
-            self.leaving = self.leaving or _LEAVING in self._said
+            self.leaving = self.leaving or _LEAVING.search(self._said) is not None
             self._news.set()
         self.over = True
         self._news.set()
@@ -148,6 +150,10 @@ class Panel:
                 return None
             await self.wait_for_news(left)
         return found.group()
+
+    async def catch_up(self) -> None:
+        """Return when all that Hercules has said until now is read: the state of a CPU runs ahead of it."""
+        await self.ask(_PROBE, _PROBED, ANSWER_SECONDS)
 
     async def cpus(self) -> Mapping[int, Cpu]:
         """The state of every CPU that answers; that of the others is not told by itself."""
