@@ -116,12 +116,13 @@ class Session:
             self.cells[fact.arch, fact.variant] = replace(known, boots_of=fact.twin)
 
     def record_boot(self, fact: BootFact) -> Boot:
-        """Keep a boot as a fact, and read what its log says."""
+        """Keep a boot as a fact, and read what its log says; who boots is nobody's twin any more."""
         seen = read_boot(fact, self.planned, self.run_dir)
         with self._recording:
             self.journal.append("boot", fact)
             cell = self.cell(fact.arch, fact.variant)
-            self.cells[fact.arch, fact.variant] = replace(cell, boots=(*cell.boots, seen))
+            earlier = () if cell.boots_of else cell.boots
+            self.cells[fact.arch, fact.variant] = replace(cell, boots=(*earlier, seen), boots_of="")
         return seen
 
 

@@ -67,6 +67,7 @@ def read_cells(plan: PlanFact, events: Sequence[Event], run_dir: Path) -> tuple[
         elif event.name == "boot":
             fact = decode(BootFact, event)
             boots.setdefault((fact.arch, fact.variant), []).append(read_boot(fact, plan.planned, run_dir))
+            twins.pop((fact.arch, fact.variant), None)
         elif event.name == "twin":
             same = decode(TwinFact, event)
             twins[same.arch, same.variant] = same.twin

@@ -171,3 +171,20 @@ def test_the_boots_of_a_kernel_speak_for_another_that_is_the_same_bytes(run_dir:
     base, series = assemble(run_dir).cells
     assert series.boots == base.boots != ()
     assert (base.boots_of, series.boots_of) == ("", "base")
+
+
+def test_a_run_that_is_taken_up_again_may_boot_the_other_of_two_equal_kernels(tmp_path: Path) -> None:
+    """Interrupted before the one had booted, it may come to the other first the next time."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / BOOT.log).touch()
+    journal = Journal(tmp_path)
+    journal.append("plan", PLAN)
+    journal.append("build", BUILD)
+    journal.append("build", replace(BUILD, variant="series"))
+    journal.append("twin", TwinFact("x86_64", "base", "series"))
+    journal.append("resume")
+    journal.append("boot", BOOT)
+    journal.append("twin", TwinFact("x86_64", "series", "base"))
+    base, series = assemble(tmp_path).cells
+    assert series.boots == base.boots != ()
+    assert (base.boots_of, series.boots_of) == ("", "base")
