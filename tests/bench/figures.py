@@ -14,7 +14,7 @@ from harness.process import Children
 from results.assemble import read_boot
 from results.journal import BootFact
 from results.model import Status
-from tests.bench import matrix, plain
+from tests.bench import big_log, matrix, plain
 from tests.bench.bench import (
     Bench,
     BenchError,
@@ -103,12 +103,14 @@ FIGURES = (
     Figure("cold-run", 1.05, "thp-harness run from empty folders against the plain script", cold_run),
     Figure("boot-to-verdict", 1.05, "a boot and its verdict against the bare QEMU command", boot_to_verdict),
     Figure("warm-run", 1.30, "thp-harness run with nothing changed against two bare boots", warm_run),
-    Figure("cold-matrix", 0.75, "the default plan from an empty cache against a script", matrix.cold_matrix),
+    Figure("cold-matrix", 0.75, "the matrix from an empty cache against a script", matrix.cold_matrix),
     Figure("first-verdict", 0.20, "time to the first verdict against the script", matrix.first_verdict),
-    Figure("warm-matrix", 0.03, "the default plan again against its cold run", matrix.warm_matrix),
+    Figure("warm-matrix", 0.03, "the matrix again against its cold run", matrix.warm_matrix),
     Figure("cached-builds", 2, "a kernel from the cache", matrix.cached_builds, "s"),
-    Figure("ten-boots", 90, "all boots of the default plan", matrix.boots, "s"),
+    Figure("ten-boots", 90, "all boots of the matrix", matrix.boots, "s"),
     Figure("memory", 150, "peak of the process in the cold run", matrix.memory, "MiB"),
+    Figure("big-log", 60, "a console log of 1 GiB is read", big_log.big_log, "s"),
+    Figure("big-log-memory", 200, "peak of the process that reads it", big_log.big_log_memory, "MiB"),
 )
 """In the order in which they are measured: the cold run leaves its kernels to those after it."""
 

@@ -18,7 +18,15 @@ from harness.plan import Plan, Request, make_plan
 from results.journal import Event, read_events
 from results.model import Status
 from tests.bench import plain, timeline
-from tests.bench.bench import Bench, BenchError, PastRun, environment, harness_program, run_to_end
+from tests.bench.bench import (
+    SERIES,
+    Bench,
+    BenchError,
+    PastRun,
+    environment,
+    harness_program,
+    run_to_end,
+)
 from tests.bench.by_hand import by_hand
 from tests.bench.clock import DISTURBED, Pairs, Span, clocked
 from tests.bench.cold import circumstances
@@ -44,8 +52,8 @@ class OurRun:
 
 
 def plan_of(bench: Bench) -> Plan:
-    """What is done: the default plan, or a part of its architectures."""
-    return make_plan(Request(arches=bench.arches, jobs=bench.cpus))
+    """What is done: a small series on the architectures of the default plan, or a part of them."""
+    return make_plan(Request(arches=bench.arches, series=SERIES, jobs=bench.cpus))
 
 
 def cold_matrix(bench: Bench) -> Measured:
@@ -171,7 +179,7 @@ def _our_run(bench: Bench, what: str) -> OurRun:
         tell(line)
 
     arguments = (word for arch in bench.arches for word in ("--arch", arch))
-    command = (harness_program(), "run", *arguments)
+    command = (harness_program(), "run", "--series", SERIES, *arguments)
     variables = environment(_xdg(bench))
     started = datetime.now(UTC)
     span = clocked(lambda: run_to_end(command, variables, hear, accepted=JUDGED, memory=peak))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.boot import Bootable, choose_accelerator
 from harness.config import ArchRecord
-from harness.machine import qemu
+from harness.machine import program
 from harness.manifest import new_nonce, render
 from harness.plan import Plan, planned_tests
 from harness.process import Children
@@ -68,7 +68,7 @@ def _boot_commands(arch: ArchRecord, folder: Path) -> list[tuple[str, ...]]:
 
 def _accelerator(arch: ArchRecord, folder: Path) -> str:
     bootable = Bootable(arch, plain.image(arch, folder, "base"), plain.initramfs(arch, folder))
-    return choose_accelerator(bootable, qemu.require(arch.qemu), folder, Children()).name
+    return choose_accelerator(bootable, program.require(arch.qemu), folder, Children()).name
 
 
 def _require(log: Path, nonce: str, planned: Sequence[PlannedTest], accepted: Collection[Status]) -> None:
