@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from harness import __version__
+from harness.cli_bisect import bisect_command, judge_command
+from harness.cli_cells import repro_command, rerun_command
 from harness.errors import HarnessError, InfrastructureError, UsageError
 
 if TYPE_CHECKING:
@@ -114,6 +116,11 @@ def _planning(command: Any) -> Any:
             "git:BASE..TIP, or a Message-ID on lore.",
         ),
         click.option(
+            "--tests", multiple=True, shell_complete=_complete("tests"), metavar="SUITE",
+            help="Tests to run instead of those of the series' record: a name of configs/tests; may be "
+            "repeated.",
+        ),
+        click.option(
             "--plan", "plan_name", default="default", show_default=True, metavar="NAME",
             shell_complete=_complete("plans"), help="Defaults to start from, of configs/plans.",
         ),
@@ -145,7 +152,8 @@ def _planning(command: Any) -> Any:
     return command
 
 
-def _make_plan(arguments: dict[str, Any]) -> Plan:
+def make_plan_of(arguments: dict[str, Any]) -> Plan:
+    """The plan that the options of `_planning` ask for."""
     from harness.plan import Request, make_plan
 
     return make_plan(
@@ -160,6 +168,7 @@ def _make_plan(arguments: dict[str, Any]) -> Plan:
             jobs=arguments["jobs"],
             kconfig=arguments["kconfig"],
             defconfig=arguments["defconfig"],
+            tests=arguments["tests"],
         )
     )
 
@@ -191,11 +200,62 @@ def run_command(quiet: bool, as_json: bool, **arguments: Any) -> int:
     from harness.run import command_for_people, run
     from harness.workspace import from_environment
 
-    plan = _make_plan(arguments)
+    plan = make_plan_of(arguments)
     progress = Progress(_console(stderr=True), quiet)
     outcome, run_dir = run(plan, from_environment(), progress, command_for_people())
     write_reports(outcome, run_dir)
     print_outcome(outcome, run_dir, as_json, _console())
+    return outcome.exit_code
+
+
+@main.command("walk")
+@_planning
+@click.option("--only", type=int, multiple=True, metavar="N", help="Only this patch; may be repeated.")
+@click.option("--from", "first", type=int, metavar="N", help="Only this patch and those after it.")
+@click.option("--no-boot", is_flag=True, help="Only build.")
+@click.option(
+    "--verify-incremental",
+    "checks",
+    type=click.IntRange(min=1),
+    is_flag=False,
+    flag_value=2,
+    default=None,
+    metavar="[K]",
+    help="Build K kernels of each architecture once more from nothing, and compare.  [K: 2]",
+)
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Draw the same K kernels as then.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+@_as_json
+def walk_command(
+    only: tuple[int, ...],
+    first: int | None,
+    no_boot: bool,
+    checks: int | None,
+    seed: int | None,
+    quiet: bool,
+    as_json: bool,
+    **arguments: Any,
+) -> int:
+    """Build and boot every patch of a series, and say which are safe to bisect through.
+
+    An interrupted walk goes on where it stopped when the same command is given again. Exit status:
+    0 nothing wrong with any patch, 1 a patch is bad, 3 not everything could be said.
+    """
+    from harness.output import print_walk_outcome, write_walk_reports
+    from harness.patches import Choice
+    from harness.progress import Progress
+    from harness.run import command_for_people
+    from harness.walk import WalkRequest, walk
+    from harness.workspace import from_environment
+
+    if only and first is not None:
+        raise UsageError("--only and --from exclude each other", hint="Give one of them.")
+    plan = make_plan_of(arguments)
+    request = WalkRequest(Choice(only, first), not no_boot, checks or 0, seed)
+    progress = Progress(_console(stderr=True), quiet)
+    outcome, folder = walk(plan, request, from_environment(), progress, command_for_people())
+    write_walk_reports(outcome, folder)
+    print_walk_outcome(outcome, folder, as_json, _console())
     return outcome.exit_code
 
 
@@ -208,7 +268,7 @@ def plan_command(as_json: bool, **arguments: Any) -> None:
     from harness.forecast import forecast, print_forecast
     from harness.workspace import from_environment
 
-    plan, workspace = _make_plan(arguments), from_environment()
+    plan, workspace = make_plan_of(arguments), from_environment()
     workspace.create()
     with in_use(workspace.cache, _tell):
         cast = forecast(plan, workspace)
@@ -222,23 +282,14 @@ def plan_command(as_json: bool, **arguments: Any) -> None:
 @click.argument("run_name", metavar="RUN", default="latest")
 @_as_json
 def report_command(run_name: str, as_json: bool) -> int:
-    """Make a run's reports again from its facts and logs, and print them.
+    """Make the reports of a run or a walk again from its facts and logs, and print them.
 
-    RUN is a folder, a run's name, or `latest`.
+    RUN is a folder, the name of a run or a walk, or `latest`, the last run.
     """
-    from harness.output import print_outcome, write_reports
+    from harness.output import report_again
     from harness.workspace import from_environment
-    from results.assemble import assemble
-    from results.journal import JournalError
 
-    run_dir = from_environment().find_run(run_name)
-    try:
-        outcome = assemble(run_dir)
-    except JournalError as error:
-        raise UsageError(str(error)) from None
-    write_reports(outcome, run_dir)
-    print_outcome(outcome, run_dir, as_json, _console())
-    return outcome.exit_code
+    return report_again(from_environment().find_run(run_name), as_json, _console())
 
 
 @main.command("doctor")
@@ -262,6 +313,22 @@ def doctor_command(arches: tuple[str, ...], packages: bool, as_json: bool) -> in
     else:
         print_checks(checks, _console())
     return 0 if all(check.ok is not False for check in checks) else 3
+
+
+main.add_command(repro_command)
+main.add_command(rerun_command)
+
+
+def _add_with_planning(command: click.Command) -> None:
+    """Add a command of another module, with the options of `_planning` after its own."""
+    own, command.params = command.params, []
+    _planning(command)
+    command.params = [*own, *reversed(command.params)]
+    main.add_command(command)
+
+
+_add_with_planning(bisect_command)
+_add_with_planning(judge_command)
 
 
 @main.group("cache")

@@ -6,14 +6,26 @@ record is refused with file and line unless every key is known, unique and of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Container, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from harness.errors import UsageError
+from harness.errors import UsageError, did_you_mean
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"
@@ -21,6 +33,14 @@ CONFIGS = ROOT / "configs"
 
 def _as_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    return text
 
 
 T = TypeVar("T")
@@ -171,6 +191,12 @@ class CaseRecord(Record):
     needs: Items[str] | None = None
     """The suite's needs if not given."""
     timeout_seconds: float | None = None
+    sources: Items[str] = ()
+    """In the kernel tree: of a program of the case's own, named after the first of them."""
+    flags: Items[str] = ()
+    """What the compiler is told beyond that for it."""
+    says: Annotated[str, AfterValidator(_pattern)] = ""
+    """For a program without KTAP: exit status 0 is a PASS if a line of its output has this pattern."""
 
 
 class ProgramRecord(Record):
@@ -179,12 +205,16 @@ class ProgramRecord(Record):
     name: str
     wrapper: bool = False
     """Built from `kselftest_wrappers/`."""
+    under: str = ""
+    """A program of ours that starts it."""
     tree_sources: Items[str] = ()
     """Sources in the kernel tree; the first one must exist for the suite to be there."""
     tree_includes: Items[str] = ()
     """Folders for `-I`."""
     tree_also: Items[str] = ()
     """What else of the tree those refer to."""
+    flags: Items[str] = ()
+    """Further ones for the compiler."""
 
 
 class SuiteRecord(Record):
@@ -196,7 +226,61 @@ class SuiteRecord(Record):
     needs: Items[str] = ()
     evidence: Mapping[str, int]
     timeout_seconds: float = Field(default=60.0, gt=0)
+    memory_mb: int = 0
+    """What QEMU's guests must have at least, if that is more than the architecture's record says."""
     cases: Mapping[str, CaseRecord]
+    """Either none has sources, or all: then `program` says what their programs have in common."""
+
+    @field_validator("cases")
+    @classmethod
+    def _all_or_none_has_sources(cls, cases: Mapping[str, CaseRecord]) -> Mapping[str, CaseRecord]:
+        without = [name for name, case in cases.items() if not case.sources]
+        if without and len(without) < len(cases):
+            raise ValueError(f"{without[0]} has no sources, others have")
+        return cases
+
+    @model_validator(mode="after")
+    def _one_way_to_compile_each(self) -> SuiteRecord:
+        for name, case in self.cases.items():
+            program = self.program_of(case)
+            if program not in self.programs:
+                raise ValueError(f"{name}: program {program.name} is compiled in two ways")
+        return self
+
+    def program_of(self, case: CaseRecord) -> ProgramRecord:
+        """The program that a case runs; cases with the same first source share one."""
+        if not case.sources:
+            return self.program
+        shared = self.program
+        return shared.model_copy(
+            update={
+                "name": f"{self.name}/{Path(case.sources[0]).stem}",
+                "tree_sources": (*case.sources, *shared.tree_sources),
+                "flags": (*shared.flags, *case.flags),
+            }
+        )
+
+    @property
+    def programs(self) -> tuple[ProgramRecord, ...]:
+        """Every program of the suite, once."""
+        made = (self.program_of(case) for case in self.cases.values())
+        return tuple({program.name: program for program in made}.values())
+
+    @property
+    def programs_of_tree(self) -> Mapping[str, ProgramRecord]:
+        """Program of each case that is built from the kernel tree's sources."""
+        programs = {name: self.program_of(case) for name, case in self.cases.items()}
+        return {name: program for name, program in programs.items() if not program.wrapper}
+
+    def without(self, names: Container[str]) -> SuiteRecord:
+        """The same suite without some of its cases."""
+        kept = {name: case for name, case in self.cases.items() if name not in names}
+        return self.model_copy(update={"cases": kept})
+
+    @property
+    def is_collection(self) -> bool:
+        """Whether each case has a program of its own."""
+        return any(case.sources for case in self.cases.values())
 
 
 class CounterClaim(Record):
@@ -246,8 +330,6 @@ _StrictLoader.yaml_implicit_resolvers = {
 
 def _add_core_schema() -> None:
     """Resolve scalars by YAML 1.2's core schema, https://yaml.org/spec/1.2.2/#103-core-schema."""
-    import re
-
     for kind, pattern, first in (
         ("bool", r"^(?:true|false)$", "tf"),
         ("int", r"^[-+]?[0-9]+$", "-+0123456789"),
@@ -265,12 +347,7 @@ def load(path: Path, model: type[AnyRecord]) -> AnyRecord:
     Raises:
         UsageError: naming file, line and what is wrong.
     """
-    node = _compose(path)
-    loader = _StrictLoader("")
-    try:
-        data = loader.construct_document(node)
-    except yaml.constructor.ConstructorError as error:
-        raise UsageError(f"{path}:{_line(error.problem_mark)}: {error.problem}") from None
+    node, data = _parse(path, _text(path))
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -279,13 +356,28 @@ def load(path: Path, model: type[AnyRecord]) -> AnyRecord:
         raise UsageError("\n".join(complaints), hint=f"Known keys: {known}.") from None
 
 
-def _compose(path: Path) -> yaml.MappingNode:
+def _text(path: Path) -> str:
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not UTF-8 text (byte {error.start})") from None
+
+
+@cache  # it takes long, and whoever looks for one record reads all of its kind
+def _parse(path: Path, text: str) -> tuple[yaml.MappingNode, Any]:
+    """A record's nodes, which know their lines, and its values."""
+    node = _compose(path, text)
+    try:
+        return node, _StrictLoader("").construct_document(node)
+    except yaml.constructor.ConstructorError as error:
+        raise UsageError(f"{path}:{_line(error.problem_mark)}: {error.problem}") from None
+
+
+def _compose(path: Path, text: str) -> yaml.MappingNode:
+    try:
+        node = yaml.compose(text, Loader=_StrictLoader)
     except yaml.MarkedYAMLError as error:
         raise UsageError(f"{path}:{_line(error.problem_mark)}: {error.problem}") from None
     except yaml.YAMLError as error:
@@ -300,8 +392,10 @@ def _refuse_duplicates(path: Path, node: yaml.Node) -> None:
     if isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
         for key, value in node.value:
+            where = f"{path}:{_line(key.start_mark)}"
+            if not isinstance(key, yaml.ScalarNode):
+                raise UsageError(f"{where}: a key must be a word")
             if key.value in seen:
-                where = f"{path}:{_line(key.start_mark)}"
                 raise UsageError(f"{where}: key '{key.value}' stands already in line {seen[key.value]}")
             seen[key.value] = _line(key.start_mark)
             _refuse_duplicates(path, value)
@@ -321,7 +415,7 @@ def _complaint(path: Path, node: yaml.Node, details: Any) -> str:
         message = "this key is missing"
     elif details["type"] == "string_type":
         message = f"must be text, not {details['input']!r}; write it in quotes"
-    return f"{path}:{_find_line(node, location)}: {where}: {message}"
+    return f"{path}:{_find_line(node, location)}: {f'{where}: ' if where else ''}{message}"
 
 
 def _find_line(node: yaml.Node, location: list[Any]) -> int:
@@ -372,11 +466,8 @@ def find(kind: str, model: type[AnyRecord], name: str, configs: Path = CONFIGS) 
 
 def pick(kind: str, records: Mapping[str, AnyRecord], name: str) -> AnyRecord:
     """One of some records by name; raises as `find` does."""
-    import difflib
-
     if name in records:
         return records[name]
-    near = difflib.get_close_matches(name, records, n=1)
-    guess = f" Did you mean '{near[0]}'?" if near else ""
     singular = {"arches": "architecture", "series": "series"}.get(kind, kind.removesuffix("s"))
-    raise UsageError(f"unknown {singular} '{name}'.{guess}", hint=f"Known: {', '.join(records) or 'none'}.")
+    message = f"unknown {singular} '{name}'.{did_you_mean(name, records)}"
+    raise UsageError(message, hint=f"Known: {', '.join(records) or 'none'}.")

@@ -17,7 +17,7 @@ from harness.checkout.lore import find_b4
 from harness.config import ArchRecord, HerculesFacts, PlanRecord, find
 from harness.errors import HarnessError
 from harness.history import History
-from harness.machine import accel, hercules, qemu
+from harness.machine import accel, program
 from harness.machine.hercules import Hercules
 from harness.machine.qemu import Qemu
 from harness.plan import DEFAULT_PLAN
@@ -54,10 +54,11 @@ def chosen_arches(names: Sequence[str]) -> tuple[ArchRecord, ...]:
 
 def examine(arches: Sequence[ArchRecord], workspace: Workspace) -> tuple[Check, ...]:
     """Look at everything that runs on these architectures need."""
+    history = History(workspace.state)
     return (
         *_check_tools(),
         _check_ccache(workspace),
-        *(check for arch in arches for check in _check_arch(arch, workspace)),
+        *(check for arch in arches for check in _check_arch(arch, workspace, history)),
         *_check_folders(workspace),
         _check_memory(),
     )
@@ -99,18 +100,16 @@ def _install(packages: Sequence[str]) -> str:
     return f"apt-get install {' '.join(dict.fromkeys(packages))}"
 
 
-def _check_arch(arch: ArchRecord, workspace: Workspace) -> Iterator[Check]:
+def _check_arch(arch: ArchRecord, workspace: Workspace, history: History) -> Iterator[Check]:
     yield _attempt(f"{arch.name}: compiler", lambda: find_compiler(arch).version)
-    emulator = _attempt(f"{arch.name}: QEMU", lambda: f"{arch.qemu.binary} {qemu.require(arch.qemu)}")
+    emulator = _attempt(f"{arch.name}: QEMU", lambda: f"{arch.qemu.binary} {program.require(arch.qemu)}")
     yield emulator
     if emulator.ok:
         yield _check_accelerator(arch, workspace)
     if arch.hercules:
         yield _check_hercules(arch.name, arch.hercules, arch.qemu.tcg_lacks)
     kinds = [Qemu.name, *([Hercules.name] if arch.hercules else [])]
-    seen = [
-        f"{kind}: {found}" for kind in kinds if (found := History(workspace.state).machine(arch.name, kind))
-    ]
+    seen = [f"{kind}: {found}" for kind in kinds if (found := history.machine(arch.name, kind))]
     yield Check(
         f"{arch.name}: huge pages",
         True if seen else None,
@@ -120,7 +119,7 @@ def _check_arch(arch: ArchRecord, workspace: Workspace) -> Iterator[Check]:
 
 def _check_hercules(name: str, facts: HerculesFacts, lacking: Sequence[str]) -> Check:
     """Without it the architecture is booted all the same, with less to be seen."""
-    check = _attempt(f"{name}: Hercules", lambda: f"{facts.binary} {hercules.require(facts)}")
+    check = _attempt(f"{name}: Hercules", lambda: f"{facts.binary} {program.require(facts)}")
     if check.ok:
         return check
     return replace(check, ok=None, detail=f"{check.detail}: no test of {', '.join(lacking)} under emulation")
@@ -136,7 +135,7 @@ def _attempt(name: str, look: Callable[[], str]) -> Check:
 def _check_accelerator(arch: ArchRecord, workspace: Workspace) -> Check:
     name = f"{arch.name}: KVM"
     known = accel.without_boot(arch.qemu) or accel.recall(
-        workspace.cache / accel.MEMORY, arch.qemu, qemu.version(arch.qemu)
+        workspace.cache / accel.MEMORY, arch.qemu, program.version(arch.qemu)
     )
     if known is None:
         return Check(name, None, "not tried yet: the first run boots a guest with it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -29,3 +30,11 @@ class InfrastructureError(HarnessError):
     """The machine, the network or a tool failed; nothing is said about the kernel."""
 
     default_exit_code = 3
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Guess which of the known names was meant, as an end for a message; empty if none is near."""
+    import difflib  # only a mistake takes it
+
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""

@@ -17,12 +17,12 @@ from harness.build.toolchain import find_compiler
 from harness.config import ArchRecord
 from harness.errors import UsageError
 from harness.history import History
-from harness.machine import qemu
+from harness.machine import program
 from harness.plan import Plan, planned_tests
 from harness.prepare import Checkouts, prepare
 from harness.progress import clock
 from harness.workspace import Workspace
-from results.assemble import VARIANTS
+from results.journal import VARIANTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def _look_up(
 ) -> tuple[bool, str]:
     try:
         compiler = find_compiler(arch)
-        qemu.require(arch.qemu)
+        program.require(arch.qemu)
     except UsageError as error:
         return False, f"{error} ({error.hint})"
     request = KernelRequest(

@@ -25,10 +25,12 @@ def render(
     time_scale: float,
     finish: Literal["poweroff", "restart"],
     channel: str = "",
+    shell: str = "",
 ) -> str:
     """The manifest's text; test time-outs are stretched by `time_scale`.
 
     `channel` is the guest's block device that the report goes to; empty where the console carries it.
+    `shell` is the program that a person gets after the tests; empty for none.
     """
     lines = [
         f"nonce {nonce}",
@@ -39,6 +41,7 @@ def render(
             f"test {test.name} {round(test.timeout_seconds * time_scale * 1000)} {' '.join(test.argv)}"
             for test in tests
         ),
+        *((f"shell {shell}",) if shell else ()),
         f"finish {finish}",
     ]
     return "\n".join(lines) + "\n"

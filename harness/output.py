@@ -7,14 +7,27 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.errors import InfrastructureError
+from harness.errors import InfrastructureError, UsageError
+from results import bisect_document, walk_document
+from results.assemble import assemble, read_plan
+from results.bisect_model import Bisection
+from results.bisect_report import assemble_bisection
 from results.document import to_json
+from results.export.bisect_mail import mails
+from results.export.bisect_terminal import print_bisection
 from results.export.html import render_html
 from results.export.junit import write_junit
 from results.export.terminal import print_run
+from results.export.walk_html import render_walk
+from results.export.walk_terminal import print_walk
+from results.journal import JournalError, read_events
 from results.model import Run
+from results.walk import assemble_walk
+from results.walk_model import Walk
 
 RESULTS, REPORT, JUNIT = "results.json", "report.html", "junit.xml"
+WALK_RESULTS, WALK_REPORT = "walk.json", "walk.html"
+BISECT_RESULTS, BISECT_MAIL = "bisect.json", "bisect.txt"
 
 
 def write_reports(run: Run, run_dir: Path) -> None:
@@ -37,3 +50,71 @@ def print_outcome(run: Run, run_dir: Path, as_json: bool, console: Console) -> N
         print(json.dumps({**json.loads(to_json(run)), "run_dir": str(run_dir)}, indent=2))
     else:
         print_run(run, console, run_dir)
+
+
+def write_walk_reports(walk: Walk, folder: Path) -> None:
+    """Write walk.json and walk.html.
+
+    Raises:
+        InfrastructureError: if the folder can't be written.
+    """
+    try:
+        (folder / WALK_RESULTS).write_text(walk_document.to_json(walk), encoding="utf-8")
+        (folder / WALK_REPORT).write_text(render_walk(walk, folder), encoding="utf-8")
+    except OSError as error:
+        raise InfrastructureError(f"{error.filename or folder}: {error.strerror}") from None
+
+
+def print_walk_outcome(walk: Walk, folder: Path, as_json: bool, console: Console) -> None:
+    """Print for people, or the document of walk.json with `run_dir` in addition."""
+    if as_json:
+        print(json.dumps({**json.loads(walk_document.to_json(walk)), "run_dir": str(folder)}, indent=2))
+    else:
+        print_walk(walk, console, folder)
+
+
+def write_bisect_reports(bisection: Bisection, folder: Path) -> None:
+    """Write bisect.json, and bisect.txt, which is the mail.
+
+    Raises:
+        InfrastructureError: if the folder can't be written.
+    """
+    try:
+        (folder / BISECT_RESULTS).write_text(bisect_document.to_json(bisection), encoding="utf-8")
+        (folder / BISECT_MAIL).write_text(mails(bisection), encoding="utf-8")
+    except OSError as error:
+        raise InfrastructureError(f"{error.filename or folder}: {error.strerror}") from None
+
+
+def print_bisect_outcome(bisection: Bisection, folder: Path, as_json: bool, console: Console) -> None:
+    """Print for people, or the document of bisect.json with `run_dir` in addition."""
+    if as_json:
+        document = json.loads(bisect_document.to_json(bisection))
+        print(json.dumps({**document, "run_dir": str(folder)}, indent=2))
+    else:
+        print_bisection(bisection, console, folder)
+
+
+def report_again(folder: Path, as_json: bool, console: Console) -> int:
+    """Make the reports of a run, a walk or a bisection from its facts; returns the exit status.
+
+    Raises:
+        UsageError: if the folder is neither.
+    """
+    try:
+        if read_plan(read_events(folder)).walk:
+            walk = assemble_walk(folder)
+            write_walk_reports(walk, folder)
+            print_walk_outcome(walk, folder, as_json, console)
+            return walk.exit_code
+        if read_plan(read_events(folder)).bisect:
+            bisection = assemble_bisection(folder)
+            write_bisect_reports(bisection, folder)
+            print_bisect_outcome(bisection, folder, as_json, console)
+            return bisection.exit_code
+        run = assemble(folder)
+    except JournalError as error:
+        raise UsageError(str(error)) from None
+    write_reports(run, folder)
+    print_outcome(run, folder, as_json, console)
+    return run.exit_code

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.build.programs import guest_path
+from harness.build.programs import guest_command
 from harness.build.recipe import Recipe, make_recipes
 from harness.checkout.tree import DebianSource, GitRemote, LocalTree, TreeSource
 from harness.config import (
@@ -24,7 +24,8 @@ from harness.config import (
     pick,
 )
 from harness.errors import UsageError
-from results.model import Claim, Evidence, KnownGap, PlannedTest
+from harness.known_failures import read_known_failures
+from results.model import Claim, Evidence, KnownFailure, KnownGap, PlannedTest
 
 DEFAULT_PLAN = "default"
 NAMES_IN_LABEL = 3
@@ -48,6 +49,8 @@ class Request:
     """Further configuration fragments; see `make_recipes`."""
     defconfig: str | None = None
     """What to configure from instead of tinyconfig; see `make_recipes`."""
+    tests: tuple[str, ...] = ()
+    """Names of `configs/tests/*.yaml`, instead of those that the series' record names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +75,14 @@ class Plan:
     series_source: str
     """`series.source` with a path made absolute."""
     suites: tuple[SuiteRecord, ...]
-    tests_are_asked_for: bool
-    """The series' own record names the suites; else those that exist are taken."""
+    tests_asked_for_by: str
+    """Who names the suites, for messages; if nobody does, those that exist are taken."""
     allow_fuzz: bool
     allow_unexercised: tuple[str, ...]
     always_boot: bool
     """Boot both kernels even if they are the same bytes."""
     jobs: int
+    known_failures: tuple[KnownFailure, ...] = ()
 
     @property
     def label(self) -> str:
@@ -96,23 +100,39 @@ def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
     """
     defaults = find("plans", PlanRecord, request.plan, configs)
     series, source = _choose_series(request.series or defaults.series, request.tree, configs)
-    arches = _choose_arches(request.arches or defaults.arches, configs)
+    suites = _choose_suites(request.tests or series.tests or DEFAULT_TESTS, configs)
+    chosen = _choose_arches(request.arches or defaults.arches, configs)
+    arches = tuple(_with_memory(arch, suites) for arch in chosen)
     names = {arch.name for arch in arches}
     if stray := {name.partition(":")[0] for name in request.allow_unexercised} - names:
         raise UsageError(f"--allow-unexercised {', '.join(sorted(stray))}: not an architecture of this run")
+    chosen_tree = _choose_tree(request.tree or series.tree, configs)
     return Plan(
         arches=arches,
         recipes=make_recipes(arches, request.kconfig, request.defconfig, configs),
-        tree=_choose_tree(request.tree or series.tree, configs),
+        tree=chosen_tree,
         series=series,
         series_source=source,
-        tests_are_asked_for=bool(series.tests),
-        suites=tuple(find("tests", SuiteRecord, name, configs) for name in series.tests or DEFAULT_TESTS),
+        tests_asked_for_by="--tests" if request.tests else f"series '{series.name}'" if series.tests else "",
+        suites=suites,
         allow_fuzz=request.allow_fuzz,
         allow_unexercised=request.allow_unexercised,
         always_boot=request.always_boot,
         jobs=request.jobs,
+        known_failures=read_known_failures(chosen_tree.name, arches, configs),
     )
+
+
+def _choose_suites(names: Iterable[str], configs: Path) -> tuple[SuiteRecord, ...]:
+    """The named suites, each once."""
+    records = load_all("tests", SuiteRecord, configs)
+    return tuple(pick("tests", records, name) for name in dict.fromkeys(names))
+
+
+def _with_memory(arch: ArchRecord, suites: Iterable[SuiteRecord]) -> ArchRecord:
+    """The architecture, with guests that have enough memory for all suites."""
+    enough = max(arch.qemu.memory_mb, *(suite.memory_mb for suite in suites))
+    return arch.model_copy(update={"qemu": arch.qemu.model_copy(update={"memory_mb": enough})})
 
 
 def _choose_arches(names: Iterable[str], configs: Path) -> tuple[ArchRecord, ...]:
@@ -180,10 +200,11 @@ def _planned_test(suite: SuiteRecord, name: str, case: CaseRecord) -> PlannedTes
     evidence = suite.evidence if case.evidence is None else case.evidence
     return PlannedTest(
         name=f"{suite.name}.{name}",
-        argv=(guest_path(suite), *case.args),
+        argv=(*guest_command(suite, case), *case.args),
         timeout_seconds=case.timeout_seconds or suite.timeout_seconds,
         evidence=tuple(Evidence(counter, least) for counter, least in evidence.items()),
         needs=suite.needs if case.needs is None else case.needs,
+        says=case.says,
     )
 
 

@@ -10,22 +10,53 @@ from harness.build.recipe import TINY
 from harness.checkout.defconfigs import require_defconfigs
 from harness.checkout.mail import SeriesError
 from harness.checkout.series import prepare_series
-from harness.checkout.tree import LocalTree, prepare_tree, tree_hash
+from harness.checkout.tree import DebianSource, GitRemote, LocalTree, TreeCommit, prepare_tree, tree_hash
 from harness.plan import NamedTree, Plan
+from results.journal import Origin, patch_number
 from results.model import Patch, Subject
 
 
 @dataclass(frozen=True, slots=True)
+class Checkout:
+    """One commit under test, and the long-lived folders in which it is built."""
+
+    variant: str
+    commit: str
+    tree: str
+    """Git tree id."""
+    lane: str
+    """Whose objects a build begins with: those of the last commit in the same lane."""
+    worktree: str
+    """Where the sources are put; the folder's name also has the tree's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Checkouts:
-    """Both variants as commits of the mirror."""
+    """All variants as commits of the mirror."""
 
     subject: Subject
     trees: dict[str, str]
     """Variant → git tree id."""
+    origin: Origin
 
     def commit(self, variant: str) -> str:
-        """The commit of a variant."""
-        return self.subject.base_commit if variant == "base" else self.subject.series_commit
+        """The commit of a variant: base, series, or that of a patch."""
+        match variant:
+            case "base":
+                return self.subject.base_commit
+            case "series":
+                return self.subject.series_commit
+            case _:
+                return patch_commit(self.subject, patch_number(variant))
+
+    def checkout(self, variant: str) -> Checkout:
+        """What is built for a variant, in folders of its own."""
+        return Checkout(variant, self.commit(variant), self.trees[variant], variant, variant)
+
+
+def patch_commit(subject: Subject, number: int) -> str:
+    """The commit of a series up to a patch; base is number 0."""
+    return subject.patches[number - 1].commit if number else subject.base_commit
 
 
 def prepare(plan: Plan, cache: Path, say: Callable[[str], None]) -> Checkouts:
@@ -61,7 +92,18 @@ def prepare(plan: Plan, cache: Path, say: Callable[[str], None]) -> Checkouts:
         patches=applied.patches,
         fuzzed=applied.fuzzed,
     )
-    return Checkouts(subject, {"base": tree_hash(cache, base_commit), "series": applied.tree})
+    trees = {"base": tree_hash(cache, base_commit), "series": applied.tree}
+    return Checkouts(subject, trees, _origin(plan.tree, tree))
+
+
+def _origin(named: NamedTree, tree: TreeCommit) -> Origin:
+    match named.source:
+        case DebianSource(package):
+            return Origin(tree.commit, package=package, version=tree.description.split()[-1])
+        case GitRemote(url):
+            return Origin(tree.commit, url=url)
+        case LocalTree(path):
+            return Origin(tree.commit, path=str(path.expanduser().absolute()))
 
 
 def _fix(

@@ -57,6 +57,10 @@ class Progress:
         """Put a cell on the board that has not begun."""
         self._board[cell] = "waiting"
 
+    def forget(self, cell: str) -> None:
+        """Take a cell off the board, which has room for a few dozens only."""
+        self._board.pop(cell, None)
+
     @contextmanager
     def activity(self, cell: str, what: str, seconds: float, steps: int = 0) -> Iterator[Activity]:
         """Show what is being done for a cell; it counts its steps, and leaves one line when it is over."""

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from harness.arch_work import ArchWork, Tools, give_up
 from harness.build.toolchain import find_compiler
 from harness.cache.collect import trim
 from harness.cache.sharing import in_use
 from harness.cache.size import size_limit
-from harness.cells import ArchWork, Tools, give_up
+from harness.cells import tasks
 from harness.config import ArchRecord
 from harness.errors import HarnessError, InfrastructureError
-from harness.machine import hercules, qemu
+from harness.machine import program
 from harness.plan import Plan
 from harness.prepare import prepare
 from harness.progress import Progress
 from harness.schedule import Task, work_off
-from harness.session import open_session
+from harness.session import Session, open_session
 from harness.workspace import Workspace
 from results.assemble import assemble
 from results.model import Run
@@ -44,45 +45,60 @@ def run(plan: Plan, workspace: Workspace, progress: Progress, command: Sequence[
     limit = size_limit()
     workspace.create()
     with in_use(workspace.cache, progress.say):
-        _check_disk(workspace)
+        check_disk(workspace)
         outcome = _run(plan, workspace, progress, command)
     trim(workspace.cache, limit, progress.say)
     return outcome
 
 
 def _run(plan: Plan, workspace: Workspace, progress: Progress, command: Sequence[str]) -> tuple[Run, Path]:
-    tools, lacking = _find_tools(plan.arches)
+    tools, lacking = find_tools(plan.arches)
     checkouts = prepare(plan, workspace.cache, progress.say)
     session = open_session(plan, workspace, progress, checkouts, command)
-    tasks: list[Task] = []
-    for arch in plan.arches:
-        if arch.name in tools:
-            tasks += ArchWork(session, arch, tools[arch.name]).tasks()
-        else:
-            give_up(session, arch, lacking[arch.name])
+    carry_out(session, tools, lacking, lambda arch, known: tasks(ArchWork(session, arch, known)))
+    return assemble(session.run_dir), session.run_dir
+
+
+def carry_out(
+    session: Session,
+    tools: Mapping[str, Tools],
+    lacking: Mapping[str, HarnessError],
+    begin: Callable[[ArchRecord, Tools], Sequence[Task]],
+) -> None:
+    """Work off what `begin` makes of each architecture that has its tools; closes the session."""
+    waiting: list[Task] = []
     try:
-        with progress:
-            work_off(tasks, session.jobserver.tokens, session.stop)
+        for arch in session.plan.arches:
+            if arch.name in tools:
+                waiting += begin(arch, tools[arch.name])
+            else:
+                give_up(session, arch, lacking[arch.name])
+        with session.progress:
+            work_off(waiting, session.jobserver.tokens, session.stop)
         session.journal.append("end")
     except KeyboardInterrupt:
         session.journal.append("interrupted")
         raise
     finally:
         session.close()
-    return assemble(session.run_dir), session.run_dir
 
 
-def _check_disk(workspace: Workspace) -> None:
-    for folder in (workspace.cache, workspace.state):
+def check_disk(workspace: Workspace, in_cache: int = DISK_FREE_BYTES) -> None:
+    """Refuse to begin what the disk has no room for; `in_cache` is in bytes.
+
+    Raises:
+        InfrastructureError: naming the folder.
+    """
+    for folder, needed in ((workspace.cache, in_cache), (workspace.state, DISK_FREE_BYTES)):
         free = shutil.disk_usage(folder).free
-        if free < DISK_FREE_BYTES:
+        if free < needed:
             raise InfrastructureError(
-                f"{folder} has {free >> 20} MiB left; at least {DISK_FREE_BYTES >> 20} MiB are needed",
+                f"{folder} has {free >> 20} MiB left; at least {needed >> 20} MiB are needed",
                 hint="Make room there, or choose another folder with XDG_CACHE_HOME or XDG_STATE_HOME.",
             )
 
 
-def _find_tools(arches: Sequence[ArchRecord]) -> tuple[Mapping[str, Tools], Mapping[str, HarnessError]]:
+def find_tools(arches: Sequence[ArchRecord]) -> tuple[Mapping[str, Tools], Mapping[str, HarnessError]]:
     """Tools by architecture, and what is wrong with the others.
 
     Raises:
@@ -92,7 +108,7 @@ def _find_tools(arches: Sequence[ArchRecord]) -> tuple[Mapping[str, Tools], Mapp
     lacking: dict[str, HarnessError] = {}
     for arch in arches:
         try:
-            tools[arch.name] = Tools(find_compiler(arch), qemu.require(arch.qemu), _hercules_missing(arch))
+            tools[arch.name] = Tools(find_compiler(arch), program.require(arch.qemu), hercules_missing(arch))
         except HarnessError as error:
             lacking[arch.name] = error
     if not tools:
@@ -100,11 +116,11 @@ def _find_tools(arches: Sequence[ArchRecord]) -> tuple[Mapping[str, Tools], Mapp
     return tools, lacking
 
 
-def _hercules_missing(arch: ArchRecord) -> str:
+def hercules_missing(arch: ArchRecord) -> str:
     """What is wrong with Hercules here; empty where it is there, or no use."""
     try:
         if arch.hercules:
-            hercules.require(arch.hercules)
+            program.require(arch.hercules)
     except HarnessError as error:
         return f"{error}, so only QEMU boots {arch.name} ({error.hint})"
     return ""

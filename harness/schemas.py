@@ -11,7 +11,10 @@ from harness.cache.listing import Listing
 from harness.config import ROOT
 from harness.doctor import Check
 from harness.forecast import Forecast
+from results.bisect_document import schema as bisect_schema
 from results.document import schema as results_schema
+from results.rerun_document import schema as rerun_schema
+from results.walk_document import schema as walk_schema
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -63,6 +66,9 @@ def write_all(docs: Path) -> None:
         ("plan", plan_schema()),
         ("doctor", doctor_schema()),
         ("cache", cache_schema()),
+        ("walk", walk_schema()),
+        ("bisect", bisect_schema()),
+        ("rerun", rerun_schema()),
     ):
         (docs / f"{name}.schema.json").write_text(json.dumps(schema, indent=2) + "\n")
 

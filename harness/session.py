@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
@@ -20,19 +21,42 @@ from harness.config import SuiteRecord
 from harness.errors import UsageError
 from harness.history import History
 from harness.jobserver import Jobserver
-from harness.lock import claim
+from harness.lock import POLL_SECONDS, claim
 from harness.plan import Plan, claims, known_gaps, planned_tests, wholly_allowed
-from harness.prepare import Checkouts
+from harness.prepare import Checkout, Checkouts
 from harness.process import Children
 from harness.progress import Progress
 from harness.workspace import Workspace
 from results.assemble import read_boot, read_cells, read_plan
-from results.journal import BootFact, Event, Journal, JournalError, PlanFact, TwinFact, read_events
+from results.bisect_model import BisectScope, EndFact
+from results.journal import (
+    BootFact,
+    Event,
+    Journal,
+    JournalError,
+    PlanFact,
+    TwinFact,
+    WalkScope,
+    decode,
+    read_events,
+)
 from results.model import Boot, Build, Cell, PlannedTest
+from results.walk_model import Check
 
 LOCK = ".lock"
+TOOLS = "tools"
 RUNS_LOOKED_AT = 20
 """An interrupted run is looked for among so many of the newest ones."""
+
+
+@dataclass(slots=True)
+class _Shared:
+    """A worktree that some builds of ours use at this commit."""
+
+    commit: str
+    opened: AbstractContextManager[Path]
+    path: Path
+    users: int = 0
 
 
 @dataclass(slots=True)
@@ -48,44 +72,61 @@ class Session:
     run_dir: Path
     lock: IO[str]
     """Held as long as the run folder is ours."""
+    fact: PlanFact
+    """The plan as the journal has it."""
     journal: Journal
     history: History
     cells: dict[tuple[str, str], Cell]
     jobserver: Jobserver
+    checks: list[Check] = field(default_factory=list)
     children: Children = field(default_factory=Children)
     _recording: threading.Lock = field(default_factory=threading.Lock)
-    _sharing: threading.Lock = field(default_factory=threading.Lock)
-    _users: dict[str, int] = field(default_factory=dict)
-    _worktrees: dict[str, tuple[AbstractContextManager[Path], Path]] = field(default_factory=dict)
+    _sharing: threading.Condition = field(default_factory=threading.Condition)
+    _worktrees: dict[str, _Shared] = field(default_factory=dict)
 
     @contextmanager
-    def sources(self, variant: str) -> Iterator[Path]:
-        """The worktree of a variant, locked against other runs while anything here uses it."""
+    def sources(self, checkout: Checkout) -> Iterator[Path]:
+        """The worktree of a checkout, locked against other runs while anything here uses it."""
+        name = f"{self.plan.tree.name}-{checkout.worktree}"
         with self._sharing:
-            if not self._users.get(variant):
-                name = f"{self.plan.tree.name}-{variant}"
-                commit = self.checkouts.commit(variant)
+            while (shared := self._worktrees.get(name)) and shared.commit != checkout.commit:
+                self._sharing.wait(POLL_SECONDS)
+                self.children.raise_if_stopping()
+            if shared is None:
                 check = self.children.raise_if_stopping
-                opened = worktree(self.workspace.cache, name, commit, self.progress.say, check)
-                self._worktrees[variant] = (opened, opened.__enter__())
-            self._users[variant] = self._users.get(variant, 0) + 1
+                opened = worktree(self.workspace.cache, name, checkout.commit, self.progress.say, check)
+                shared = self._worktrees[name] = _Shared(checkout.commit, opened, opened.__enter__())
+            shared.users += 1
         try:
-            yield self._worktrees[variant][1]
+            yield shared.path
         finally:
             with self._sharing:
-                self._users[variant] -= 1
-                if not self._users[variant]:
-                    self._worktrees.pop(variant)[0].__exit__(None, None, None)
+                shared.users -= 1
+                if not shared.users:
+                    self._worktrees.pop(name)
+                    shared.opened.__exit__(None, None, None)
+                    self._sharing.notify_all()
 
     @contextmanager
     def selftests(self) -> Iterator[Path]:
         """Only what the suites take from the tree; a worktree may be another run's for a long time."""
-        wanted: set[str] = set()
-        for program in (suite.program for suite in self.suites):
-            wanted |= {*program.tree_sources, *program.tree_includes, *program.tree_also}
         with scratch_repository(open_mirror(self.workspace.cache)) as scratch:
-            check_out_only(scratch, self.checkouts.commit("series"), wanted)
+            check_out_only(scratch, self.checkouts.commit("series"), self._wanted())
             yield scratch.path
+
+    def selftests_id(self) -> str:
+        """Content address of what the suites take from the tree, and of all else in tools/."""
+        outside = {path for path in self._wanted() if not path.startswith(f"{TOOLS}/")}
+        commit, cache = self.checkouts.commit("series"), self.workspace.cache
+        return digest({path: path_hash(cache, commit, path) for path in (TOOLS, *sorted(outside))})
+
+    def _wanted(self) -> set[str]:
+        programs = [program for suite in self.suites for program in suite.programs]
+        return {
+            path
+            for program in programs
+            for path in (*program.tree_sources, *program.tree_includes, *program.tree_also)
+        }
 
     def stop(self) -> None:
         """Make everything that is running end soon, and nothing new begin."""
@@ -115,6 +156,17 @@ class Session:
             known = self.cell(fact.arch, fact.variant)
             self.cells[fact.arch, fact.variant] = replace(known, boots_of=fact.twin)
 
+    def record_check(self, check: Check) -> None:
+        """Keep what building a kernel once more came to."""
+        with self._recording:
+            self.journal.append("check", check)
+            self.checks.append(check)
+
+    def record_found(self, fact: EndFact) -> None:
+        """Keep how the search on one architecture ended."""
+        with self._recording:
+            self.journal.append("found", fact)
+
     def record_boot(self, fact: BootFact) -> Boot:
         """Keep a boot as a fact, and read what its log says; who boots is nobody's twin any more."""
         seen = read_boot(fact, self.planned, self.run_dir)
@@ -127,22 +179,32 @@ class Session:
 
 
 def open_session(
-    plan: Plan, workspace: Workspace, progress: Progress, checkouts: Checkouts, command: Sequence[str]
+    plan: Plan,
+    workspace: Workspace,
+    progress: Progress,
+    checkouts: Checkouts,
+    command: Sequence[str],
+    walk: WalkScope | None = None,
+    bisect: BisectScope | None = None,
 ) -> Session:
     """Begin a run, or take up the last one if it was interrupted and has the very same plan.
+
+    With `walk` it is a walk, with `bisect` a bisection, and its folder is among those.
 
     Raises:
         UsageError: if the series asks for tests that neither it nor the tree has.
     """
-    suites = _suites_in_tree(plan, checkouts, workspace.cache, progress.say)
+    suites: tuple[SuiteRecord, ...] = ()
+    if walk is None or walk.boots:
+        suites = _suites_in_tree(plan, checkouts, workspace.cache, progress.say)
     planned = planned_tests(suites)
-    fact = _plan_fact(plan, checkouts, planned, command)
-    opened = _resume(workspace, fact, progress) or _begin(workspace, plan)
+    fact = _plan_fact(plan, checkouts, planned, command, walk, bisect)
+    opened = _resume(workspace, fact, progress) or _begin(workspace, plan, fact)
     journal = Journal(opened.run_dir)
     if opened.resumed:
         journal.append("resume")
     else:
-        journal.append("plan", replace(fact, id=opened.run_dir.name))
+        journal.append("plan", opened.fact)
     return Session(
         plan=plan,
         workspace=workspace,
@@ -152,9 +214,11 @@ def open_session(
         suites=suites,
         run_dir=opened.run_dir,
         lock=opened.lock,
+        fact=opened.fact,
         journal=journal,
         history=History(workspace.state),
         cells=opened.cells,
+        checks=list(opened.checks),
         jobserver=Jobserver(plan.jobs),
     )
 
@@ -165,15 +229,23 @@ class _Opened:
 
     run_dir: Path
     lock: IO[str]
+    fact: PlanFact
     cells: dict[tuple[str, str], Cell]
+    checks: tuple[Check, ...]
     resumed: bool
 
 
-def _begin(workspace: Workspace, plan: Plan) -> _Opened:
-    run_dir = workspace.new_run(plan.label)
+def _begin(workspace: Workspace, plan: Plan, fact: PlanFact) -> _Opened:
+    run_dir = workspace.new_run(plan.label, _home(workspace, fact))
     lock = claim(run_dir / LOCK)
     assert lock, "nobody else knows of a new run folder"
-    return _Opened(run_dir, lock, {}, resumed=False)
+    return _Opened(run_dir, lock, replace(fact, id=run_dir.name), {}, (), resumed=False)
+
+
+def _home(workspace: Workspace, fact: PlanFact) -> Path:
+    if fact.bisect:
+        return workspace.bisects
+    return workspace.walks if fact.walk else workspace.runs
 
 
 def _suites_in_tree(
@@ -184,24 +256,37 @@ def _suites_in_tree(
     Raises:
         UsageError: if the series' record asks for one that does not.
     """
+    commit = checkouts.commit("series")
     present = []
     for suite in plan.suites:
-        source = "" if suite.program.wrapper else suite.program.tree_sources[0]
-        if not source or path_hash(cache, checkouts.commit("series"), source):
-            present.append(suite)
-        elif plan.tests_are_asked_for:
+        lacking = {
+            name: program.tree_sources[0]
+            for name, program in suite.programs_of_tree.items()
+            if not path_hash(cache, commit, program.tree_sources[0])
+        }
+        if len(lacking) < len(suite.cases):
+            present.append(suite.without(lacking))
+        elif plan.tests_asked_for_by:
             raise UsageError(
-                f"series '{plan.series.name}' asks for the tests {suite.name}, "
-                f"but neither it nor the tree has {source}",
-                hint="Correct `tests:` in the series' record.",
+                f"{plan.tests_asked_for_by} asks for the tests {suite.name}, "
+                f"but neither the series nor the tree has {next(iter(lacking.values()))}",
+                hint="Correct `tests:` in the series' record, or choose with --tests.",
             )
         else:
-            say(f"{suite.name} is left out: the series does not bring {source}")
+            say(f"{suite.name} is left out: the series does not bring {next(iter(lacking.values()))}")
+            continue
+        for name, source in lacking.items():
+            say(f"{suite.name}.{name} is left out: the tree has no {source}")
     return tuple(present)
 
 
 def _plan_fact(
-    plan: Plan, checkouts: Checkouts, planned: tuple[PlannedTest, ...], command: Sequence[str]
+    plan: Plan,
+    checkouts: Checkouts,
+    planned: tuple[PlannedTest, ...],
+    command: Sequence[str],
+    walk: WalkScope | None,
+    bisect: BisectScope | None,
 ) -> PlanFact:
     decides = {
         "trees": checkouts.trees,
@@ -210,8 +295,11 @@ def _plan_fact(
         "symbols": [plan.recipes[arch.name].symbols for arch in plan.arches],
         "planned": [asdict(test) for test in planned],
         "allow": plan.allow_unexercised,
+        "known failures": [asdict(entry) for entry in plan.known_failures],
         "always boot": plan.always_boot,
         "harness": __version__,
+        **({"walk": asdict(replace(walk, seed=0))} if walk else {}),
+        **({"bisect": asdict(bisect)} if bisect else {}),
     }
     return PlanFact(
         id="",
@@ -224,7 +312,12 @@ def _plan_fact(
         claims=claims(plan.series),
         allow_unexercised=wholly_allowed(plan),
         known_gaps=known_gaps(plan),
+        known_failures=plan.known_failures,
+        day=datetime.now(UTC).date().isoformat(),
         digest=digest(decides),
+        walk=walk,
+        bisect=bisect,
+        origin=checkouts.origin,
     )
 
 
@@ -246,24 +339,28 @@ def _host_facts() -> dict[str, str]:
 
 def _resume(workspace: Workspace, fact: PlanFact, progress: Progress) -> _Opened | None:
     """The newest run with the same plan that did not come to its end and that nobody works on."""
-    runs = sorted((path for path in workspace.runs.glob("*") if path.is_dir()), reverse=True)
+    runs = sorted((path for path in _home(workspace, fact).glob("*") if path.is_dir()), reverse=True)
     for run_dir in runs[:RUNS_LOOKED_AT]:
         if not _unfinished(run_dir, fact) or not (lock := claim(run_dir / LOCK)):
             continue
-        if cells := _cells_so_far(run_dir, fact):
-            progress.say(f"going on with the interrupted run {run_dir.name}")
-            return _Opened(run_dir, lock, {(cell.arch, cell.variant): cell for cell in cells}, resumed=True)
+        if opened := _taken_up(run_dir, fact, lock):
+            kind = "bisection" if fact.bisect else "walk" if fact.walk else "run"
+            progress.say(f"going on with the interrupted {kind} {run_dir.name}")
+            return opened
         lock.close()
     return None
 
 
-def _cells_so_far(run_dir: Path, fact: PlanFact) -> tuple[Cell, ...]:
-    """What a locked run has done; nothing if it came to its end just before, or can't be read."""
+def _taken_up(run_dir: Path, fact: PlanFact, lock: IO[str]) -> _Opened | None:
+    """What a locked run has done; None if it came to its end just before, or can't be read."""
     events = _unfinished(run_dir, fact)
     try:
-        return read_cells(read_plan(events), events, run_dir) if events else ()
+        plan = read_plan(events)
+        cells = {(cell.arch, cell.variant): cell for cell in read_cells(plan, events, run_dir)}
+        checks = tuple(decode(Check, event) for event in events if event.name == "check")
     except JournalError:
-        return ()
+        return None
+    return _Opened(run_dir, lock, plan, cells, checks, resumed=True)
 
 
 def _unfinished(run_dir: Path, fact: PlanFact) -> list[Event]:

@@ -25,6 +25,21 @@ class Workspace:
         """Folder of all runs."""
         return self.state / "runs"
 
+    @property
+    def walks(self) -> Path:
+        """Folder of all walks."""
+        return self.state / "walks"
+
+    @property
+    def reruns(self) -> Path:
+        """Folder of all reruns."""
+        return self.state / "reruns"
+
+    @property
+    def bisects(self) -> Path:
+        """Folder of all bisections."""
+        return self.state / "bisects"
+
     def create(self) -> None:
         """Make the folders.
 
@@ -40,11 +55,12 @@ class Workspace:
                     hint="Choose other folders with XDG_CACHE_HOME and XDG_STATE_HOME.",
                 ) from None
 
-    def new_run(self, label: str) -> Path:
-        """Make the folder of a new run, with its `logs/` and `boots/`."""
+    def new_run(self, label: str, home: Path | None = None) -> Path:
+        """Make the folder of a new run, with its `logs/` and `boots/`; in `home`, or among the runs."""
+        home = home or self.runs
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         for attempt in range(100):
-            folder = self.runs / (f"{stamp}-{label}" + (f".{attempt}" if attempt else ""))
+            folder = home / (f"{stamp}-{label}" + (f".{attempt}" if attempt else ""))
             try:
                 folder.mkdir(parents=True)
             except FileExistsError:
@@ -54,10 +70,10 @@ class Workspace:
             (folder / "logs").mkdir()
             (folder / "boots").mkdir()
             return folder
-        raise InfrastructureError(f"{self.runs}: no free name for a run at {stamp}")
+        raise InfrastructureError(f"{home}: no free name for a run at {stamp}")
 
     def find_run(self, name: str) -> Path:
-        """The folder of a run given by path, by name, or as `latest`.
+        """The folder of a run given by path, by name, or as `latest`; a walk is never the latest run.
 
         Raises:
             UsageError: if there is none.
@@ -67,7 +83,7 @@ class Workspace:
             if not runs:
                 raise UsageError("there is no run yet", hint=f"Start one with: {PROGRAM} run")
             return runs[-1]
-        for folder in (Path(name), self.runs / name):
+        for folder in (Path(name), self.runs / name, self.walks / name, self.bisects / name):
             if folder.is_dir():
                 return folder.resolve()
         raise UsageError(

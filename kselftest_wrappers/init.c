@@ -5,6 +5,7 @@
  * and stops the machine.
  */
 #include "channel.h"
+#include "console_shell.h"
 #include "kfile.h"
 #include "manifest.h"
 #include "probe.h"
@@ -100,6 +101,17 @@ static size_t run_all(const struct manifest *manifest)
 	return manifest->test_count;
 }
 
+static void run_shell(const char *program)
+{
+	const char *trouble;
+
+	if (chdir("/"))
+		report("error shell: /: %s", strerror(errno));
+	trouble = console_shell(program);
+	if (trouble)
+		report("error shell %s: %s", program, trouble);
+}
+
 /* Where there is no power switch, reboot() comes back or the kernel only halts. */
 static __attribute__((noreturn)) void stop_machine(bool power_off)
 {
@@ -137,6 +149,8 @@ int main(void)
 		set_up_for_tests();
 		probe_report();
 		tests_run = run_all(&manifest);
+		if (manifest.shell)
+			run_shell(manifest.shell);
 	}
 	report("done %zu", tests_run);
 	channel_finish();

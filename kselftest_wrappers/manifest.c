@@ -91,6 +91,14 @@ static const char *parse_channel(struct manifest *manifest, struct directive lin
 	return NULL;
 }
 
+static const char *parse_shell(struct manifest *manifest, struct directive line)
+{
+	if (line.count != 1 || *line.fields[0] != '/')
+		return "shell wants `PROGRAM`";
+	manifest->shell = line.fields[0];
+	return NULL;
+}
+
 static const char *parse_test(struct manifest *manifest, struct directive line)
 {
 	unsigned long timeout_ms;
@@ -124,6 +132,7 @@ static const struct {
 } directives[] = {
 	{ "nonce", parse_nonce }, { "watch", parse_watch },   { "limit", parse_limit },
 	{ "test", parse_test },	  { "finish", parse_finish }, { "channel", parse_channel },
+	{ "shell", parse_shell },
 };
 
 static const char *parse_fields(struct manifest *manifest, char **fields, size_t count)

@@ -29,6 +29,8 @@ struct manifest {
 	size_t output_limit;
 	/* The block device that the kernel log is copied to, or NULL. */
 	const char *channel;
+	/* The program that a person gets on the console after the tests, or NULL. */
+	const char *shell;
 	struct test *tests;
 	size_t test_count;
 	bool power_off;

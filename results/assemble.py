@@ -6,10 +6,18 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from results import compare, console, splat
-from results.journal import VERSION, BootFact, Event, JournalError, PlanFact, TwinFact, decode, read_events
-from results.model import ArchComparison, Boot, Build, Cell, PlannedTest, Run
-
-VARIANTS = ("base", "series")
+from results.journal import (
+    VARIANTS,
+    VERSION,
+    BootFact,
+    Event,
+    JournalError,
+    PlanFact,
+    TwinFact,
+    decode,
+    read_events,
+)
+from results.model import ArchComparison, Boot, Build, Cell, Claim, PlannedTest, Run
 
 
 def read_boot(fact: BootFact, planned: Sequence[PlannedTest], run_dir: Path) -> Boot:
@@ -77,7 +85,8 @@ def read_cells(plan: PlanFact, events: Sequence[Event], run_dir: Path) -> tuple[
         own = tuple(boots.get((arch, twin or variant), ()))
         return Cell(arch, variant, builds.get((arch, variant)), own, twin)
 
-    return tuple(cell(arch, variant) for arch in plan.arches for variant in VARIANTS)
+    variants = plan.variants or tuple(dict.fromkeys(variant for _, variant in builds))
+    return tuple(cell(arch, variant) for arch in plan.arches for variant in variants)
 
 
 def assemble(run_dir: Path) -> Run:
@@ -117,6 +126,13 @@ def _compare(plan: PlanFact, cells: Sequence[Cell], arch: str) -> ArchComparison
     base, series = (
         next(cell for cell in cells if (cell.arch, cell.variant) == (arch, variant)) for variant in VARIANTS
     )
+    return compare_cells(plan, base, series, plan.claims)
+
+
+def compare_cells(plan: PlanFact, base: Cell, other: Cell, claims: Iterable[Claim] = ()) -> ArchComparison:
+    """Compare two cells of an architecture by the rules of a plan."""
+    arch = base.arch
     gaps = tuple(gap for gap in plan.known_gaps if gap.arch == arch)
+    failures = tuple(entry for entry in plan.known_failures if entry.arch == arch)
     allowed = arch in plan.allow_unexercised
-    return compare.compare_arch(arch, plan.planned, base, series, plan.claims, allowed, gaps)
+    return compare.compare_arch(arch, plan.planned, base, other, claims, allowed, gaps, failures, plan.day)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from results.model import Boot, BootEnd, Build, Cell, CompilerWarning, Verdict
+from results.model import (
+    SEVERITY,
+    Boot,
+    BootEnd,
+    Build,
+    Cell,
+    CompilerWarning,
+    Measured,
+    TestComparison,
+    Verdict,
+)
 from results.tally import boot_is_infrastructures, guest_died_in, reached_tests
 
 _SURE = 2
@@ -18,6 +28,13 @@ class Finding:
 
     verdict: Verdict
     text: str
+
+
+def says_more(measured: Measured, test: TestComparison) -> bool:
+    """Tell whether what a test measured is worth a finding next to the test's own result."""
+    if measured.reason == test.reason or test.known_gap:
+        return False
+    return measured.verdict is Verdict.REGRESSION or SEVERITY[measured.verdict] > SEVERITY[test.verdict]
 
 
 def new_warnings(base: Build | None, series: Build | None) -> tuple[CompilerWarning, ...]:
@@ -73,16 +90,12 @@ def compare_boots(base: Cell, series: Cell) -> list[Finding]:
     findings = []
     for machine in machines:
         where = f"on {machine}: " if len(machines) > 1 else ""
-        found = _compare_boots_on(_boots_on(machine, base), _boots_on(machine, series))
+        found = _compare_boots_on_one(base.on(machine), series.on(machine))
         findings += [replace(finding, text=where + finding.text) for finding in found]
     return findings
 
 
-def _boots_on(machine: str, cell: Cell) -> Cell:
-    return replace(cell, boots=tuple(boot for boot in cell.boots if boot.machine == machine))
-
-
-def _compare_boots_on(base: Cell, series: Cell) -> list[Finding]:
+def _compare_boots_on_one(base: Cell, series: Cell) -> list[Finding]:
     if not base.boots or not series.boots:
         return []
     return [*_compare_bringup(base, series), *_compare_deaths_between_tests(base, series)]

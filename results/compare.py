@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 
 from results.bringup import Finding, compare_boots, compare_builds, compare_warnings, new_warnings
 from results.claims import compare_claims
 from results.cost import compare_costs, cost_findings
+from results.known import entry_notes, failure_of, gap_of
 from results.model import (
     SEVERITY,
     ArchComparison,
     Cell,
     Claim,
     ClaimComparison,
+    KnownFailure,
     KnownGap,
     PlannedTest,
     Splat,
@@ -29,6 +30,7 @@ from results.model import (
     TestComparison,
     Verdict,
 )
+from results.storm import compare_storms, storm_finding, telling_storms
 from results.sweep import compare_sweeps, sweep_finding, telling_sweeps
 from results.tally import (
     Runs,
@@ -40,7 +42,7 @@ from results.tally import (
     tally,
 )
 from results.timing import compare_timings
-from results.verdict import GAPS, RunVerdict, is_exercised, most_serious, run_verdict
+from results.verdict import RunVerdict, is_exercised, most_serious, run_verdict
 
 __all__ = [
     "RunVerdict",
@@ -59,15 +61,19 @@ _NAMES_SHOWN = 3
 
 
 def compare_test(
-    test: PlannedTest, base: Cell, series: Cell, gaps: Sequence[KnownGap] = ()
+    test: PlannedTest,
+    base: Cell,
+    series: Cell,
+    gaps: Sequence[KnownGap] = (),
+    failures: Sequence[KnownFailure] = (),
+    day: str = "",
 ) -> TestComparison:
     """Compare all runs of one test."""
     base_tally, series_tally = tally(test, base), tally(test, series)
     verdict, reason = _judge_test(test, base, series, base_tally, series_tally)
-    known = ""
-    if not base_tally.exercised and not series_tally.exercised and verdict in GAPS:
-        known = next((gap.reason for gap in gaps if fnmatchcase(test.name, gap.tests)), "")
-    return TestComparison(test.name, base_tally, series_tally, verdict, reason, known)
+    gap = gap_of(test.name, verdict, base_tally, series_tally, gaps)
+    failure = failure_of(test.name, verdict, failures, day)
+    return TestComparison(test.name, base_tally, series_tally, verdict, reason, gap, failure)
 
 
 def _judge_test(
@@ -120,7 +126,7 @@ def _judge_failing(base_runs: Runs, series_runs: Runs, base: Tally, series: Tall
         )
     if always and len(series_runs.failing) >= _SURE:
         return Verdict.REGRESSION, f"fails with the series ({_rate(series_runs)}), passes on base{because}"
-    again = ", not run again" if series_runs.judged == 1 else ""
+    again = ", not run again" if len(series_runs.judged) == 1 else ""
     return Verdict.FLAKY, f"failed {_rate(series_runs)} with the series{again}, passes on base{because}"
 
 
@@ -151,7 +157,8 @@ def _judge_not_failing(base_runs: Runs, base: Tally, series: Tally) -> tuple[Ver
 
 
 def _rate(runs: Runs) -> str:
-    return f"{len(runs.failing)} of {runs.judged} run{'s' if runs.judged != 1 else ''}"
+    judged = len(runs.judged)
+    return f"{len(runs.failing)} of {judged} run{'s' if judged != 1 else ''}"
 
 
 def compare_splats(base: Cell, series: Cell) -> tuple[SplatComparison, ...]:
@@ -199,9 +206,11 @@ def compare_arch(
     claims: Iterable[Claim],
     allowed_unexercised: bool,
     gaps: Sequence[KnownGap] = (),
+    failures: Sequence[KnownFailure] = (),
+    day: str = "",
 ) -> ArchComparison:
-    """Say everything there is to say of one architecture."""
-    tests = tuple(compare_test(test, base, series, gaps) for test in planned)
+    """Say everything there is to say of one architecture; `day` is the run's, like `2027-03-31`."""
+    tests = tuple(compare_test(test, base, series, gaps, failures, day) for test in planned)
     found = ArchComparison(
         arch=arch,
         verdict=Verdict.UNCHANGED,
@@ -214,6 +223,8 @@ def compare_arch(
         sweeps=compare_sweeps(planned, tests, base, series),
         costs=compare_costs(planned, tests, base, series),
         timings=compare_timings(planned, tests, base, series),
+        storms=compare_storms(planned, tests, base, series),
+        notes=entry_notes(failures, tests, day),
     )
     findings = sorted(_findings(base, series, found), key=lambda finding: -SEVERITY[finding.verdict])
     return replace(
@@ -226,11 +237,13 @@ def compare_arch(
 def _findings(base: Cell, series: Cell, found: ArchComparison) -> list[Finding]:
     """Put in words what was found; of findings that are equally serious the first makes the headline."""
     telling = telling_sweeps(found.sweeps, found.tests)
+    storms = telling_storms(found.storms, found.tests)
     return [
         *compare_builds(base.build, series.build),
         *compare_boots(base, series),
         *map(sweep_finding, telling),
-        *_test_findings(found.tests, {sweep.test for sweep in telling}),
+        *map(storm_finding, storms),
+        *_test_findings(found.tests, {sweep.test for sweep in telling} | {storm.test for storm in storms}),
         *cost_findings(found.costs, found.tests),
         *_splat_findings(found.splats),
         *_claim_findings(found.claims),
@@ -244,18 +257,22 @@ def _test_findings(tests: Sequence[TestComparison], told: Collection[str]) -> li
         return [Finding(Verdict.NOT_EXERCISED, "no test was planned")]
     groups: dict[tuple[Verdict, str], list[str]] = {}
     for test in tests:
-        if test.verdict is not Verdict.UNCHANGED and not test.known_gap and test.name not in told:
+        is_known = test.known_gap or test.known_failure
+        if test.verdict is not Verdict.UNCHANGED and not is_known and test.name not in told:
             groups.setdefault((test.verdict, test.reason), []).append(test.name)
     findings = [
         Finding(verdict, _sentence(names, reason, len(tests))) for (verdict, reason), names in groups.items()
     ]
     if findings or told:
         return findings
-    count = sum(1 for test in tests if is_exercised(test))
-    if not count:
-        return [Finding(Verdict.NOT_EXERCISED, "every test is a known gap")]
     gaps = sum(1 for test in tests if test.known_gap)
+    failures = sum(1 for test in tests if test.known_failure)
+    count = sum(1 for test in tests if is_exercised(test)) - failures
+    if not count:
+        what = "a known gap or a known failure" if failures else "a known gap"
+        return [Finding(Verdict.NOT_EXERCISED, f"every test is {what}")]
     known = f", {gaps} known gap{'s' if gaps > 1 else ''}" if gaps else ""
+    known += f", {failures} known failure{'s' if failures > 1 else ''}" if failures else ""
     said = f"{count} of {len(tests)} tests exercised and passing on both kernels{known}"
     return [Finding(Verdict.UNCHANGED, said)]
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from results.bringup import Finding
+from results.bringup import Finding, says_more
 from results.data_lines import DataError, DataLine, parse_data_lines
 from results.measurements import PageTables
-from results.model import SEVERITY, Cell, CostComparison, PlannedTest, TestComparison, Verdict
+from results.model import Cell, CostComparison, PlannedTest, TestComparison, Verdict
 from results.tally import deciding_run, runs_of
 
 SUITE = "pgtable_cost"
@@ -91,9 +91,7 @@ def _side(test: PlannedTest, cell: Cell) -> _Side:
     decided = deciding_run(runs)
     return _Side(
         run=read_page_tables(decided.result.output) if decided else None,
-        all=tuple(
-            read_page_tables(run.result.output) for run in (*runs.failing, *runs.passing, *runs.unexercised)
-        ),
+        all=tuple(read_page_tables(run.result.output) for run in runs.judged),
     )
 
 
@@ -205,10 +203,5 @@ def cost_findings(costs: Sequence[CostComparison], tests: Sequence[TestCompariso
     return [
         Finding(cost.verdict, f"page-table cost: {cost.reason}")
         for cost in costs
-        if cost.reason != of_tests[cost.test].reason
-        and not of_tests[cost.test].known_gap
-        and (
-            cost.verdict is Verdict.REGRESSION
-            or SEVERITY[cost.verdict] > SEVERITY[of_tests[cost.test].verdict]
-        )
+        if says_more(cost, of_tests[cost.test])
     ]

@@ -33,7 +33,7 @@ class ResultsError(ValueError):
 
 def to_json(run: Run) -> str:
     """Write a run as JSON: keys in the model's order, ASCII only, one newline at the end."""
-    document = {"schema": SCHEMA, **_plain(run)}
+    document = {"schema": SCHEMA, **plain(run)}
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
 
@@ -51,7 +51,7 @@ def from_json(text: str) -> Run:
 
 def schema() -> dict[str, Any]:
     """Return the JSON schema of what `to_json` writes."""
-    layout = _with_non_finite(_adapter().json_schema(mode="serialization"))
+    layout = with_non_finite(_adapter().json_schema(mode="serialization"))
     assert isinstance(layout, dict)
     name = {"const": SCHEMA, "description": "Name and version of this layout.", "type": "string"}
     return {
@@ -71,14 +71,14 @@ def _adapter() -> TypeAdapter[Run]:
     return TypeAdapter(Run)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Reduce a value of the model to what `json` writes and every JSON reader takes."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):
-        return {_text(str(key)): _plain(item) for key, item in value.items()}
+        return {_text(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, str):
@@ -134,13 +134,13 @@ def _path(location: tuple[int | str, ...]) -> str:
     return path.removeprefix(".") or "document"
 
 
-def _with_non_finite(part: Any) -> Any:
+def with_non_finite(part: Any) -> Any:
     """Let every number of a schema also be one of the names that stand for non-finite ones."""
     if isinstance(part, list):
-        return [_with_non_finite(item) for item in part]
+        return [with_non_finite(item) for item in part]
     if not isinstance(part, dict):
         return part
     if part.get("type") == "number":
         rest = {key: item for key, item in part.items() if key != "type"}
         return {"anyOf": [{"type": "number"}, {"enum": list(_NON_FINITE)}], **rest}
-    return {key: _with_non_finite(item) for key, item in part.items()}
+    return {key: with_non_finite(item) for key, item in part.items()}

@@ -10,6 +10,10 @@ from results.model import CounterChange
 from results.outcome import ProcessEnd
 from results.protocol import LONGEST_LINE, unescape
 
+MOST_OUTPUT = 4 << 20
+"""Characters of one test's output; the guest program lets far fewer through (`limit output`)."""
+MOST_COUNTERS = 10_000
+"""Of one snapshot; a kernel has some hundreds."""
 _COUNTER = re.compile(r"([A-Za-z_][\w.()-]*)=(-?[0-9]{1,20})")
 _END = re.compile(r"(exit|signal|timeout) ([0-9]{1,12}) ([0-9]{1,12})")
 
@@ -30,14 +34,26 @@ class GuestTest:
     """Why the record is incomplete or not to be trusted."""
     _pieces: list[str] = field(default_factory=list)
     _pieces_length: int = 0
+    _length: int = 0
 
     def take_output(self, escaped: str, goes_on: bool) -> None:
         """Add a line of output or a piece of one; only whole lines are unescaped, pieces split characters."""
-        if self._pieces_length < LONGEST_LINE:
+        self._length += len(escaped) + 1
+        if self._length > MOST_OUTPUT:
+            self.damage = self.damage or "it printed more than the guest program lets through"
+        elif self._pieces_length < LONGEST_LINE:
             self._pieces.append(escaped)
             self._pieces_length += len(escaped)
         if not goes_on:
             self.finish_output()
+
+    def take_counters(self, verb: str, counters: Mapping[str, int]) -> None:
+        """Add to the snapshot before or after the test."""
+        snapshot = self.before if verb == "before" else self.after
+        snapshot.update(counters)
+        if len(snapshot) > MOST_COUNTERS:
+            snapshot.clear()
+            self.damage = self.damage or f"it has more than {MOST_COUNTERS} counters"
 
     def finish_output(self) -> None:
         """End the line that is being put together, if there is one."""

@@ -13,12 +13,72 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import Any, TypeVar
 
-from results.model import BootEnd, Build, Claim, KnownGap, PlannedTest, Subject
+from results.bisect_model import BisectScope
+from results.model import BootEnd, Claim, KnownFailure, KnownGap, PlannedTest, Subject
 
 JOURNAL = "events.jsonl"
 VERSION = 1
+VARIANTS = ("base", "series")
+_PATCH = "patch/"
+
+
+def patch_variant(number: int) -> str:
+    """The variant of a series up to a patch; base is number 0."""
+    return f"{_PATCH}{number}"
+
+
+def patch_number(variant: str) -> int:
+    """The number of a patch's variant."""
+    return int(variant.removeprefix(_PATCH))
+
+
+@dataclass(frozen=True, slots=True)
+class WalkScope:
+    """Which patches a walk goes through."""
+
+    numbers: tuple[int, ...]
+    """In order; the first one is 0, base."""
+    kernels: tuple[int, ...]
+    """For each of them the one whose kernel it has: its own, or an earlier one's with the same sources."""
+    boots: bool
+    checks: int
+    """So many kernels of each architecture are built once more from nothing."""
+    seed: int
+
+    @property
+    def own(self) -> tuple[int, ...]:
+        """The patches with a kernel of their own, in order."""
+        return tuple(dict.fromkeys(self.kernels))
+
+    def same_sources(self, number: int) -> tuple[int, ...]:
+        """All patches that have the kernel of this one, itself included."""
+        return tuple(
+            each for each, kernel in zip(self.numbers, self.kernels, strict=True) if kernel == number
+        )
+
+    def drawn(self, arch: str) -> tuple[int, ...]:
+        """The kernels of an architecture that are built once more; the same ones for the same seed."""
+        count = min(self.checks, len(self.own))
+        return tuple(sorted(Random(f"{self.seed} {arch}").sample(self.own, count)))
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a tree came from, so that anybody can get the same sources; one of the three is given."""
+
+    commit: str
+    """In the mirror, before any patch of ours; also elsewhere, if it is from a git repository."""
+    package: str = ""
+    """Debian's source package."""
+    version: str = ""
+    """That of the package."""
+    url: str = ""
+    """Of a git server."""
+    path: str = ""
+    """Of a local git repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +97,23 @@ class PlanFact:
     digest: str
     """Of everything that decides the outcome: a run with the same digest may be resumed."""
     known_gaps: tuple[KnownGap, ...] = ()
+    known_failures: tuple[KnownFailure, ...] = ()
+    day: str = ""
+    """When it began, `2027-03-31`: what has expired by then counts no more."""
     version: int = VERSION
+    walk: WalkScope | None = None
+    """None for a run of base against series."""
+    origin: Origin | None = None
+    """None in runs of older versions of the program."""
+    bisect: BisectScope | None = None
+    """None for whatever is no bisection."""
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """What is built on each architecture; a bisection finds out only as it goes on."""
+        if self.bisect:
+            return ()
+        return tuple(map(patch_variant, self.walk.own)) if self.walk else VARIANTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +152,7 @@ class Event:
 
     time: datetime
     name: str
-    """plan, resume, build, boot, twin, end or interrupted."""
+    """plan, resume, build, boot, twin, check, found, end or interrupted."""
     fact: dict[str, Any]
 
 
@@ -137,7 +213,7 @@ def read_events(run_dir: Path) -> Iterator[Event]:
             continue
 
 
-Fact = TypeVar("Fact", PlanFact, BootFact, TwinFact, Build)
+Fact = TypeVar("Fact")
 
 
 def decode(model: type[Fact], event: Event) -> Fact:
@@ -148,15 +224,16 @@ def decode(model: type[Fact], event: Event) -> Fact:
     """
     from pydantic import ValidationError
 
+    kind: Any = model  # mypy can't see that a class is hashable
     try:
-        fact: Fact = _adapters()[model].validate_python(event.fact)
+        fact: Fact = _adapter(kind).validate_python(event.fact)
         return fact
     except ValidationError as error:
         raise JournalError(f"a '{event.name}' fact can't be read: {error.errors()[0]['msg']}") from None
 
 
-@cache  # making them takes longer than reading many facts
-def _adapters() -> dict[Any, Any]:
+@cache  # making one takes longer than reading many facts
+def _adapter(model: Any) -> Any:
     from pydantic import TypeAdapter
 
-    return {model: TypeAdapter(model) for model in (PlanFact, BootFact, TwinFact, Build)}
+    return TypeAdapter(model)

@@ -1,4 +1,4 @@
-"""What guest tests measure, as plain values; `results.sweep`, `cost` and `timing` read and compare them."""
+"""What guest tests measure, as plain values; `results.sweep`, `cost`, `timing` and `storm` compare them."""
 
 from __future__ import annotations
 
@@ -109,6 +109,65 @@ class Samples:
     """A quarter of the samples is below."""
     high: float
     """A quarter of the samples is above."""
+    boots: int
+    machines: tuple[str, ...]
+    """Machine and accelerator of the boots: `qemu, tcg`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """THPs that forks share, swapped out because memory was short, once."""
+
+    forks: int
+    thps: int
+    huge_bytes: int
+    """Bytes of one THP."""
+    page_bytes: int
+    reserve_pages: int
+    """Pages that only reclaim and the like may use (vm.min_free_kbytes)."""
+    thp_pages: int
+    """Pages of all THPs, each once, however many processes share it."""
+    thp_pages_out: int
+    """How many of them were in the swap area at the end."""
+    free_pages_min: int
+    """The fewest free pages that were seen."""
+    ns: int
+    """From the first page that was swapped out to the end."""
+    reached: bool
+    """Nearly all of the THPs were swapped out."""
+    stuck: bool
+    """Reclaim stood still although memory was wanted."""
+    swapped_pages: int
+    """Of whatever process."""
+    thp_swpout: int | None
+    """THPs that were swapped out as a whole; this and the next are None where the kernel does not count."""
+    thp_swpout_fallback: int | None
+    """THPs that had to be split first."""
+    split: int
+    """Change of thp_split_pmd: one for each THP and process."""
+    split_failed: int | None
+    """Change of thp_split_pmd_failed; None where the kernel has no such counter."""
+    oom_kills: int
+    new_table_pages: int
+    """Pages of page tables that were allocated meanwhile."""
+
+    @property
+    def percent_out(self) -> float:
+        """How much of the THPs was swapped out."""
+        return 100 * self.thp_pages_out / self.thp_pages
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """What must be the same for two storms to be compared."""
+        return self.forks, self.thps, self.huge_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Storms:
+    """All storms of one test on one kernel."""
+
+    storms: tuple[Storm, ...]
+    """Of all boots one after the other."""
     boots: int
     machines: tuple[str, ...]
     """Machine and accelerator of the boots: `qemu, tcg`."""

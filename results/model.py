@@ -7,10 +7,10 @@ survives a round trip through JSON; `results.json` is a `Run` written by `result
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from results.measurements import PageTables, Samples, SweepRun
+from results.measurements import PageTables, Samples, Storms, SweepRun
 
 UFFD_FEATURE_WP_ASYNC = 1 << 15
 """include/uapi/linux/userfaultfd.h; only where the architecture can write-protect a userfaultfd range."""
@@ -93,6 +93,8 @@ class PlannedTest:
     evidence: tuple[Evidence, ...] = ()
     needs: tuple[str, ...] = ()
     """Capabilities (see `Capabilities.missing`) without which the test is unsupported."""
+    says: str = ""
+    """Of a program without KTAP: exit status 0 is a PASS if a line of its output has this pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +108,23 @@ class KnownGap:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownFailure:
+    """Tests that fail on an architecture whatever the series, and why; said in every report."""
+
+    arch: str
+    tests: str
+    """A name, or a shell pattern."""
+    reason: str
+    expires: str
+    """The last day on which it counts, `2027-03-31`."""
+
+
+@dataclass(frozen=True, slots=True)
 class CounterChange:
     """A counter before and after a test; None means that the kernel has no such counter."""
 
     before: int | None
     after: int | None
-
-    @property
-    def absent(self) -> bool:
-        """Whether the kernel lacks the counter."""
-        return self.before is None or self.after is None
 
     @property
     def delta(self) -> int | None:
@@ -270,6 +279,8 @@ class Build:
     """What a person would type to build the same kernel."""
     configuration: str = ""
     """The base of its .config and the fragments on top, in order: `tinyconfig + common + mm-debug`."""
+    symbol_bytes: int = 0
+    """What functions and variables take; sections are padded to pages, this is not. 0 if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +293,10 @@ class Cell:
     boots: tuple[Boot, ...] = ()
     boots_of: str = ""
     """The variant whose boots these are, where its image is the same bytes; empty where they are our own."""
+
+    def on(self, machine: str) -> Cell:
+        """The cell as far as one kind of machine has seen it."""
+        return replace(self, boots=tuple(boot for boot in self.boots if boot.machine == machine))
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +330,8 @@ class TestComparison:
     reason: str
     known_gap: str = ""
     """Why it need not be exercised here, if base did not; it has no part in the architecture's verdict."""
+    known_failure: str = ""
+    """Why it may fail here, if it is not the series alone that fails; it has no part in it, either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,6 +414,29 @@ class TimingComparison:
 
 
 @dataclass(frozen=True, slots=True)
+class StormComparison:
+    """Swapping out THPs that many forks share, base against series."""
+
+    test: str
+    base: Storms
+    series: Storms
+    change_percent: float | None
+    """Of the mean part that was swapped out; None where the two can't be compared."""
+    p: float | None
+    """How probable such a difference would be between equal kernels."""
+    conclusion: str
+    """`reclaim makes as much progress`, `swaps out 40 % fewer pages (p = 0.008)`, `OOM kills only with …`."""
+    verdict: Verdict
+    reason: str
+    note: str = ""
+    """What must be known to read the numbers."""
+
+
+Measured = SweepComparison | CostComparison | StormComparison
+"""Numbers of a guest test with a verdict of their own."""
+
+
+@dataclass(frozen=True, slots=True)
 class ArchComparison:
     """Everything that is said of one architecture."""
 
@@ -412,6 +452,9 @@ class ArchComparison:
     sweeps: tuple[SweepComparison, ...] = ()
     costs: tuple[CostComparison, ...] = ()
     timings: tuple[TimingComparison, ...] = ()
+    storms: tuple[StormComparison, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Known failures that pass now, or whose entry has expired."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ _CHATTER = re.compile(
     r"timeout set to|overriding timeout|selftests:|K?TAP version|[0-9]+\.\.[0-9]+|ok\b|not ok\b|"
     r".*: Test (?:failed|terminated by assertion)$)"
 )
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_COMPLAINT = re.compile(r"\b(?:fail|error|timeout|timed out)", re.IGNORECASE)
 _NOT_RUNNABLE = (126, 127)
 
 
@@ -41,13 +43,16 @@ class ProcessEnd:
     milliseconds: int
 
 
-def judge(end: ProcessEnd, output: Sequence[str], machine: str = "") -> tuple[Status, str]:
-    """Return the status of a test and why it is not simply PASS."""
+def judge(end: ProcessEnd, output: Sequence[str], machine: str = "", says: str = "") -> tuple[Status, str]:
+    """Return the status of a test and why it is not simply PASS; `says` is as in `PlannedTest`."""
     if end.how == "signal":
         return Status.FAIL, f"killed by {signal_name(end.number, machine)} ({end.number})"
     if end.how == "timeout":
         return Status.FAIL, f"timed out after {end.number / 1000:g} s"
-    return _judge_exit(end.number, parse_ktap(output), output)
+    document = parse_ktap(output)
+    if says and not document.results and not document.bail_out:
+        return _judge_without_ktap(end.number, output, re.compile(says))
+    return _judge_exit(end.number, document, output)
 
 
 def signal_name(number: int, machine: str = "") -> str:
@@ -95,6 +100,19 @@ def _judge_without_results(
         return Status.MISS, "printed no result"
     said = telling_line(output)
     return by_code, f"{by_code_reason}: {said}" if said else by_code_reason
+
+
+def _judge_without_ktap(code: int, output: Sequence[str], says: re.Pattern[str]) -> tuple[Status, str]:
+    """Judge a program that speaks no KTAP: by its exit status, if it said that it did something."""
+    plain = [part for line in output for part in _COLOUR.sub("", line).split("\r")]
+    status, reason = _status_of_exit(code)
+    did_something = any(says.search(line) for line in plain)
+    if status is Status.PASS:
+        return (status, "") if did_something else (Status.MISS, f"no line of its output has '{says.pattern}'")
+    if status is Status.SKIP and did_something:
+        status, reason = Status.FAIL, f"exit code {code}"
+    said = telling_line([line for line in plain if _COMPLAINT.search(line)] or plain)
+    return status, f"{reason}: {said}" if said else reason
 
 
 def _partial_skip(document: KtapDocument) -> str:

@@ -7,15 +7,14 @@ the second look that every failure gets; the sweep adds at which n the operation
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from results.bringup import Finding
+from results.bringup import Finding, says_more
 from results.data_lines import DataError, DataLine, parse_data_lines
 from results.measurements import SweepRow, SweepRun
 from results.model import (
-    SEVERITY,
     Cell,
     PlannedTest,
     Status,
@@ -24,7 +23,7 @@ from results.model import (
     TestResult,
     Verdict,
 )
-from results.tally import Runs, deciding_run, runs_of
+from results.tally import deciding_run, runs_of
 
 SUITE = "fault_sweep"
 """One case per operation, of the same name."""
@@ -170,17 +169,13 @@ def _side(test: PlannedTest, cell: Cell) -> _Side:
     decided = deciding_run(runs)
     return _Side(
         run=read_sweep(operation, decided.result) if decided else _NO_RUN,
-        faults=tuple(_faults(read_sweep(operation, result)) for result in _judged(runs)),
+        faults=tuple(_faults(read_sweep(operation, run.result)) for run in runs.judged),
     )
 
 
 def operation_of(test: str) -> str:
     """The operation that a test sweeps."""
     return test.removeprefix(f"{SUITE}.")
-
-
-def _judged(runs: Runs) -> Iterator[TestResult]:
-    yield from (run.result for run in (*runs.failing, *runs.passing, *runs.unexercised))
 
 
 def _faults(run: SweepRun) -> Faults:
@@ -287,13 +282,7 @@ def telling_sweeps(
 ) -> tuple[SweepComparison, ...]:
     """Choose the operations of which the sweep says more than the result of their test."""
     of_tests = {test.name: test for test in tests}
-    return tuple(sweep for sweep in sweeps if _says_more(sweep, of_tests[sweep.test]))
-
-
-def _says_more(sweep: SweepComparison, test: TestComparison) -> bool:
-    if sweep.reason == test.reason or test.known_gap:
-        return False
-    return sweep.verdict is Verdict.REGRESSION or SEVERITY[sweep.verdict] > SEVERITY[test.verdict]
+    return tuple(sweep for sweep in sweeps if says_more(sweep, of_tests[sweep.test]))
 
 
 def sweep_finding(sweep: SweepComparison) -> Finding:

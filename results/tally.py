@@ -34,9 +34,9 @@ class Runs:
     """Spoiled by the machine or the harness; they count for nothing."""
 
     @property
-    def judged(self) -> int:
-        """How many runs say something of the kernel."""
-        return len(self.passing) + len(self.failing) + len(self.unexercised)
+    def judged(self) -> tuple[OneRun, ...]:
+        """Those that say something of the kernel, the most telling first."""
+        return (*self.failing, *self.passing, *self.unexercised)
 
 
 def runs_of(test: PlannedTest, cell: Cell) -> Runs:
@@ -85,7 +85,7 @@ def _why_unexercised(test: PlannedTest, result: TestResult) -> str | None:
 
 def deciding_run(runs: Runs) -> OneRun | None:
     """Return the run that stands for all: the first that failed, or else passed, or else came to nothing."""
-    ordered = (*runs.failing, *runs.passing, *runs.unexercised, *runs.unjudged)
+    ordered = (*runs.judged, *runs.unjudged)
     return ordered[0] if ordered else None
 
 
@@ -105,7 +105,7 @@ def _from_run(runs: Runs, run: OneRun, *, exercised: bool) -> Tally:
         status=result.status,
         exercised=exercised,
         reason=run.caveat or result.reason,
-        runs=runs.judged,
+        runs=len(runs.judged),
         failures=len(runs.failing),
         counters=result.counters,
         seconds=result.seconds,
@@ -136,7 +136,7 @@ def failing_again(planned: Sequence[PlannedTest], cell: Cell) -> tuple[PlannedTe
 
 
 def _failed_once(runs: Runs) -> bool:
-    return runs.judged == 1 and len(runs.failing) == 1
+    return len(runs.judged) == len(runs.failing) == 1
 
 
 def reached_tests(boot: Boot) -> bool:

@@ -8,25 +8,20 @@ nothing here is a verdict on the series.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
-from random import Random
 from statistics import quantiles
 
 from results.data_lines import DataError, parse_data_lines
 from results.measurements import Samples
 from results.model import Cell, PlannedTest, TestComparison, TimingComparison
+from results.permutation import SURE, p_in_words, permutation_p
 from results.tally import OneRun, runs_of
 
 SUITE = "timing"
 
 EFFECT_PERCENT = 10
 """Smaller changes of the median are not called a difference."""
-SURE = 0.01
-"""More probable differences are not called one."""
 
-_PERMUTATIONS = 2000
 _MOST_SAMPLES = 200
-_SEED = 1
 _HARDWARE = "kvm"
 
 
@@ -59,9 +54,8 @@ def _compare(test: PlannedTest, base: Cell, series: Cell) -> TimingComparison:
         return TimingComparison(what, test.name, on_base, on_series, None, None, conclusion)
     change = 100 * (on_series.median - on_base.median) / on_base.median
     p = permutation_p(on_base.values, on_series.values)
-    return TimingComparison(
-        what, test.name, on_base, on_series, change, p, _conclusion(change, p), _note(on_base, on_series)
-    )
+    note = reading_note(on_base.machines, on_base.boots == on_series.boots == 1)
+    return TimingComparison(what, test.name, on_base, on_series, change, p, _conclusion(change, p), note)
 
 
 def _why_not_comparable(base: Samples | None, series: Samples | None) -> str:
@@ -87,46 +81,15 @@ def _conclusion(change: float, p: float) -> str:
     if p > SURE or abs(change) < EFFECT_PERCENT:
         return "no difference shown"
     word = "slower" if change > 0 else "faster"
-    least = 1 / (_PERMUTATIONS + 1)
-    shown = f"p < {2 * least:.1g}" if p <= least else f"p = {p:.1g}"
-    return f"{word} by {abs(change):.0f} % ({shown})"
+    return f"{word} by {abs(change):.0f} % ({p_in_words(p)})"
 
 
-def _note(base: Samples, series: Samples) -> str:
+def reading_note(machines: Iterable[str], one_boot_each: bool) -> str:
+    """Say what must be known to read numbers that were taken on these machines (`qemu, tcg`)."""
+    emulators = [machine for machine in machines if not machine.endswith(f", {_HARDWARE}")]
     notes = []
-    emulators = [machine for machine in base.machines if not machine.endswith(f", {_HARDWARE}")]
     if emulators:
         notes.append(f"emulated ({'; '.join(emulators)}): bound by instructions, not by caches and memory")
-    if base.boots == series.boots == 1:
+    if one_boot_each:
         notes.append("one boot each: how much boots differ is not known")
     return "; ".join(notes)
-
-
-def permutation_p(one: Sequence[float], other: Sequence[float]) -> float:
-    """Say how often samples that are shuffled differ by as much as these do, in their ranks.
-
-    Ranks, because the samples of a timing have outliers. Needs a sample on each side; the same
-    samples always give the same answer, which is never less than 1 in `_PERMUTATIONS`.
-    """
-    ranks = _ranks([*one, *other])
-    random = Random(_SEED)
-    expected = len(one) * (len(ranks) + 1) / 2
-    seen = abs(sum(ranks[: len(one)]) - expected)
-    as_far = 0
-    for _ in range(_PERMUTATIONS):
-        shuffled = sorted(ranks, key=lambda _: random.random())  # the same on every version of Python
-        as_far += abs(sum(shuffled[: len(one)]) - expected) >= seen
-    return (as_far + 1) / (_PERMUTATIONS + 1)
-
-
-def _ranks(values: Sequence[float]) -> list[float]:
-    """Number values by size from 1; equal ones share the mean of their places."""
-    order = sorted(range(len(values)), key=values.__getitem__)
-    ranks = [0.0] * len(values)
-    place = 1
-    for _, same in groupby(order, key=values.__getitem__):
-        places = list(same)
-        for index in places:
-            ranks[index] = place + (len(places) - 1) / 2
-        place += len(places)
-    return ranks

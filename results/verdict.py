@@ -99,6 +99,8 @@ def _clean_headline(arches: Sequence[ArchComparison]) -> str:
     ]
     lead = f"No regression, {fixed} test{'s' if fixed != 1 else ''} fixed" if fixed else "No regression"
     known = f"; known gaps on {_join(gaps)}" if gaps else ""
+    failing = [arch.arch for arch in arches if any(test.known_failure for test in arch.tests)]
+    known += f"; known failures on {_join(failing)}" if failing else ""
     return f"{lead}: {_exercised_phrase(arches)}{known}."
 
 

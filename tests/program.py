@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 PROGRAM = Path(sys.executable).with_name("thp-harness")
 INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "http_proxy", "https_proxy", "no_proxy")
@@ -27,6 +27,12 @@ class Answer:
     def json(self) -> Any:
         """The one document on stdout."""
         return json.loads(self.stdout)
+
+
+class Invoke(Protocol):
+    """Runs a command to its end."""
+
+    def __call__(self, *arguments: str, env: Mapping[str, str] | None = None) -> Answer: ...
 
 
 @dataclass(frozen=True)

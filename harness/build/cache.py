@@ -9,13 +9,14 @@ nothing less would notice a changed byte. A damaged entry counts as absent and i
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -120,6 +121,21 @@ def delete(path: Path) -> None:
                 path.unlink()
 
 
+def publish(draft: Path, entry: Path, damaged: Callable[[Path], Sequence[str]]) -> None:
+    """Give a finished folder its name in one step; what is damaged makes room, what is whole stays.
+
+    Raises:
+        OSError: if it can't be renamed, or the damaged one not be removed.
+    """
+    if os.path.lexists(entry) and damaged(entry):
+        discard(entry)
+    try:
+        draft.rename(entry)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):  # then it is there, made by somebody else
+            raise
+
+
 class BuildCache:
     """Finished builds by key."""
 
@@ -162,22 +178,15 @@ class BuildCache:
             fill(draft)
             (draft / RECORD).write_text(json.dumps(asdict(build), indent=2) + "\n")
             write_sums(draft, FILES)
-            return self._publish(draft, self.folder / build.key)
+            draft.chmod(0o755)
+            entry = self.folder / build.key
+            publish(draft, entry, lambda there: _examine(there)[0])
+            return entry
         except OSError as error:
             where = error.filename2 or error.filename or self.folder
             raise InfrastructureError(f"{where}: {error.strerror}") from None
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-
-    def _publish(self, draft: Path, entry: Path) -> Path:
-        """Give a draft its name, unless the same sources were built as another variant meanwhile."""
-        draft.chmod(0o755)
-        if os.path.lexists(entry):
-            if not self.damaged(entry.name):
-                return entry
-            discard(entry)
-        draft.rename(entry)
-        return entry
 
 
 def _examine(entry: Path) -> tuple[tuple[str, ...], Build | None]:

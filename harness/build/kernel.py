@@ -57,6 +57,8 @@ class KernelRequest:
     """Git tree id of the commit: the sources' content address."""
     compiler: Compiler
     recipe: Recipe
+    lane: str = ""
+    """Names the folder of its objects, and so the commits whose objects it goes on with; else the variant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,7 @@ def _from_cache(request: KernelRequest, shop: Workshop, build: Build, entry: Pat
         commit=request.commit,
         cached=True,
         configuration=request.recipe.title,
+        symbol_bytes=build.symbol_bytes or _symbol_bytes(request.compiler.prefix, entry / VMLINUX),
         commands=_commands(request, shop.jobserver.tokens),
     )
     return current, entry
@@ -171,7 +174,7 @@ def _objects(request: KernelRequest, shop: Workshop) -> Path:
     mark = ""
     if recipe.peculiarity:
         mark = "+" + digest({"base": recipe.base, "extra": kconfig.merge(recipe.extra)})[:8]
-    return shop.cache / "objects" / f"{request.arch.kernel_name}{mark}-{request.variant}"
+    return shop.cache / "objects" / f"{request.arch.kernel_name}{mark}-{request.lane or request.variant}"
 
 
 def _build(request: KernelRequest, shop: Workshop, blank: Build, tree: Path) -> tuple[Build, Path]:
@@ -197,6 +200,7 @@ def _build(request: KernelRequest, shop: Workshop, blank: Build, tree: Path) -> 
         text_bytes=text,
         data_bytes=data,
         bss_bytes=bss,
+        symbol_bytes=_symbol_bytes(request.compiler.prefix, objects / VMLINUX),
         symbols=sum(value == "y" for value in final.values()),
         warnings=tuple(warnings),
         commands=_commands(request, shop.jobserver.tokens),
@@ -343,3 +347,11 @@ def _sizes(request: KernelRequest, vmlinux: Path) -> tuple[int, int, int]:
     ).stdout
     numbers = re.search(r"^\s*(\d+)\s+(\d+)\s+(\d+)\s", output, re.MULTILINE)
     return (int(numbers[1]), int(numbers[2]), int(numbers[3])) if numbers else (0, 0, 0)
+
+
+def _symbol_bytes(prefix: str, vmlinux: Path) -> int:
+    """Bytes that the symbols of vmlinux take; names that share an address count once."""
+    command = (f"{prefix}nm", "--print-size", str(vmlinux))
+    listing = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    found = re.findall(r"^([0-9a-f]+) ([0-9a-f]+) \S ", listing, re.MULTILINE)
+    return sum({address: int(size, 16) for address, size in found}.values())

@@ -17,6 +17,7 @@ from results.model import CompilerWarning
 
 RECORD = "harness-warnings.json"
 RUNNING = "harness-running-log"
+SOURCES = (".c", ".h", ".S")
 
 Ledger = Mapping[str, Sequence[CompilerWarning]]
 
@@ -39,9 +40,16 @@ def open_ledger(objects: Path, tree: Path, log: Path) -> Ledger:
 def close_ledger(objects: Path, tree: Path, known: Ledger, lines: Sequence[str]) -> list[CompilerWarning]:
     """Record what the build printed; returns all warnings, also of objects made in earlier builds."""
     merged = diagnostics.merge(known, diagnostics.warnings_by_object(lines, tree))
-    write(objects, merged)
+    places = (tree, objects)
+    still = {made: [item for item in merged[made] if _has_source(item, places)] for made in sorted(merged)}
+    write(objects, still)
     (objects / RUNNING).unlink(missing_ok=True)
-    return [warning for made in sorted(merged) for warning in merged[made]]
+    return [warning for warnings in still.values() for warning in warnings]
+
+
+def _has_source(warning: CompilerWarning, places: Sequence[Path]) -> bool:
+    """Whether the file is still there: another commit may lack it, and then nothing is compiled from it."""
+    return not warning.file.endswith(SOURCES) or any((place / warning.file).exists() for place in places)
 
 
 def write(objects: Path, ledger: Ledger) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -11,14 +9,20 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from harness.build import initramfs
-from harness.build.cache import damaged_files, digest, discard, mark_used, sha256_of, write_sums
+from harness.build.cache import DRAFT, damaged_files, digest, mark_used, publish, sha256_of, write_sums
+from harness.build.diagnostics import DISK_FULL, first_error
 from harness.build.toolchain import Compiler
-from harness.config import ROOT, SuiteRecord
+from harness.config import ROOT, CaseRecord, ProgramRecord, SuiteRecord
 from harness.errors import HarnessError, InfrastructureError
 from harness.process import clean_environment
 
 WRAPPERS = ROOT / "kselftest_wrappers"
-TREE_FLAGS = ("-static", "-O2", "-Wall", "-pthread")
+HEADERS = WRAPPERS / "tree_headers"
+"""What the tree's own Makefile generates or asks for by a flag."""
+TREE_FLAGS = ("-static", "-s", "-O2", "-Wall", "-pthread")
+TREE_LIBRARIES = ("-lrt", "-lm")
+STAND_IN = "not_built"
+"""Our program that runs in place of one that does not compile: it is skipped, with the reason."""
 GUEST_FOLDER = "bin"
 ARCHIVE = "initramfs.cpio"
 
@@ -28,10 +32,16 @@ class ProgramError(HarnessError):
 
     default_exit_code = 3
 
+    def __init__(self, command: Sequence[str], said: str) -> None:
+        super().__init__(f"a test program does not compile: {' '.join(command)}\n{said[-4000:]}")
+        self.said = said
+        """All that the compiler said."""
 
-def guest_path(suite: SuiteRecord) -> str:
-    """Path of a suite's program in the guest."""
-    return f"/{GUEST_FOLDER}/{suite.program.name}"
+
+def guest_command(suite: SuiteRecord, case: CaseRecord) -> tuple[str, ...]:
+    """What starts a case's program in the guest, but for its arguments."""
+    program = suite.program_of(case)
+    return tuple(f"/{GUEST_FOLDER}/{name}" for name in (program.under, program.name) if name)
 
 
 def build_programs(
@@ -44,7 +54,8 @@ def build_programs(
     """The initramfs, without a manifest, of what the suites need: compiled, or from the cache.
 
     `sources` makes a folder with the tree's selftests when they must be compiled; `tree_id` is
-    their content address.
+    their content address. In place of a collection's program that does not compile stands one
+    that says so.
 
     Raises:
         ProgramError: with the compiler's message.
@@ -57,51 +68,62 @@ def build_programs(
         return ready
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as draft:
+        with tempfile.TemporaryDirectory(prefix=DRAFT, dir=folder.parent) as draft:
             entry = Path(draft) / "entry"
             entry.mkdir()
             with sources() as tree:
-                _compile_all(Path(draft), compiler, suites, tree)
-            (entry / ARCHIVE).write_bytes(initramfs.archive(_entries(Path(draft), suites)))
+                left_out = _compile_all(Path(draft), compiler, suites, tree)
+            (entry / ARCHIVE).write_bytes(initramfs.archive(_entries(Path(draft), suites, left_out)))
             write_sums(entry, (ARCHIVE,))
-            _publish(entry, folder)
+            publish(entry, folder, lambda there: damaged_files(there, (ARCHIVE,)))
     except OSError as error:
         raise InfrastructureError(f"{folder.parent}: {error.strerror}") from None
     return ready
 
 
-def _publish(entry: Path, folder: Path) -> None:
-    """Give a whole entry its name in one step; what is damaged makes room, what is whole stays."""
-    if os.path.lexists(folder) and damaged_files(folder, (ARCHIVE,)):
-        discard(folder)
-    try:
-        entry.rename(folder)
-    except OSError as error:
-        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):  # then another run was quicker
-            raise
-
-
 def _key(compiler: Compiler, suites: Sequence[SuiteRecord], tree_id: str) -> str:
-    wrappers = {path.name: sha256_of(path) for path in sorted(WRAPPERS.glob("*")) if path.is_file()}
-    programs = [suite.program.model_dump() for suite in suites]
+    files = (path for folder in (WRAPPERS, HEADERS) for path in sorted(folder.glob("*")) if path.is_file())
+    wrappers = {path.name: sha256_of(path) for path in files}
+    programs = [program.model_dump() for suite in suites for program in suite.programs]
     return digest({"compiler": compiler.version, "wrappers": wrappers, "programs": programs, "tree": tree_id})
 
 
-def _compile_all(draft: Path, compiler: Compiler, suites: Sequence[SuiteRecord], tree: Path) -> None:
-    ours = dict.fromkeys(suite.program.name for suite in suites if suite.program.wrapper)
-    wrappers = ["init", *ours]
+def _compile_all(
+    draft: Path, compiler: Compiler, suites: Sequence[SuiteRecord], tree: Path
+) -> Mapping[str, str]:
+    """Compile everything; returns the programs of collections that do not compile, and why."""
+    stand_ins = [STAND_IN] if any(suite.is_collection for suite in suites) else []
+    wrappers = ["init", *_ours(suites), *stand_ins]
     _compile(("make", "-s", "-C", str(WRAPPERS), f"CROSS_COMPILE={compiler.prefix}", f"O={draft}", *wrappers))
-    for suite in suites:
-        if not suite.program.wrapper:
-            _compile(_tree_command(compiler, suite, tree, draft))
+    left_out: dict[str, str] = {}
+    for suite in (suite for suite in suites if not suite.program.wrapper):
+        for program in suite.programs:
+            try:
+                _compile(_tree_command(compiler, program, tree, draft))
+            except ProgramError as error:
+                if not suite.is_collection or DISK_FULL in error.said:
+                    raise
+                left_out[program.name] = first_error(error.said.splitlines(), tree).splitlines()[0]
+    return left_out
 
 
-def _tree_command(compiler: Compiler, suite: SuiteRecord, tree: Path, draft: Path) -> tuple[str, ...]:
-    sources = [str(tree / source) for source in suite.program.tree_sources if (tree / source).is_file()]
-    includes = [f"-I{tree / folder}" for folder in suite.program.tree_includes]
-    output = str(draft / suite.program.name)
-    short_names = f"-ffile-prefix-map={tree}/="  # assertions print __FILE__
-    return (f"{compiler.prefix}gcc", *TREE_FLAGS, short_names, *includes, "-o", output, *sources)
+def _ours(suites: Sequence[SuiteRecord]) -> tuple[str, ...]:
+    """The programs that our Makefile builds for some suites."""
+    programs = [program for suite in suites for program in suite.programs]
+    names = (*(each.name for each in programs if each.wrapper), *(each.under for each in programs))
+    return tuple(name for name in dict.fromkeys(names) if name)
+
+
+def _tree_command(compiler: Compiler, program: ProgramRecord, tree: Path, draft: Path) -> tuple[str, ...]:
+    sources = [str(tree / source) for source in program.tree_sources if (tree / source).is_file()]
+    includes = [f"-I{folder}" for folder in (*(tree / name for name in program.tree_includes), tree, HEADERS)]
+    output = draft / program.name
+    output.parent.mkdir(exist_ok=True)
+    # Programs print __FILE__, and name files after it; the last of these that matches counts.
+    folders = (tree, (tree / program.tree_sources[0]).parent)
+    short_names = [f"-ffile-prefix-map={folder}/=" for folder in folders]
+    command = (f"{compiler.prefix}gcc", *TREE_FLAGS, *program.flags, *short_names, *includes)
+    return (*command, "-o", str(output), *sources, *TREE_LIBRARIES)
 
 
 def _compile(command: Sequence[str]) -> None:
@@ -109,14 +131,17 @@ def _compile(command: Sequence[str]) -> None:
         command, capture_output=True, text=True, errors="replace", check=False, env=dict(clean_environment())
     )
     if result.returncode:
-        raise ProgramError(
-            f"a test program does not compile: {' '.join(command)}\n{result.stderr.strip()[-4000:]}"
-        )
+        raise ProgramError(command, result.stderr.strip())
 
 
-def _entries(draft: Path, suites: Sequence[SuiteRecord]) -> Mapping[str, initramfs.Entry]:
-    programs = {
-        f"{GUEST_FOLDER}/{suite.program.name}": initramfs.program(draft / suite.program.name)
-        for suite in suites
-    }
-    return {"init": initramfs.program(draft / "init"), "dev/console": initramfs.console(), **programs}
+def _entries(
+    draft: Path, suites: Sequence[SuiteRecord], left_out: Mapping[str, str]
+) -> Mapping[str, initramfs.Entry]:
+    entries = {"init": initramfs.program(draft / "init"), "dev/console": initramfs.console()}
+    of_trees = (program.name for suite in suites for program in suite.programs)
+    for name in dict.fromkeys((*_ours(suites), *of_trees)):
+        path = f"{GUEST_FOLDER}/{name}"
+        entries[path] = initramfs.program(draft / (STAND_IN if name in left_out else name))
+        if name in left_out:
+            entries[f"{path}.why"] = initramfs.text(left_out[name] + "\n")
+    return entries

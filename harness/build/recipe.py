@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from harness.build import kconfig
 from harness.build.kconfig import Fragment, read_fragment
 from harness.config import CONFIGS, ArchRecord, find
-from harness.errors import UsageError
+from harness.errors import UsageError, did_you_mean
 
 TINY = "tinyconfig"
 OWN_DEFCONFIG = ""
@@ -112,7 +111,6 @@ def _find(name: str, configs: Path) -> Fragment:
         return _shipped(name, configs)
     if name and ("/" in name or Path(name).exists()):
         return read_fragment(Path(name), name, name)
-    near = difflib.get_close_matches(name.removesuffix(".config"), known, n=1)
-    guess = f" Did you mean '{near[0]}'?" if near else ""
+    guess = did_you_mean(name.removesuffix(".config"), known)
     hint = f"Known: {', '.join(known)}; or name a file."
     raise UsageError(f"unknown kernel configuration fragment '{name}'.{guess}", hint=hint)

@@ -64,11 +64,13 @@ def find_compiler(arch: ArchRecord) -> Compiler:
     return Compiler(arch.compiler.prefix, version)
 
 
-@cache
 def _first_line(command: str) -> str | None:
     path = shutil.which(command)
-    if not path:
-        return None
+    return _version_line(path) if path else None
+
+
+@cache
+def _version_line(path: str) -> str | None:
     result = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
     return result.stdout.splitlines()[0] if result.returncode == 0 and result.stdout else None
 

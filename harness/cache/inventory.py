@@ -12,8 +12,8 @@ from pathlib import Path
 from harness.build.cache import DRAFT, FORMAT, GONE, RECORD, read_record
 from harness.cache.sharing import LOCK
 from harness.cache.size import disk_usage
+from harness.checkout.mirror import MIRROR
 
-MIRROR = "mirror.git"
 SIZES = "sizes.json"
 REPLACEABLE = ("kernel", "objects", "ccache", "worktree", "programs", "package", "lists", "mails")
 """Kinds that are made or fetched again when they are missing."""

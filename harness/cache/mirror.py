@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.cache.inventory import MIRROR
 from harness.cache.sharing import Say
 from harness.checkout.git import GitError, Repository
-from harness.checkout.mirror import locked_mirror
+from harness.checkout.mirror import LEFTOVERS, MIRROR, locked_mirror, remove_leftovers
 
 _LOCKS = ("*.lock", "refs/**/*.lock", "worktrees/*/*.lock")
-_DRAFTS = ("objects/pack/tmp_*", "objects/pack/.tmp-*", "fast_import_crash_*")
+_DRAFTS = (*LEFTOVERS, "objects/pack/.tmp-*")
 _PACKS = ("objects/pack/*.pack", "objects/pack/*.idx")
 _SERIES = "refs/series/"
 _SUM_BYTES = 20
@@ -66,9 +65,7 @@ def _made(mirror: Path, ref: str) -> float:
 
 def clear_leftovers(cache: Path) -> None:
     """Remove what killed git commands left behind: half packs, and locks that would hold up others."""
-    for pattern in (*_LOCKS, *_DRAFTS):
-        for path in (cache / MIRROR).glob(pattern):
-            path.unlink(missing_ok=True)
+    remove_leftovers(cache / MIRROR, (*_LOCKS, *_DRAFTS))
 
 
 def forget(cache: Path, tree: Remembered) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import IO
 
 from harness.build.cache import FORMAT
+from harness.checkout.mirror import MIRROR
 from harness.errors import InfrastructureError
 from harness.lock import claim, locked
 
 LOCK = "in-use.lock"
 FOLDERS = (
     *("builds", f"builds/{FORMAT}", "objects", "programs", "worktrees"),
-    *("mirror.git", "series", "debian", "apt", "lore"),
+    *(MIRROR, "series", "debian", "apt", "lore"),
 )
 _ELSEWHERE = "Choose another folder with XDG_CACHE_HOME."
 

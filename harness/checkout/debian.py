@@ -14,7 +14,7 @@ from typing import IO
 
 from harness.checkout.apt import AptUnavailable, PackageFile, fetch_package, find_package
 from harness.checkout.git import Repository
-from harness.checkout.mirror import locked_mirror, open_mirror, read_ref
+from harness.checkout.mirror import locked_mirror, open_mirror, read_ref, remove_leftovers
 from harness.checkout.tarball import CommitLabel, TarEntry, import_commit, tar_entries
 from harness.errors import InfrastructureError
 
@@ -45,7 +45,7 @@ def prepare_package(
         if commit := read_ref(mirror, ref):  # imported before, or by the process that we waited for
             return commit, found.version, ()
         archive = fetch_package(found, cache, progress)
-        _remove_leftovers(mirror)
+        remove_leftovers(mirror.path)
         progress(f"importing {package} {found.version} into git")
         commit = _import(mirror, archive, found, ref)
     archive.unlink()
@@ -128,10 +128,3 @@ def _close(process: subprocess.Popen[bytes]) -> None:
     """Leave a pipe to its reader alone, so that its writer hears when the reader dies."""
     if process.stdout:
         process.stdout.close()
-
-
-def _remove_leftovers(mirror: Repository) -> None:
-    """Remove what an import that was killed left behind; we hold the lock, so it is nobody's."""
-    for pattern in ("objects/pack/tmp_*", "fast_import_crash_*"):
-        for path in mirror.path.glob(pattern):
-            path.unlink(missing_ok=True)

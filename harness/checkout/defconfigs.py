@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from harness.checkout.git import Repository
 from harness.checkout.mirror import open_mirror
-from harness.errors import UsageError
+from harness.errors import UsageError, did_you_mean
 
 _FILE = re.compile(r"^arch/[^/]+/configs/([^/]+_defconfig)$")
 
@@ -29,10 +28,9 @@ def require_defconfigs(cache: Path, commit: str, names: Iterable[str]) -> None:
     for name in sorted(wanted - known):
         if _is_made(mirror, commit, name):
             continue
-        near = difflib.get_close_matches(name, known, n=1)
-        guess = f" Did you mean '{near[0]}'?" if near else ""
         raise UsageError(
-            f"the tree has no {name}.{guess}", hint="Those of an architecture are in its arch/*/configs/."
+            f"the tree has no {name}.{did_you_mean(name, known)}",
+            hint="Those of an architecture are in its arch/*/configs/.",
         )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from harness.checkout.diff import FileDiff, Hunk, parse_diff
 from harness.checkout.git import GitError, Repository
 from harness.errors import HarnessError
+from results import protocol
 
 _HEADER_LINE = re.compile(rb"^[A-Za-z][A-Za-z0-9-]*:")
 _PLAIN_NAME = re.compile(rb"^from:[ \t]*([^<@\n]+)", re.IGNORECASE | re.MULTILINE)
@@ -44,7 +45,7 @@ class Mail:
     raw: bytes
     """The mail with an author, a date and a subject for sure; what `git am` gets."""
     subject: str
-    """Without its [PATCH …] prefix."""
+    """Without its [PATCH …] prefix, and with nothing that a terminal would obey."""
     version: int
     number: int | None
     """The n of [PATCH n/m]."""
@@ -103,17 +104,18 @@ def _read(name: str, raw: bytes, git: Repository) -> Mail | None:
     if raw.startswith((b"From ", b">From ")):
         raw = raw.partition(b"\n")[2]
     headers, body = _headers_and_body(raw)
-    known, _ = _mailinfo(headers + b"\n" + body, git)
+    known, diff = _mailinfo(headers + b"\n" + body, git)
     if _REPLY.match(known.get("Subject", "")):
         return None
-    complete = _completed(headers, known, Path(name).stem) + b"\n" + body
-    known, diff = _mailinfo(complete, git)
+    complete = _completed(headers, known, Path(name).stem)
+    if complete != headers:
+        known, diff = _mailinfo(complete + b"\n" + body, git)
     prefixes, subject = _taken_apart(known.get("Subject", ""))
     numbers, version = _NUMBER.search(prefixes), _VERSION.search(prefixes)
     return Mail(
         source=name,
-        raw=complete,
-        subject=subject,
+        raw=complete + b"\n" + body,
+        subject=protocol.printable(subject),
         version=int(version[1]) if version else 1,
         number=int(numbers[1]) if numbers else None,
         total=int(numbers[2]) if numbers else None,
@@ -171,8 +173,8 @@ def _taken_apart(subject: str) -> tuple[str, str]:
 
 
 def printable(line: str) -> str:
-    """A line of a diff as a message may show it: bounded, and without bytes that are no text."""
-    return line[:_WIDTH].encode("utf-8", errors="replace").decode()
+    """A line of a diff as a message may show it: bounded, and with nothing that a terminal would obey."""
+    return protocol.printable(line[:_WIDTH].encode("utf-8", errors="replace").decode())
 
 
 def check_whole(mails: Iterable[Mail]) -> None:
@@ -212,6 +214,6 @@ def _damage(mail: Mail, file: FileDiff, count: int, hunk: Hunk) -> SeriesError:
         )
     return SeriesError(
         f"{mail.label} in {mail.source} is damaged in {place}, "
-        f"where this line can't be: {printable(hunk.stopped_by)!r}",
+        f"where this line can't be: '{printable(hunk.stopped_by)}'",
         hint="a mail program may have wrapped its lines: get the mail from lore instead",
     )

@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.checkout.git import GitError, Repository
 from harness.errors import InfrastructureError, UsageError
 from harness.lock import locked
+
+MIRROR = "mirror.git"
+"""Its name in the cache."""
+LEFTOVERS = ("objects/pack/tmp_*", "fast_import_crash_*")
+"""What an import that was killed leaves in the mirror."""
 
 _MAKEFILE_ASSIGNMENT = re.compile(
     r"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION) *=[ \t]*(.*?)\s*$", re.MULTILINE
@@ -20,7 +25,7 @@ _MAKEFILE_ASSIGNMENT = re.compile(
 
 def open_mirror(cache: Path) -> Repository:
     """Return the mirror of a cache, made when there is none yet."""
-    path = cache / "mirror.git"
+    path = cache / MIRROR
     if not (path / "HEAD").is_file():
         _create(path)
     return Repository(path)
@@ -49,6 +54,13 @@ def locked_mirror(cache: Path, progress: Callable[[str], None]) -> Iterator[Repo
     """Hold the right to add trees to the mirror, one process at a time."""
     with locked(cache / "mirror.lock", lambda: progress("waiting for another process that fills the mirror")):
         yield open_mirror(cache)
+
+
+def remove_leftovers(mirror: Path, patterns: Iterable[str] = LEFTOVERS) -> None:
+    """Remove what killed processes left behind; nobody else may be at work in the mirror."""
+    for pattern in patterns:
+        for path in mirror.glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def has_commit(mirror: Repository, commit: str) -> bool:

@@ -25,6 +25,20 @@ def scratch_repository(owner: Repository) -> Iterator[Repository]:
         yield Repository(Path(folder), {"GIT_OBJECT_DIRECTORY": str(_inside(owner, "objects"))})
 
 
+@contextmanager
+def reading_repository(owner: Repository, head: str) -> Iterator[Repository]:
+    """An empty repository that reads the objects of another and writes none there; HEAD is at a commit."""
+    with tempfile.TemporaryDirectory(prefix="thp-harness-history-") as folder:
+        Repository(Path(folder)).run("init", "--quiet", "--template=", "--initial-branch=none")
+        shallow = _inside(owner, "shallow")
+        if shallow.is_file():
+            shutil.copy(shallow, Path(folder) / ".git")
+        objects = str(_inside(owner, "objects"))
+        scratch = Repository(Path(folder), {"GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{objects}"'})
+        scratch.run("update-ref", "--no-deref", "HEAD", head)
+        yield scratch
+
+
 def _inside(owner: Repository, name: str) -> Path:
     return Path(owner.run("rev-parse", "--path-format=absolute", "--git-path", name))
 

@@ -49,6 +49,19 @@ def worktree(
         yield path
 
 
+def is_untouched(cache: Path, name: str, commit: str) -> bool:
+    """Whether the worktree `name` is at `commit`, with no changed and no left-over files.
+
+    For whoever has just worked in it: somebody else may have changed or deleted it meanwhile.
+    """
+    tree = Repository(cache.absolute() / "worktrees" / name)
+    try:
+        changes = tree.run("status", "--porcelain", "--untracked-files=all")
+        return not changes and tree.run("rev-parse", "HEAD") == commit
+    except (GitError, OSError):
+        return False
+
+
 def _put_at(cache: Path, path: Path, commit: str, progress: Callable[[str], None]) -> None:
     mirror = open_mirror(cache)
     commit = mirror.run("rev-parse", "--verify", f"{commit}^{{commit}}")

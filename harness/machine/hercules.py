@@ -18,7 +18,6 @@ from pathlib import Path
 
 from harness.config import HerculesFacts
 from harness.errors import InfrastructureError
-from harness.machine import program
 from harness.machine.base import BootFiles, Ending
 from harness.machine.hercules_channel import Channel
 from harness.machine.hercules_files import (
@@ -42,16 +41,6 @@ _DUMP_DONE = b"HHCPN170I"
 _DUMPED = re.compile(_DUMP_DONE + rb"|HHCPN\d{3}E[^\r\n]*")
 _COMPLETE = re.compile(rb"THP:[0-9a-f]{16}:\d+:[0-9a-f]{8} done \d+$")
 """A guest that ends well after this line has nothing more to say."""
-
-
-def version(facts: HerculesFacts) -> str:
-    """Hercules' version, such as `3.13`; raises like `program.version`."""
-    return program.version(facts)
-
-
-def require(facts: HerculesFacts) -> str:
-    """Hercules' version, if it is new enough; raises like `program.require`."""
-    return program.require(facts)
 
 
 class Hercules:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from harness.config import QemuFacts
 from harness.errors import InfrastructureError
-from harness.machine import program
 from harness.machine.base import BootFiles, Ending
 from harness.process import Children, dying_with_us
 
@@ -30,16 +29,6 @@ KILLED_FROM_OUTSIDE = "terminating on signal"
 """What QEMU says on stderr, with exit status 0, when somebody sends it SIGTERM."""
 SYSRQ_KEYS = (b"l", b"t")
 """Backtraces of all CPUs, then of all tasks (Documentation/admin-guide/sysrq.rst)."""
-
-
-def version(facts: QemuFacts) -> str:
-    """QEMU's version, such as `7.2.22`; raises like `program.version`."""
-    return program.version(facts)
-
-
-def require(facts: QemuFacts) -> str:
-    """QEMU's version, if it is new enough; raises like `program.require`."""
-    return program.require(facts)
 
 
 def command_line(facts: QemuFacts, files: BootFiles, accelerator: str) -> tuple[str, ...]:
@@ -73,6 +62,7 @@ class Qemu:
         self._command = command_line(facts, files, accelerator)
         self._process: asyncio.subprocess.Process | None = None
         self._qmp: QMPClient | None = None
+        self._to_disconnect: QMPClient | None = None
         self._background: list[asyncio.Task[None]] = []
         self._stderr = b""
         self._panicked = False
@@ -126,6 +116,7 @@ class Qemu:
         client = QMPClient("guest")
         listener = EventListener(names=["GUEST_PANICKED"])
         client.register_listener(listener)
+        self._to_disconnect = client  # also if QEMU goes while they greet each other
         try:
             await client.connect(control)
             self._qmp = client
@@ -200,10 +191,10 @@ class Qemu:
         stderr.cancel()
         listener.cancel()  # it would wait for ever: it does not notice that QEMU is gone
         await asyncio.gather(stderr, listener, return_exceptions=True)
-        if self._qmp:
+        if self._to_disconnect:
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(2):
-                    await self._qmp.disconnect()
+                    await self._to_disconnect.disconnect()
 
     def _ending(self, code: int, ended_by_us: bool) -> Ending:
         words = self._stderr.decode(errors="replace").strip()

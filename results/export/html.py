@@ -15,7 +15,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from results.export import build_facts, excerpt, lookup, numbers, wording
+from results.export import build_facts, excerpt, lookup, numbers, storm_words, wording
 from results.export.excerpt import NumberedLines
 from results.model import SEVERITY, ArchComparison, Boot, LineRange, Run, Status, TestComparison, Verdict
 
@@ -29,12 +29,17 @@ _SHORT_COMMAND = 90
 
 def render_html(run: Run, run_dir: Path) -> str:
     """Render the report page of a run, to be saved in its run folder: links to logs are relative."""
+    return render_page("report.html", ("report.css",), run_dir, run=run)
+
+
+def render_page(template: str, styles: Sequence[str], folder: Path, **values: object) -> str:
+    """Render a page that has the logs of a folder at hand, and needs nothing else."""
     environment = _environment()
-    style = _source(environment, "report.css")
+    style = Markup("").join(_source(environment, name) for name in styles)
     script = _source(environment, "report.js")
-    return environment.get_template("report.html").render(
-        run=run,
-        logs=_Logs(run_dir),
+    return environment.get_template(template).render(
+        **values,
+        logs=_Logs(folder),
         style=style,
         script=script,
         policy=_content_policy(style, script),
@@ -55,7 +60,11 @@ class _Logs:
         """Read some lines of a boot's console."""
         if boot is None or lines is None:
             return None
-        return excerpt.read_lines(self._run_dir, boot.log, lines, _LOG_LINES)
+        return self.part(boot.log, lines)
+
+    def part(self, log: str, lines: LineRange) -> NumberedLines | None:
+        """Read some lines of a log."""
+        return excerpt.read_lines(self._run_dir, log, lines, _LOG_LINES)
 
     def tail(self, log: str) -> NumberedLines | None:
         """Read the last lines of a log."""
@@ -76,6 +85,7 @@ def _environment() -> Environment:
         wording=wording,
         lookup=lookup,
         numbers=numbers,
+        storms=storm_words,
         build_rows=build_facts.build_rows,
         probe_rows=build_facts.probe_rows,
         identical_images=build_facts.identical_images,

@@ -22,10 +22,9 @@ from results.model import (
     Build,
     Cell,
     ClaimComparison,
-    CostComparison,
+    Measured,
     Run,
     SplatComparison,
-    SweepComparison,
     Tally,
     TestComparison,
     Verdict,
@@ -80,12 +79,15 @@ def _test_case(run: Run, arch: ArchComparison, test: TestComparison) -> TestCase
     case = _case(f"{arch.arch}.{suite or 'tests'}", name, test.series.seconds)
     kernels = (("base", test.base), ("series", test.series))
     case.stdout = "\n".join(line for kernel in kernels for line in _output(run, test.name, *kernel))
-    numbers: list[SweepComparison | CostComparison] = [*arch.sweeps, *arch.costs]
+    numbers: list[Measured] = [*arch.sweeps, *arch.costs, *arch.storms]
     measured = [item for item in numbers if item.test == test.name]
     said = [f"{variant}: {tally.status} {tally.reason}".rstrip() for variant, tally in kernels]
     said += [item.reason for item in measured if item.reason]
-    judged: list[TestComparison | SweepComparison | CostComparison] = [test, *measured]
+    judged: list[TestComparison | Measured] = [test, *measured]
     worst = max(judged, key=lambda item: SEVERITY[item.verdict])
+    if test.known_failure and worst is test:
+        case.add_skipped_info(_message("known failure", test.known_failure), _lines([worst.reason, *said]))
+        return case
     _judge(case, worst.verdict, worst.reason, said)
     return case
 

@@ -60,8 +60,11 @@ class Attempts:
 
 def attempts(sweep: SweepComparison) -> list[Attempt]:
     """Align the rows of both kernels by n."""
-    most = max((_last(run) for run in (sweep.base, sweep.series)), default=0)
-    return [_attempt(sweep, n) for n in range(1, most + 1)]
+    return [_attempt(sweep, n) for n in range(1, _most(sweep) + 1)]
+
+
+def _most(sweep: SweepComparison) -> int:
+    return max(_last(sweep.base), _last(sweep.series))
 
 
 def _last(run: SweepRun) -> int:
@@ -120,7 +123,7 @@ def grouped_attempts(sweep: SweepComparison) -> list[Attempts]:
 
 def with_rows(sweeps: Sequence[SweepComparison]) -> list[SweepComparison]:
     """Choose the operations that came to a call on either kernel."""
-    return [sweep for sweep in sweeps if attempts(sweep)]
+    return [sweep for sweep in sweeps if _most(sweep)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ def without_rows(sweeps: Sequence[SweepComparison]) -> list[Idle]:
     """Put the operations together that never came to a call, by verdict and reason."""
     groups: dict[tuple[str, str], list[SweepComparison]] = {}
     for sweep in sweeps:
-        if not attempts(sweep):
+        if not _most(sweep):
             groups.setdefault((sweep.verdict, sweep.reason), []).append(sweep)
     return [Idle(tuple(group)) for group in groups.values()]
 

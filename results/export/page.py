@@ -29,7 +29,7 @@ STYLES = {
 }
 
 INDENT = "  "
-_ASCII = str.maketrans({"→": "->", "–": "-", "µ": "u", "…": "..."})
+_ASCII = str.maketrans({"→": "->", "–": "-", "µ": "u", "…": "...", "×": "x"})
 
 
 @dataclass(frozen=True, slots=True)

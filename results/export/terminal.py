@@ -18,6 +18,7 @@ from results.model import (
     BootEnd,
     Run,
     Status,
+    Subject,
     Tally,
     TestComparison,
     Verdict,
@@ -36,7 +37,7 @@ def print_run(run: Run, console: Console, run_dir: Path) -> None:
         _print_claims(page, arch)
         print_numbers(page, arch)
         _print_details(page, run, arch)
-    _print_subject(page, run)
+    print_subject(page, run.subject)
     _print_headline(page, run)
     page.line(f"Run folder: {run_dir}")
 
@@ -128,6 +129,8 @@ def _print_details(page: Page, run: Run, arch: ArchComparison) -> None:
 def _arch_findings(arch: ArchComparison) -> Iterator[Finding]:
     if arch.allowed_unexercised:
         yield Finding("Not everything need be exercised here: --allow-unexercised", Verdict.UNSUPPORTED)
+    for note in arch.notes:
+        yield Finding(note, None)
     if arch.verdict is not Verdict.UNCHANGED:
         of_tests = tuple(f"{test.name} " for test in arch.tests)  # told with the tests
         for reason in arch.reasons:
@@ -137,9 +140,8 @@ def _arch_findings(arch: ArchComparison) -> Iterator[Finding]:
 
 def _test_findings(run: Run, arch: ArchComparison) -> Iterator[Finding]:
     told = [test for test in arch.tests if test.verdict is not Verdict.UNCHANGED]
-    told.sort(key=lambda test: (-SEVERITY[test.verdict], test.reason, test.known_gap))
-    for (verdict, reason, gap), group in groupby(told, key=_what_is_said):
-        known = f"known gap: {gap}" if gap else ""
+    told.sort(key=lambda test: (-SEVERITY[test.verdict], test.reason, _known(test)))
+    for (verdict, reason, known), group in groupby(told, key=_what_is_said):
         tests = list(group)
         failed = [test for test in tests if _failures(run, test)]
         for test in failed:
@@ -151,7 +153,13 @@ def _test_findings(run: Run, arch: ArchComparison) -> Iterator[Finding]:
 
 
 def _what_is_said(test: TestComparison) -> tuple[Verdict, str, str]:
-    return test.verdict, test.reason, test.known_gap
+    return test.verdict, test.reason, _known(test)
+
+
+def _known(test: TestComparison) -> str:
+    if test.known_failure:
+        return f"known failure: {test.known_failure}"
+    return f"known gap: {test.known_gap}" if test.known_gap else ""
 
 
 def _failures(run: Run, test: TestComparison) -> list[str]:
@@ -208,8 +216,8 @@ def _notes(run: Run, arch: ArchComparison) -> Iterator[Finding]:
         yield Finding(f"{which}: {note}", None)
 
 
-def _print_subject(page: Page, run: Run) -> None:
-    subject = run.subject
+def print_subject(page: Page, subject: Subject) -> None:
+    """Print what was tested, and every doubt about it."""
     page.line(f"tree    {subject.tree} {subject.tree_version}  {subject.base_commit[:12]}")
     for fix in subject.tree_fixes:
         page.line(f"        with our fix: {fix.subject}")

@@ -1,8 +1,8 @@
-"""The fault sweep, page-table costs and timings on a terminal: a line for each."""
+"""The fault sweep, page-table costs, timings and fork storms on a terminal: a line for each."""
 
 from __future__ import annotations
 
-from results.export import numbers
+from results.export import numbers, storm_words
 from results.export.page import INDENT, STYLES, Page
 from results.model import ArchComparison, Verdict
 
@@ -12,6 +12,7 @@ def print_numbers(page: Page, arch: ArchComparison) -> None:
     _print_sweeps(page, arch)
     _print_costs(page, arch)
     _print_timings(page, arch)
+    _print_storms(page, arch)
 
 
 def _print_sweeps(page: Page, arch: ArchComparison) -> None:
@@ -60,6 +61,21 @@ def _print_timings(page: Page, arch: ArchComparison) -> None:
         )
     page.show(table)
     for note in dict.fromkeys(timing.note for timing in arch.timings if timing.note):
+        page.line(INDENT + note, STYLES[Verdict.UNSUPPORTED])
+    page.line()
+
+
+def _print_storms(page: Page, arch: ArchComparison) -> None:
+    if not arch.storms:
+        return
+    table = page.table("fork storm", *(column.head for column in storm_words.NARROW))
+    for item in arch.storms:
+        cells = [column.both(item) for column in storm_words.NARROW]
+        table.add_row(*map(page.text, (INDENT + storm_words.short_step(item), *cells)))
+    page.show(table)
+    for item in arch.storms:
+        _line(page, item.verdict, f"{storm_words.step(item)}: {item.conclusion}")
+    for note in dict.fromkeys(item.note for item in arch.storms if item.note):
         page.line(INDENT + note, STYLES[Verdict.UNSUPPORTED])
     page.line()
 

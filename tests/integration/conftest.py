@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.build.cache import BuildCache
 from harness.config import ArchRecord, find
+from tests.integration.processes import Marker
 from tests.program import Answer, Program
 
+SMALL_SERIES = "thp-split-standin"
+"""A counter and a selftest: little is built for it, and its tests take seconds."""
 KEPT_CACHE = "THP_HARNESS_TEST_CACHE"
 """Names a folder that is used as cache and kept, so that developers need not build kernels again."""
+
+
+@pytest.fixture
+def marker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Marker]:
+    """Marks all that a test starts; nothing of it may be left."""
+    mark = Marker()
+    monkeypatch.setenv("USER", mark.word)
+    yield mark
+    assert mark.left_after(5) == {}
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +38,8 @@ def thp_harness(tmp_path_factory: pytest.TempPathFactory) -> Program:
 
 @pytest.fixture(scope="session")
 def ab_run(thp_harness: Program) -> Answer:
-    """The default plan on x86_64, really built and booted."""
-    return thp_harness("run", "--arch", "x86_64", "--json")
+    """A small series on x86_64, really built and booted."""
+    return thp_harness("run", "--arch", "x86_64", "--series", SMALL_SERIES, "--json")
 
 
 @pytest.fixture(scope="session")

@@ -20,12 +20,14 @@ from harness.machine.watch import Limits, watch
 from harness.manifest import new_nonce
 from harness.process import Children
 from results.model import BootEnd
+from tests.integration.conftest import SMALL_SERIES
 from tests.program import Answer, Program
 
 pytestmark = pytest.mark.slow
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "series"
-STAND_IN = CONFIGS / "series" / "thp-split-standin"
+STAND_IN = CONFIGS / "series" / SMALL_SERIES
+LAZY = CONFIGS / "series" / "thp-lazy-pgtable-standin"
 TESTS = 27
 SPLITS = "pmd_split."
 """In the names of tests that split a huge page; the others must not."""
@@ -125,7 +127,7 @@ def test_the_kernels_differ_and_are_fully_recorded(ab_run: Answer) -> None:
 
 def test_nothing_is_built_twice_but_everything_is_booted_again(thp_harness: Program, ab_run: Answer) -> None:
     """And off JSON, the answer is a table that ends with the run's folder."""
-    answer = thp_harness("run", "--arch", "x86_64")
+    answer = thp_harness("run", "--arch", "x86_64", "--series", SMALL_SERIES)
     assert answer.code == 0
     for variant in ("base", "series"):
         assert f"x86_64 {variant}: build: from the cache" in answer.stderr
@@ -166,7 +168,7 @@ def test_the_same_sources_give_the_same_image(thp_harness: Program, ab_run: Answ
     objects = thp_harness.cache / "objects" / "x86_64-base"
     for name in ("mm/huge_memory.o", "init/version-timestamp.o", "vmlinux", "arch/x86/boot/bzImage"):
         (objects / name).unlink(missing_ok=True)
-    again = cells_of(thp_harness("run", "--arch", "x86_64", "--json"))
+    again = cells_of(thp_harness("run", "--arch", "x86_64", "--series", SMALL_SERIES, "--json"))
     assert not again["base"]["build"]["cached"]
     assert again["series"]["build"]["cached"]
     assert again["base"]["build"]["image_sha256"] == cells["base"]["build"]["image_sha256"]
@@ -192,6 +194,26 @@ def test_a_test_that_the_series_breaks(run_series: RunSeries) -> None:
         if any(isinstance(result, Failure) for result in case.result)
     }
     assert {f"x86_64.{name}" for name in broken} <= failed
+
+
+def test_a_failed_split_that_is_ignored_is_found_by_the_sweep(
+    thp_harness: Program, ab_run: Answer, tmp_path: Path
+) -> None:
+    """The operation and the allocation are named; without a failing allocation nothing is wrong."""
+    folder = tmp_path / "ignores-failed-split"
+    shutil.copytree(LAZY, folder)
+    shutil.copytree(FIXTURES / "ignores-failed-split", folder, dirs_exist_ok=True)
+    suites = ("--tests", "pmd_split", "--tests", "fault_sweep")
+    answer = thp_harness("run", "--arch", "x86_64", "--series", str(folder), *suites, "--json", timeout=1800)
+    arch = arch_of(answer)
+    assert (answer.code, arch["verdict"]) == (1, "regression")
+    bad = {test["name"]: test["reason"] for test in arch["tests"] if test["verdict"] == "regression"}
+    assert list(bad) == ["fault_sweep.madv_dontneed"]
+    (sweep,) = [sweep for sweep in arch["sweeps"] if sweep["verdict"] == "regression"]
+    assert sweep["operation"] == "madv_dontneed"
+    wrong = [row["n"] for row in sweep["series"]["rows"] if row["why"]]
+    assert wrong == [1]
+    assert "madv_dontneed" in answer.json["headline"]
 
 
 def test_a_series_that_does_not_compile(run_series: RunSeries) -> None:

@@ -16,6 +16,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 DEFAULT = find("plans", PlanRecord, "default").arches
 SPLITS = ("thp_pmd_split", "pmd_split")
+NEED_HUGE_PAGES = (*SPLITS, "fault_sweep", "pgtable_cost")
+DEPOSITS = ("powerpc-hash",)
+"""Architectures that keep a page table next to each huge page, with the series too."""
+QUICK = tuple(word for suite in (*SPLITS, "small_pages") for word in ("--tests", suite))
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +77,38 @@ def test_huge_pages_are_really_split_everywhere(matrix: Answer, name: str) -> No
                 assert split["after"] > split["before"], (test["name"], kernel)
 
 
+@pytest.mark.parametrize("name", DEFAULT)
+def test_a_huge_page_costs_a_page_table_less_where_none_is_deposited(matrix: Answer, name: str) -> None:
+    (cost,) = arch_of(matrix, name)["costs"]
+    per_thp = {
+        kernel: (cost[kernel]["mapped_bytes"] - cost[kernel]["start_bytes"]) / cost[kernel]["thps"]
+        for kernel in ("base", "series")
+    }
+    if name in DEPOSITS:
+        assert per_thp["series"] == pytest.approx(per_thp["base"], rel=0.1)
+        assert per_thp["base"] > 0
+    else:
+        assert per_thp["base"] >= cost["base"]["page_bytes"]
+        assert per_thp["series"] < per_thp["base"] / 10
+    assert cost["verdict"] == "unchanged"
+
+
+@pytest.mark.parametrize("name", DEFAULT)
+def test_splits_really_fail_in_the_sweep_and_every_failure_is_handled(matrix: Answer, name: str) -> None:
+    sweeps = [sweep for sweep in arch_of(matrix, name)["sweeps"] if sweep["base"] and sweep["base"]["rows"]]
+    assert {sweep["verdict"] for sweep in sweeps} <= {"unchanged", "unsupported"}
+    failed = {
+        sweep["operation"]: sum(row["split_failed"] or 0 for row in sweep["series"]["rows"])
+        for sweep in sweeps
+    }
+    if name in DEPOSITS:
+        assert sum(failed.values()) == 0
+    else:
+        assert all(
+            failed[operation] for operation in ("munmap", "mprotect_ro", "mremap_move", "madv_dontneed")
+        )
+
+
 def test_the_table_and_the_page_have_every_architecture_and_its_machines(
     thp_harness: Program, matrix: Answer
 ) -> None:
@@ -90,14 +126,14 @@ def test_hercules_splits_the_huge_pages_that_emulated_s390_lacks(matrix: Answer)
         test["name"]: boot["machine"] for boot in boots_of(matrix, "s390") for test in boot["tests"]
     }
     for name, machine in machine_of.items():
-        assert machine == ("hercules" if name.startswith(SPLITS) else "qemu"), name
+        assert machine == ("hercules" if name.startswith(NEED_HUGE_PAGES) else "qemu"), name
     assert set(machine_of.values()) == {"qemu", "hercules"}
 
 
 def test_without_hercules_s390_is_unsupported_for_its_reason_and_booted_all_the_same(
     thp_harness: Program, matrix: Answer, commands_without: Any
 ) -> None:
-    answer = thp_harness("run", "--arch", "s390", "--json", env=commands_without("hercules"))
+    answer = thp_harness("run", "--arch", "s390", *QUICK, "--json", env=commands_without("hercules"))
     assert answer.code == 3
     s390 = arch_of(answer, "s390")
     assert s390["verdict"] == "unsupported"
@@ -118,7 +154,7 @@ def test_one_broken_toolchain_leaves_the_other_architectures_alone(
     environment = commands_without(f"{prefix}gcc")
     (Path(environment["PATH"]) / f"{prefix}gcc").write_text("#!/bin/sh\nexit 1\n")
     (Path(environment["PATH"]) / f"{prefix}gcc").chmod(0o755)
-    answer = thp_harness("run", "--json", env=environment)
+    answer = thp_harness("run", *QUICK, "--json", env=environment)
     assert answer.code == 3
     assert f"{prefix}gcc is missing or does not run" in arch_of(answer, "sparc")["reasons"][0]
     for name in DEFAULT:

@@ -7,8 +7,7 @@ import os
 import resource
 import shutil
 import signal
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,6 @@ from typing import Any
 import pytest
 
 from harness.boot import Bootable, BootRequest, boot
-from harness.build import initramfs
-from harness.build.programs import WRAPPERS
 from harness.config import ArchRecord
 from harness.machine.accel import Accelerator
 from harness.machine.base import BootFiles
@@ -28,31 +25,15 @@ from harness.manifest import new_nonce
 from harness.process import Children
 from results.assemble import read_boot
 from results.model import Boot, BootEnd, PlannedTest, Status
+from tests.integration.guest_programs import BAD_INIT, GUESTS, TESTS, pack_guests
 from tests.integration.processes import Marker
 from tests.integration.stub_tree import make_stub_tree
 from tests.program import Program
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("marker")]
 
-GUESTS = Path(__file__).parent.parent / "guests"
-MISBEHAVE = Path(__file__).parent.parent / "golden" / "console" / "misbehave.c"
 LIMITS = Limits(total=120, boot_silence=15, test_silence=15, log_bytes=1 << 20, backtrace=3, power_off=5)
 SHORT_SILENCE = Limits(total=120, boot_silence=6, test_silence=6, backtrace=3, power_off=5)
-
-
-@pytest.fixture(autouse=True)
-def marker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Marker]:
-    """Marks all that a test starts; nothing of it may be left."""
-    mark = Marker()
-    monkeypatch.setenv("USER", mark.word)
-    yield mark
-    assert mark.left_after(5) == {}
-
-
-def compile_guest(source: Path, target: Path, compiler: str) -> Path:
-    command = [f"{compiler}gcc", "-static", "-O1", "-w", "-o", str(target), str(source)]
-    subprocess.run(command, check=True)
-    return target
 
 
 @dataclass(frozen=True)
@@ -92,21 +73,8 @@ class Guests:
 @pytest.fixture(scope="module")
 def programs(x86_64: ArchRecord, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two initramfs: with the first process that misbehaves, and with tests that do."""
-    folder, prefix = tmp_path_factory.mktemp("guests"), x86_64.compiler.prefix
-    make = ["make", "-s", "-C", str(WRAPPERS), f"CROSS_COMPILE={prefix}", f"O={folder}", "init", "pmd_split"]
-    subprocess.run(make, check=True)
-    bad_init = compile_guest(GUESTS / "bad_init.c", folder / "bad_init", prefix)
-    entries = {
-        "init": initramfs.program(folder / "init"),
-        "dev/console": initramfs.console(),
-        "bin/pmd_split": initramfs.program(folder / "pmd_split"),
-        "bin/forger": initramfs.program(compile_guest(GUESTS / "forger.c", folder / "forger", prefix)),
-        "bin/misbehave": initramfs.program(compile_guest(MISBEHAVE, folder / "misbehave", prefix)),
-    }
-    (folder / "tests.cpio").write_bytes(initramfs.archive(entries))
-    only_init = {"init": initramfs.program(bad_init), "dev/console": initramfs.console()}
-    (folder / "bad_init.cpio").write_bytes(initramfs.archive(only_init))
-    return folder / "bad_init.cpio", folder / "tests.cpio"
+    folder = pack_guests(tmp_path_factory.mktemp("guests"), x86_64.compiler.prefix, GUESTS / "forger.c")
+    return folder / BAD_INIT, folder / TESTS
 
 
 @pytest.fixture

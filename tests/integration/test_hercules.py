@@ -9,15 +9,12 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from harness.boot import COMMON_CMDLINE, limits_for
-from harness.build import initramfs
-from harness.build.programs import WRAPPERS
 from harness.config import ROOT, ArchRecord, HerculesFacts, SuiteRecord, find
 from harness.machine.base import BootFiles
 from harness.machine.hercules import Hercules
@@ -26,27 +23,18 @@ from harness.manifest import new_nonce, overlay, render
 from harness.process import Children
 from results.console import BootReport, read_report
 from results.model import BootEnd, PlannedTest, Status
+from tests.integration.guest_programs import BAD_INIT, TESTS, pack_guests
 from tests.integration.processes import Marker
 from tests.program import Program
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.usefixtures("marker"),
     pytest.mark.skipif(not shutil.which("hercules"), reason="hercules is not installed"),
 ]
 
-GUESTS = Path(__file__).parent.parent / "guests"
-MISBEHAVE = Path(__file__).parent.parent / "golden" / "console" / "misbehave.c"
 LIMITS = Limits(total=180, boot_silence=60, test_silence=60, backtrace=5, power_off=20)
 SHORT_SILENCE = Limits(total=180, boot_silence=15, test_silence=15, backtrace=5, power_off=20)
-
-
-@pytest.fixture(autouse=True)
-def marker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Marker]:
-    """Marks all that a test starts; nothing of it may be left."""
-    mark = Marker()
-    monkeypatch.setenv("USER", mark.word)
-    yield mark
-    assert mark.left_after(5) == {}
 
 
 @pytest.fixture(scope="session")
@@ -76,22 +64,7 @@ def s390_kernel(thp_harness: Program) -> Path:
 @pytest.fixture(scope="module")
 def programs(s390: ArchRecord, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two initramfs: one with a first process that misbehaves, one with tests."""
-    folder, prefix = tmp_path_factory.mktemp("guests"), s390.compiler.prefix
-    make = ["make", "-s", "-C", str(WRAPPERS), f"CROSS_COMPILE={prefix}", f"O={folder}", "init", "pmd_split"]
-    subprocess.run(make, check=True)
-    for source in (GUESTS / "bad_init.c", MISBEHAVE):
-        command = [f"{prefix}gcc", "-static", "-O1", "-w", "-o", str(folder / source.stem), str(source)]
-        subprocess.run(command, check=True)
-    tests = {
-        "init": initramfs.program(folder / "init"),
-        "dev/console": initramfs.console(),
-        "bin/pmd_split": initramfs.program(folder / "pmd_split"),
-        "bin/misbehave": initramfs.program(folder / "misbehave"),
-    }
-    (folder / "tests.cpio").write_bytes(initramfs.archive(tests))
-    bad_init = {"init": initramfs.program(folder / "bad_init"), "dev/console": initramfs.console()}
-    (folder / "bad_init.cpio").write_bytes(initramfs.archive(bad_init))
-    return folder
+    return pack_guests(tmp_path_factory.mktemp("guests"), s390.compiler.prefix)
 
 
 @dataclass(frozen=True)
@@ -110,7 +83,7 @@ class Guests:
 
     def machine(self, way: str, kind: type[Hercules] = Hercules) -> Hercules:
         cmdline = (*self.facts.cmdline, *COMMON_CMDLINE, "--", way)
-        files = BootFiles(self.kernel, self.programs / "bad_init.cpio", cmdline)
+        files = BootFiles(self.kernel, self.programs / BAD_INIT, cmdline)
         return kind(self.facts, files, self.folder / "machine", Children())
 
     def boot_init(
@@ -137,7 +110,7 @@ class Guests:
         facts, nonce, scale = facts or self.facts, new_nonce(), self.arch.guest.time_scale
         manifest = render(nonce, tests, scale, self.arch.guest.finish, channel or facts.channel)
         packed = self.folder / f"{name}.cpio"
-        packed.write_bytes((self.programs / "tests.cpio").read_bytes() + overlay(manifest))
+        packed.write_bytes((self.programs / TESTS).read_bytes() + overlay(manifest))
         files = BootFiles(self.kernel, packed, (*facts.cmdline, *COMMON_CMDLINE))
         machine = Hercules(facts, files, self.folder / name, Children())
         log = self.folder / f"{name}.log"
@@ -287,7 +260,7 @@ def test_an_emulator_that_is_killed_from_outside_is_not_the_kernels_fault(
 
 def test_it_ends_with_the_process_that_started_it(guests: Guests, marker: Marker) -> None:
     """Killed, that process has no time to do anything about it."""
-    archive = guests.programs / "bad_init.cpio"
+    archive = guests.programs / BAD_INIT
     script = f"""
         import asyncio
         from pathlib import Path

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from harness.config import CONFIGS
+from tests.integration.conftest import SMALL_SERIES
 from tests.integration.processes import Marker
 from tests.integration.stub_tree import StubTree, make_stub_tree
 from tests.program import Answer, Program
@@ -23,7 +24,7 @@ from tests.program import Answer, Program
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 WARNS = next((Path(__file__).parent.parent / "fixtures" / "series" / "warns").glob("*.patch"))
-STAND_IN = CONFIGS / "series" / "thp-split-standin"
+STAND_IN = CONFIGS / "series" / SMALL_SERIES
 WAIT_SECONDS = 120
 STOPPED = 130
 

@@ -11,6 +11,7 @@ from tests.unit.cells import boot, cell, plan
 MUNMAP = plan("fault_sweep.munmap")[0]
 COST = plan("pgtable_cost.cost")[0]
 TIMING = plan("timing.fork")[0]
+STORM = plan("fork_storm.forks_128")[0]
 
 
 def sweep_lines(words: str, operation: str = "munmap", failed: str = "0") -> tuple[str, ...]:
@@ -72,6 +73,20 @@ def cost_lines(
 def timing_lines(values: Sequence[int], what: str = "fork") -> tuple[str, ...]:
     """Print samples."""
     return (f"data timing what={what} unit=ns samples={len(values)} values={','.join(map(str, values))}",)
+
+
+def storm_line(
+    out: int = 1024, *, ns: int = 400_000_000, oom: int = 0, failed: str = "0", split: int | None = None
+) -> str:
+    """Print one storm of 128 forks that share two THPs, of which `out` pages of 1024 were swapped out."""
+    reached = out >= 922
+    return (
+        "data storm run=1 forks=128 thps=2 huge_bytes=2097152 page_bytes=4096 reserve_pages=5632 "
+        f"thp_pages=1024 thp_pages_out={out} free_pages_min=4100 ns={ns} reached={int(reached)} stuck=0 "
+        f"swapped_pages={out + 300} thp_swpout=2 thp_swpout_fallback=0 "
+        f"split={258 * reached if split is None else split} split_failed={failed} oom_kills={oom} "
+        "new_table_pages=330"
+    )
 
 
 def printed(test: PlannedTest, *outputs: Sequence[str] | TestResult, accelerator: str = "tcg") -> Cell:

@@ -1,4 +1,4 @@
-"""A run whose guest tests measured something: a sweep, page tables and times."""
+"""A run whose guest tests measured something: a sweep, page tables, times and fork storms."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 from results.compare import compare_arch, run_verdict
 from results.model import Boot, Cell, LineRange, PlannedTest, Run, Status, TestResult
 from tests.unit.cells import plan
-from tests.unit.data_words import COST, cost_lines, result_of, sweep_lines, timing_lines
+from tests.unit.data_words import COST, STORM, cost_lines, result_of, storm_line, sweep_lines, timing_lines
 from tests.unit.sample_run import green_run
 
 LIE = "success_without_effect"
@@ -42,6 +42,7 @@ def measured_run() -> Run:
         *plan(*(f"fault_sweep.{operation}" for operation in (*SWEEPS, *SKIPPED))),
         COST,
         *plan(*(f"timing.{what}" for what in TIMES)),
+        STORM,
     )
     base, series = (_cell(run, variant, planned) for variant in ("base", "series"))
     arch = compare_arch("x86_64", planned, base, series, (), False)
@@ -94,5 +95,11 @@ def _result(test: PlannedTest, variant: str) -> TestResult:
             middle = TIMES[case][is_series]
             values = range(middle - middle // 20, middle + middle // 20, middle // 300)
             return result_of(test, timing_lines(values, case))
+        case "fork_storm":
+            middle = 400_000_000 + 90_000_000 * is_series
+            storms = (
+                storm_line(ns=middle + 1000 * run, failed="0" if is_series else "absent") for run in range(5)
+            )
+            return result_of(test, tuple(storms))
         case _:
             return result_of(test, cost_lines(0, half=2048) if is_series else cost_lines(4096))

@@ -81,7 +81,7 @@ class TestPlainScripts:
     def test_initramfs_has_the_entries_of_ours(self, plan: Plan, tmp_path: Path) -> None:
         for name in ("init", *(suite.program.name for suite in plan.suites)):
             (tmp_path / name).touch()
-        ours = {*programs._entries(tmp_path, plan.suites), PATH_IN_GUEST}
+        ours = {*programs._entries(tmp_path, plan.suites, {}), PATH_IN_GUEST}
         listed = [line.split()[:2] for line in plain.initramfs_entries(plan.arches[0], plan.suites)]
         names = [name.removeprefix("/") for kind, name in listed if kind != "dir"]
         assert sorted(names) == sorted(ours)

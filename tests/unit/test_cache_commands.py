@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,8 +13,7 @@ import pytest
 
 from harness.build.cache import BuildCache
 from harness.cache.size import DEFAULT_LIMIT, LIMIT_VARIABLE
-from harness.cli import main
-from tests.program import Answer, Program
+from tests.program import Invoke, Program
 from tests.unit.cache_entries import kinds, objects, programs, store
 from tests.unit.test_schemas import published
 
@@ -23,38 +21,8 @@ MEBI = 1 << 20
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    folder = tmp_path / "home" / "thp-harness"
-    folder.mkdir(parents=True)
-    return folder
-
-
-@pytest.fixture
 def program(cache: Path, tmp_path: Path) -> Program:
     return Program(cache.parent, tmp_path / "state")
-
-
-Invoke = Callable[..., Answer]
-
-
-@pytest.fixture
-def invoke(
-    program: Program, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Iterator[Invoke]:
-    """Run commands without a new interpreter, which is quicker."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(program.cache_home))
-    monkeypatch.setenv("XDG_STATE_HOME", str(program.state_home))
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def call(*arguments: str) -> Answer:
-        with pytest.raises(SystemExit) as end:
-            main(arguments)
-        printed = capfd.readouterr()
-        assert isinstance(end.value.code, int)
-        return Answer(end.value.code, printed.out, printed.err)
-
-    yield call
-    signal.signal(signal.SIGTERM, handler)
 
 
 def test_two_gcs_at_once_both_end_well(program: Program, cache: Path) -> None:
@@ -125,10 +93,9 @@ def test_nonsense_is_refused_and_nothing_is_removed(
 
 @pytest.mark.parametrize("command", [("run", "--arch", "x86_64"), ("cache", "ls"), ("cache", "gc")])
 def test_a_limit_that_is_none_is_told_before_anything_is_done(
-    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, cache: Path, command: Sequence[str]
+    invoke: Invoke, cache: Path, command: Sequence[str]
 ) -> None:
-    monkeypatch.setenv(LIMIT_VARIABLE, "much")
-    answer = invoke(*command)
+    answer = invoke(*command, env={LIMIT_VARIABLE: "much"})
     assert answer.code == 2
     assert answer.stderr == (
         f"thp-harness: {LIMIT_VARIABLE}: 'much' is not a size\n"

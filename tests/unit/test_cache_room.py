@@ -22,13 +22,6 @@ MEBI = 1 << 20
 PLENTY = Request(limit=1 << 40)
 
 
-@pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    folder = tmp_path / "home" / "thp-harness"
-    folder.mkdir(parents=True)
-    return folder
-
-
 # Sizes
 
 

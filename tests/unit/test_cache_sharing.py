@@ -21,13 +21,6 @@ from tests.unit.cache_entries import gc, kinds, objects, silent, store
 MEBI = 1 << 20
 
 
-@pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    folder = tmp_path / "home" / "thp-harness"
-    folder.mkdir(parents=True)
-    return folder
-
-
 # Who else is there
 
 

@@ -3,50 +3,19 @@
 from __future__ import annotations
 
 import os
-import signal
 import statistics
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from harness import __version__
-from harness.cli import main
 from results.journal import JOURNAL
-from tests.program import Answer, Program
+from tests.program import Invoke, Program
 from tests.unit.tiny_kernel import FILES, git, make_kernel, make_series
 
 HELP_SECONDS = 0.5
-COMMANDS = ("run", "plan", "report", "doctor")
-
-
-@pytest.fixture
-def program(tmp_path: Path) -> Program:
-    return Program(tmp_path / "cache", tmp_path / "state")
-
-
-InProcess = Callable[..., Answer]
-
-
-@pytest.fixture
-def in_process(
-    program: Program, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Iterator[InProcess]:
-    """Run commands without a new interpreter: quicker, and what would be a traceback is raised here."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(program.cache_home))
-    monkeypatch.setenv("XDG_STATE_HOME", str(program.state_home))
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def invoke(*arguments: str) -> Answer:
-        with pytest.raises(SystemExit) as end:
-            main(arguments)
-        printed = capfd.readouterr()
-        assert isinstance(end.value.code, int)
-        return Answer(end.value.code, printed.out, printed.err)
-
-    yield invoke
-    signal.signal(signal.SIGTERM, handler)
+COMMANDS = ("run", "walk", "plan", "report", "doctor")
 
 
 @pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)], ids=lambda words: "".join(words))
@@ -61,8 +30,8 @@ def test_help_is_there_at_once(program: Program, command: tuple[str, ...]) -> No
     assert statistics.median(seconds) < HELP_SECONDS, f"{seconds}: is the machine busy?"
 
 
-def test_short_help_of_the_program_names_every_command_and_the_exit_codes(program: Program) -> None:
-    page = program("-h").stdout
+def test_short_help_of_the_program_names_every_command_and_the_exit_codes(invoke: Invoke) -> None:
+    page = invoke("-h").stdout
     assert all(f"  {name} " in page for name in COMMANDS)
     assert "1 regression" in page
 
@@ -103,9 +72,9 @@ def test_version(program: Program) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) and len(value) < 4 else None,
 )  # fmt: skip
 def test_a_users_mistake_is_named_with_a_way_out(
-    in_process: InProcess, arguments: list[str], said: list[str]
+    invoke: Invoke, arguments: list[str], said: list[str]
 ) -> None:
-    answer = in_process(*arguments)
+    answer = invoke(*arguments)
     assert answer.code == 2
     assert answer.stdout == ""
     for words in said:
@@ -113,11 +82,11 @@ def test_a_users_mistake_is_named_with_a_way_out(
 
 
 def test_a_tree_and_a_series_that_are_wrong_folders_are_told_before_anything_is_made(
-    program: Program, in_process: InProcess, tmp_path: Path
+    program: Program, invoke: Invoke, tmp_path: Path
 ) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    answer = in_process("plan", "--tree", str(empty))
+    answer = invoke("plan", "--tree", str(empty))
     assert answer.code == 2
     assert str(empty) in answer.stderr
     assert program.run_folders() == []
@@ -134,41 +103,41 @@ def tiny_plan(tmp_path: Path) -> tuple[str, ...]:
 
 
 def test_plan_shows_the_configuration_and_what_overrides_what(
-    in_process: InProcess, tiny_plan: tuple[str, ...], tmp_path: Path
+    invoke: Invoke, tiny_plan: tuple[str, ...], tmp_path: Path
 ) -> None:
     for name, value in (("one", "5"), ("two", "6")):
         (tmp_path / name).write_text(f"CONFIG_NUMBER={value}\n")
     one, two = (str(tmp_path / name) for name in ("one", "two"))
-    answer = in_process(*tiny_plan, "--defconfig", "x86_64", "--kconfig", one, "--kconfig", two)
+    answer = invoke(*tiny_plan, "--defconfig", "x86_64", "--kconfig", one, "--kconfig", two)
     assert answer.code == 0, answer.stderr
     assert "Config  x86_64: x86_64_defconfig + common + " in answer.stdout
     assert f" + {one} + {two}\n" in answer.stdout
     assert f"CONFIG_NUMBER=6 of {two} overrides 5 of {one}" in answer.stdout
-    document = in_process(*tiny_plan, "--kconfig", one, "--kconfig", two, "--json").json
+    document = invoke(*tiny_plan, "--kconfig", one, "--kconfig", two, "--json").json
     assert document["overrides"] == [f"CONFIG_NUMBER=6 of {two} overrides 5 of {one}"]
     assert {cell["configuration"].partition(" ")[0] for cell in document["cells"]} == {"tinyconfig"}
 
 
 def test_a_defconfig_that_the_tree_lacks_is_told_before_anything_is_built(
-    program: Program, in_process: InProcess, tiny_plan: tuple[str, ...]
+    program: Program, invoke: Invoke, tiny_plan: tuple[str, ...]
 ) -> None:
-    answer = in_process("run", *tiny_plan[1:], "--defconfig", "x86_46")
+    answer = invoke("run", *tiny_plan[1:], "--defconfig", "x86_46")
     assert answer.code == 2
     assert "the tree has no x86_46_defconfig. Did you mean 'x86_64_defconfig'?" in answer.stderr
     assert program.run_folders() == []
 
 
-def test_report_of_a_folder_that_is_no_run(in_process: InProcess, tmp_path: Path) -> None:
-    answer = in_process("report", str(tmp_path))
+def test_report_of_a_folder_that_is_no_run(invoke: Invoke, tmp_path: Path) -> None:
+    answer = invoke("report", str(tmp_path))
     assert answer.code == 2
     assert f"{tmp_path} is not a run folder" in answer.stderr
 
 
-def test_report_of_a_run_that_stopped_before_it_began(program: Program, in_process: InProcess) -> None:
+def test_report_of_a_run_that_stopped_before_it_began(program: Program, invoke: Invoke) -> None:
     folder = program.state / "runs" / "20260101-000000-x"
     folder.mkdir(parents=True)
     (folder / JOURNAL).write_text('{"time": "2026-01-01T00:0')
-    answer = in_process("report", "latest")
+    answer = invoke("report", "latest")
     assert answer.code == 2
     assert "the journal has no plan" in answer.stderr
 
@@ -211,45 +180,45 @@ GCC = {"x86_64-linux-gnu-gcc": "echo gcc 12.2.0"}
     ],
 )
 def test_tools_that_do_not_serve_are_named(
-    program: Program, tmp_path: Path, commands: dict[str, str], code: int, said: str
+    invoke: Invoke, tmp_path: Path, commands: dict[str, str], code: int, said: str
 ) -> None:
-    answer = program("run", "--arch", "x86_64", env=install(tmp_path / "bin", **commands))
+    answer = invoke("run", "--arch", "x86_64", env=install(tmp_path / "bin", **commands))
     assert answer.code == code
     assert said in answer.stderr
 
 
 @pytest.mark.parametrize("variable", ["XDG_CACHE_HOME", "XDG_STATE_HOME"])
-def test_folders_that_cannot_be_made_are_named(program: Program, tmp_path: Path, variable: str) -> None:
+def test_folders_that_cannot_be_made_are_named(invoke: Invoke, tmp_path: Path, variable: str) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.touch()
-    answer = program("run", "--arch", "x86_64", env={variable: str(in_the_way)})
+    answer = invoke("run", "--arch", "x86_64", env={variable: str(in_the_way)})
     assert answer.code == 3
     assert f"{in_the_way}/thp-harness" in answer.stderr
     assert "can't be made: Not a directory" in answer.stderr
     assert variable in answer.stderr
 
 
-def test_doctor_prints_one_json_document(program: Program) -> None:
-    answer = program("doctor", "--json")
+def test_doctor_prints_one_json_document(invoke: Invoke) -> None:
+    answer = invoke("doctor", "--json")
     checks = {check["name"]: check for check in answer.json["checks"]}
     assert answer.code == (3 if any(check["ok"] is False for check in checks.values()) else 0)
     assert {"build tools", "x86_64: compiler", "arm64: QEMU", "cache folder", "memory"} <= checks.keys()
 
 
-def test_doctor_tells_what_is_missing_and_how_to_get_it(program: Program, tmp_path: Path) -> None:
+def test_doctor_tells_what_is_missing_and_how_to_get_it(invoke: Invoke, tmp_path: Path) -> None:
     nothing = {"PATH": str(tmp_path)}
-    answer = program("doctor", "--arch", "x86_64", env=nothing)
+    answer = invoke("doctor", "--arch", "x86_64", env=nothing)
     assert answer.code == 3
     assert "MISSING  build tools" in answer.stdout
     assert "fix: apt-get install qemu-system-x86" in answer.stdout
-    packages = program("doctor", "--arch", "x86_64", "--packages", env=nothing)
+    packages = invoke("doctor", "--arch", "x86_64", "--packages", env=nothing)
     assert packages.code == 0
     assert {"make", "flex", "git", "qemu-system-x86"} <= set(packages.stdout.split())
     assert packages.stdout.count("\n") == 1
 
 
-def test_doctor_makes_no_folder(program: Program, in_process: InProcess) -> None:
-    in_process("doctor", "--arch", "x86_64")
+def test_doctor_makes_no_folder(program: Program, invoke: Invoke) -> None:
+    invoke("doctor", "--arch", "x86_64")
     assert not program.cache_home.exists()
     assert not program.state_home.exists()
 
@@ -262,8 +231,8 @@ def test_doctor_makes_no_folder(program: Program, in_process: InProcess) -> None
         ("--kconfig", "./my", ["file,./my"]),
     ],
 )
-def test_the_shell_completes_names(program: Program, option: str, start: str, offered: list[str]) -> None:
-    answer = program(
+def test_the_shell_completes_names(invoke: Invoke, option: str, start: str, offered: list[str]) -> None:
+    answer = invoke(
         env={
             "_THP_HARNESS_COMPLETE": "bash_complete",
             "COMP_WORDS": f"thp-harness run {option} {start}",
@@ -279,17 +248,17 @@ def test_the_shell_completes_names(program: Program, option: str, start: str, of
     ids=["used", "broken", "switched off"],
 )
 def test_doctor_says_whether_ccache_is_used(
-    program: Program, tmp_path: Path, script: str, switch: str, ok: bool | None
+    invoke: Invoke, tmp_path: Path, script: str, switch: str, ok: bool | None
 ) -> None:
     path = f"{install(tmp_path / 'bin', ccache=script)['PATH']}:{os.environ['PATH']}"
-    answer = program("doctor", "--json", env={"PATH": path, "THP_HARNESS_CCACHE": switch})
+    answer = invoke("doctor", "--arch", "x86_64", "--json", env={"PATH": path, "THP_HARNESS_CCACHE": switch})
     (check,) = [check for check in answer.json["checks"] if check["name"] == "ccache"]
     assert check["ok"] is ok
     assert ("4.8" if ok else "THP_HARNESS_CCACHE=0") in check["detail"]
 
 
 def test_a_reader_that_goes_away_is_no_error(program: Program) -> None:
-    process = program.start("doctor", "--json")
+    process = program.start("doctor", "--arch", "x86_64", "--json")
     assert process.stdout
     assert process.stderr
     process.stdout.close()
@@ -299,5 +268,5 @@ def test_a_reader_that_goes_away_is_no_error(program: Program) -> None:
     assert stderr == ""
 
 
-def test_no_colour_off_a_terminal(in_process: InProcess) -> None:
-    assert "\x1b" not in in_process("doctor", "--arch", "x86_64").stdout
+def test_no_colour_off_a_terminal(invoke: Invoke) -> None:
+    assert "\x1b" not in invoke("doctor", "--arch", "x86_64").stdout

@@ -62,6 +62,36 @@ def test_every_fragment_of_every_architecture_exists() -> None:
             assert (CONFIGS / "kconfig" / f"{fragment}.config").is_file(), (arch.name, fragment)
 
 
+SUITE = """\
+name: mine
+about: Mine
+program: {name: mine, tree_sources: [b.c]}
+evidence: {}
+cases:
+  one: {sources: [a.c]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        ("  two: {}", r":5: cases: .*two has no sources, others have"),
+        ("  two: {sources: [c.c], says: 'ok)'}", r":7: cases\.two\.says: .*not a regular expression: unbal"),
+    ],
+)
+def test_a_collection_is_whole_and_its_patterns_are_patterns(
+    tmp_path: Path, more: str, complaint: str
+) -> None:
+    assert load(write(tmp_path, SUITE), SuiteRecord).is_collection
+    with pytest.raises(UsageError, match=complaint):
+        load(write(tmp_path, f"{SUITE}{more}\n"), SuiteRecord)
+
+
+def test_cases_with_one_source_must_agree_how_it_is_compiled(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"mine\.yaml:1: .*program mine/a is compiled in two ways"):
+        load(write(tmp_path, f"{SUITE}  two: {{sources: [a.c], flags: [-g]}}\n"), SuiteRecord)
+
+
 def test_a_good_record(tmp_path: Path) -> None:
     record = load(write(tmp_path, GOOD), SeriesRecord)
     assert record.tests == ("pmd_split",)
@@ -73,6 +103,7 @@ def test_a_good_record(tmp_path: Path) -> None:
     [
         (GOOD + "stand_inn: true\n", 6, "stand_inn: unknown key"),
         (GOOD + "tree: other\n", 6, "key 'tree' stands already in line 4"),
+        (GOOD + "[tree]: other\n", 6, "a key must be a word"),
         (GOOD.replace("./patches", "[a, b]"), 3, "source: must be text"),
         (GOOD.replace("./patches", "6.10"), 3, "source: must be text, not 6.1; write it in quotes"),
         (GOOD.replace("[pmd_split]", "pmd_split"), 5, "tests: "),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from results import kernel_log
 from results.console import BootReport, KernelLine, printable, read_report
-from results.model import CounterChange, Status, TestResult
+from results.model import CounterChange, PlannedTest, Status, TestResult
 from results.protocol import LONGEST_LINE
 from tests.unit.guestlog import NONCE, GuestLog, frame, ktap, planned
 
@@ -101,6 +101,34 @@ def test_capabilities() -> None:
 )
 def test_status_of_a_test(output: list[str], how: str, status: str, reason: str) -> None:
     result = one_test(output, how)
+    assert (result.status.value, result.reason) == (status, reason)
+
+
+@pytest.mark.parametrize(
+    ("output", "how", "status", "reason"),
+    [
+        (["Run test: collapse... OK"], "exit 0", "PASS", ""),
+        ([], "exit 0", "MISS", "no line of its output has 'OK$'"),
+        (["Run test: collapse... Skip"], "exit 0", "MISS", "no line of its output has 'OK$'"),
+        (
+            ["collapse... \x1b[31mFail\x1b[0m", "expand... OK"],
+            "exit 1",
+            "FAIL",
+            "exit code 1: collapse... Fail",
+        ),
+        (["collapse... OK", "expand... Fail"], "exit 4", "FAIL", "exit code 4: expand... Fail"),
+        (["no THP"], "exit 4", "SKIP", "exit code 4: skipped: no THP"),
+        ([*ktap("not ok"), "OK"], "exit 0", "FAIL", "not ok 1 case_1"),
+        (["OK", "Bail out! no memory"], "exit 0", "ERROR", "Bail out! no memory"),
+        (["OK"], "timeout 1000", "FAIL", "timed out after 1 s"),
+    ],
+)
+def test_a_program_without_ktap_is_judged_by_its_exit_status(
+    output: list[str], how: str, status: str, reason: str
+) -> None:
+    planned = PlannedTest("a", ("/bin/a",), 1.0, says="OK$")
+    log = GuestLog().test(1, "a", output, how).done(1)
+    (result,) = read_report(log.lines, NONCE, [planned]).tests
     assert (result.status.value, result.reason) == (status, reason)
 
 
@@ -361,6 +389,39 @@ def test_notes_are_bounded() -> None:
     lines = [frame(1, "end 1 exit 0 5", nonce="f" * 16)] * 1000
     report = read_report(lines, NONCE, ())
     assert report.notes[-1] == "… and 950 more of the kind"
+
+
+def test_flood_of_output_of_a_forged_guest_program_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real one keeps to its limit: a test that knows the nonce may not."""
+    monkeypatch.setattr("results.guest_test.MOST_OUTPUT", 2000)
+    log = GuestLog().test(1, "a", [*ktap("ok"), *["flood " * 10] * 1000]).done(1)
+    result = read(log, "a").tests[0]
+    assert result.status is Status.ERROR
+    assert "more than the guest program lets through" in result.reason
+    assert sum(map(len, result.output)) < 2000
+
+
+def test_flood_of_counters_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("results.guest_test.MOST_COUNTERS", 10)
+    log = GuestLog().start(1, "a")
+    for number in range(20):
+        log.say(f"before 1 c{number}=1")
+    result = read(log.out(1, *ktap("ok")).end(1).done(1), "a").tests[0]
+    assert (result.status, result.reason) == (Status.ERROR, "would be PASS, but it has more than 10 counters")
+    assert len(result.counters) <= 20
+
+
+def test_flood_of_lines_and_facts_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("results.console.LINES_REMEMBERED", 5)
+    monkeypatch.setattr("results.console.MOST_FACTS", 10)
+    log = GuestLog().begin(1)
+    for number in range(20):
+        log.say(f"probe fact{number} 1")
+    log.lines.append(log.lines[1])
+    report = read(log.test(1, "a", ktap("ok")).done(1), "a")
+    assert report.tests[0].status is Status.PASS
+    assert any("came too late or is forged" in note for note in report.notes)
+    assert report.capabilities and len(report.capabilities.facts) == 10
 
 
 def test_flood_of_kernel_lines_keeps_the_reports(monkeypatch: pytest.MonkeyPatch) -> None:

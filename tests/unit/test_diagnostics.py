@@ -76,6 +76,9 @@ def test_without_a_known_error_the_end_is_shown() -> None:
 def test_warnings_outlive_incremental_builds(tmp_path: Path) -> None:
     log = tmp_path / "build.log"
     known = open_ledger(tmp_path, TREE, log)
+    for warning in (each for made in warnings_by_object(OUTPUT, TREE).values() for each in made):
+        (tmp_path / warning.file).parent.mkdir(exist_ok=True)
+        (tmp_path / warning.file).touch()
     assert len(close_ledger(tmp_path, TREE, known, OUTPUT)) == 4
     known = open_ledger(tmp_path, TREE, log)
     assert len(close_ledger(tmp_path, TREE, known, ["  CC      mm/rmap.o"])) == 4

@@ -1,4 +1,4 @@
-"""The suites of the fault sweep, of page-table cost and of timing: records, programs and manual agree."""
+"""The suites of our own that measure: records, programs and manual agree."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.build.programs import WRAPPERS
 from harness.config import ROOT, SuiteRecord, find
+from results.storm import FEWEST_STORMS
 
 MANUAL = ROOT / "docs" / "guest-tests.md"
 RULE = re.compile(
@@ -20,6 +21,9 @@ WORDS = {
     "SOME": "nothing or a part",
     "ANY": "anything",
 }
+
+
+SUITES = ("fault_sweep", "pgtable_cost", "timing", "fork_storm", "fork_storm_low_reserve")
 
 
 def text(path: Path) -> str:
@@ -54,7 +58,7 @@ def test_the_manual_has_the_table_of_what_is_allowed() -> None:
 
 
 def test_no_operation_passes_without_evidence() -> None:
-    for name in ("fault_sweep", "pgtable_cost", "timing"):
+    for name in SUITES:
         suite = find("tests", SuiteRecord, name)
         for case in suite.cases.values():
             assert suite.evidence if case.evidence is None else case.evidence
@@ -62,7 +66,20 @@ def test_no_operation_passes_without_evidence() -> None:
 
 def test_every_suite_is_a_program_of_ours() -> None:
     makefile = text(WRAPPERS / "Makefile")
-    for name in ("fault_sweep", "pgtable_cost", "timing"):
+    for name in SUITES:
         suite = find("tests", SuiteRecord, name)
         assert suite.program.wrapper
         assert f"{suite.program.name}_OBJECTS :=" in makefile
+
+
+def test_storms_of_the_records_prove_that_half_of_the_pmds_were_split() -> None:
+    for case in (suite := find("tests", SuiteRecord, "fork_storm")).cases.values():
+        forks, thps, runs = map(int, case.args)
+        wanted = (case.evidence or suite.evidence)["thp_split_pmd"]
+        assert wanted == (forks + 1) * thps * runs // 2
+        assert runs >= FEWEST_STORMS
+
+
+def test_the_manual_has_the_sizes_of_the_storms() -> None:
+    for name, case in find("tests", SuiteRecord, "fork_storm").cases.items():
+        assert f"| `{name}` | {' | '.join(case.args)} |" in text(MANUAL)

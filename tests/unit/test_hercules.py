@@ -12,7 +12,7 @@ import pytest
 
 from harness.config import HerculesFacts
 from harness.errors import InfrastructureError, UsageError
-from harness.machine import hercules
+from harness.machine import program
 from harness.machine.base import BootFiles, Ending
 from harness.machine.hercules import Hercules
 from harness.machine.hercules_channel import GAP, Channel
@@ -146,7 +146,7 @@ def test_a_mark_at_the_channels_end_does_not_hide_the_place(image: Path) -> None
 def test_a_program_that_is_missing() -> None:
     missing = FACTS.model_copy(update={"binary": "no-such-hercules"})
     with pytest.raises(UsageError) as caught:
-        hercules.require(missing)
+        program.require(missing)
     assert (str(caught.value), caught.value.hint) == (
         "no-such-hercules is not installed",
         "apt-get install hercules",
@@ -155,9 +155,9 @@ def test_a_program_that_is_missing() -> None:
 
 @needs_hercules
 def test_its_version() -> None:
-    assert re.fullmatch(r"\d+\.\d+", hercules.require(FACTS))
+    assert re.fullmatch(r"\d+\.\d+", program.require(FACTS))
     with pytest.raises(UsageError, match="99 or newer is needed"):
-        hercules.require(FACTS.model_copy(update={"minimum": "99"}))
+        program.require(FACTS.model_copy(update={"minimum": "99"}))
 
 
 # Guests of a few instructions

@@ -217,8 +217,17 @@ def test_costs_and_timings_are_shown(render):
     assert "slower by 53 % (p < 0.001)" in page.text
 
 
+def test_fork_storms_are_shown(render):
+    page = Page(render(measured_run()))
+    assert "128 forks of 2 THPs" in page.text
+    assert (
+        "reserve 5632 pages 5 | 5 100 % | 100 % 400 ms | 490 ms 330 | 330 4100 | 4100 absent | 0" in page.text
+    )
+    assert "reclaim makes as much progress, 22 % slower (p = 0.008)" in page.text
+
+
 def test_what_was_not_measured_does_not_appear(render):
     text = render(green_run())
-    for word in ("Failing allocations", "Page tables of THPs", "Timings"):
+    for word in ("Failing allocations", "Page tables of THPs", "Timings", "Swapping out what forks share"):
         assert word not in text
         assert render(measured_run()).count(f">{word}</h3>") == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.checkout.tree import DebianSource, GitRemote, LocalTree
-from harness.config import CONFIGS
+from harness.config import CONFIGS, ArchRecord, SuiteRecord, find
 from harness.errors import UsageError
 from harness.plan import (
     DEFAULT_TESTS,
@@ -51,9 +51,9 @@ def test_nothing_asked_for_is_the_default_plan() -> None:
     plan = make_plan(Request())
     assert [arch.name for arch in plan.arches] == ["x86_64", "arm64", "s390", "sparc", "powerpc-hash"]
     assert plan.tree.source == DebianSource("linux-source-6.12")
-    assert plan.series.name == "thp-split-standin"
-    assert Path(plan.series_source) == CONFIGS / "series" / "thp-split-standin"
-    assert plan.label == "5-architectures-debian-6.12-thp-split-standin"
+    assert plan.series.name == "thp-lazy-pgtable-standin"
+    assert Path(plan.series_source) == CONFIGS / "series" / "thp-lazy-pgtable-standin"
+    assert plan.label == "5-architectures-debian-6.12-thp-lazy-pgtable-standin"
 
 
 def test_architectures_are_taken_once_and_in_the_order_asked_for() -> None:
@@ -126,7 +126,7 @@ def test_a_record_outside_of_the_project_names_its_patches_by_its_own_folder(rec
     plan = make_plan(Request(series=str(record)))
     assert plan.series_source == str(record.parent / "patches")
     assert [suite.name for suite in plan.suites] == ["pmd_split"]
-    assert plan.tests_are_asked_for
+    assert plan.tests_asked_for_by == "series 'mine'"
     assert claims(plan.series) == (Claim("thp_split_pmd", "present", "0"),)
 
 
@@ -138,7 +138,7 @@ def test_patches_alone_get_the_tests_that_exist_and_claim_nothing(tmp_path: Path
     assert plan.series_source == str(folder)
     assert plan.tree.name == "debian-6.12"
     assert tuple(suite.name for suite in plan.suites) == DEFAULT_TESTS
-    assert not plan.tests_are_asked_for
+    assert not plan.tests_asked_for_by
     assert claims(plan.series) == ()
 
 
@@ -157,6 +157,40 @@ def test_a_record_that_asks_for_tests_that_do_not_exist(record: Path) -> None:
         make_plan(Request(series=str(record)))
 
 
+def test_tests_on_the_command_line_replace_those_of_the_series(record: Path) -> None:
+    plan = make_plan(Request(series=str(record), tests=("timing", "mm", "timing")))
+    assert [suite.name for suite in plan.suites] == ["timing", "mm"]
+    assert plan.tests_asked_for_by == "--tests"
+    with pytest.raises(UsageError, match="unknown test 'nm'"):
+        make_plan(Request(tests=("nm",)))
+
+
+def test_guests_have_the_memory_that_a_suite_needs() -> None:
+    def memory(*tests: str) -> list[int]:
+        arches = make_plan(Request(arches=("x86_64", "powerpc-both"), tests=tests)).arches
+        return [arch.qemu.memory_mb for arch in arches]
+
+    usual = find("arches", ArchRecord, "x86_64").qemu.memory_mb
+    assert memory("timing")[0] == usual
+    assert memory("timing", "mm") == [find("tests", SuiteRecord, "mm").memory_mb] * 3
+    (mode,) = make_plan(Request(arches=("powerpc-both-hash",), tests=("mm",))).arches
+    assert mode.kernel_name == "powerpc-both"
+
+
+def test_a_collection_runs_each_cases_own_program() -> None:
+    (mm,) = make_plan(Request(tests=("mm",))).suites
+    argv = {test.name: test.argv for test in planned_tests([mm])}
+    assert argv["mm.cow"] == ("/bin/selftest", "/bin/mm/cow")
+    assert argv["mm.uffd-stress-anon"][:3] == ("/bin/selftest", "/bin/mm/uffd-stress", "anon")
+    programs = {program.name: program for program in mm.programs}
+    assert len(programs) == len(mm.programs) < len(mm.cases)
+    assert programs["mm/uffd-stress"].tree_sources == (
+        "tools/testing/selftests/mm/uffd-stress.c",
+        "tools/testing/selftests/mm/uffd-common.c",
+        *mm.program.tree_sources,
+    )
+
+
 def test_every_case_is_one_process_with_its_evidence(configs: Path) -> None:
     (configs / "tests" / "mine.yaml").write_text(
         "name: mine\nabout: Mine\nprogram: {name: prog, wrapper: true}\nneeds: [thp]\n"
@@ -165,11 +199,7 @@ def test_every_case_is_one_process_with_its_evidence(configs: Path) -> None:
         "  own: {args: [-x, y], evidence: {thp_fault_alloc: 1}, timeout_seconds: 3.5}\n"
         "  none: {evidence: {}}\n"
     )
-    series = configs / "series" / "thp-split-standin.yaml"
-    series.write_text(
-        series.read_text().replace("tests: [thp_pmd_split, pmd_split, small_pages]", "tests: [mine]")
-    )
-    plain, own, none = planned_tests(make_plan(Request(), configs).suites)
+    plain, own, none = planned_tests(make_plan(Request(tests=("mine",)), configs).suites)
     assert (plain.name, plain.argv, plain.timeout_seconds) == ("mine.plain", ("/bin/prog",), 7.0)
     assert plain.evidence == (Evidence("thp_split_pmd", 2),)
     assert (own.argv, own.timeout_seconds) == (("/bin/prog", "-x", "y"), 3.5)
@@ -180,7 +210,7 @@ def test_every_case_is_one_process_with_its_evidence(configs: Path) -> None:
 
 def test_the_projects_own_plan_has_unique_tests_which_need_evidence_where_a_huge_page_is_split() -> None:
     planned = planned_tests(make_plan(Request()).suites)
-    assert len({test.name for test in planned}) == len(planned) == 27
+    assert len({test.name for test in planned}) == len(planned) == 60
     assert all(bool(test.evidence) == ("thp" in test.needs) for test in planned)
 
 

@@ -4,7 +4,7 @@ import gzip
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -63,19 +63,18 @@ class Workshop:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     folder = tmp_path_factory.mktemp("workshop")
-    make_series(make_kernel(folder / "linux"))
-    prepare_tree(LocalTree(folder / "linux", "HEAD~3"), folder / "cache", lambda _: None)
-    return folder
+    kernel, cache = make_kernel(folder / "linux"), folder / "cache"
+    tip = make_series(kernel)[-1]
+    base = prepare_tree(LocalTree(kernel, "HEAD~3"), cache, lambda _: None).commit
+    return Workshop(kernel, folder, cache, base, tip)
 
 
 @pytest.fixture
-def shop(built: Path, tmp_path: Path) -> Workshop:
-    shutil.copytree(built, tmp_path, dirs_exist_ok=True, symlinks=True)
-    kernel = tmp_path / "linux"
-    base, tip = (git(kernel, "rev-parse", revision) for revision in ("master~3", "master"))
-    return Workshop(kernel, tmp_path, tmp_path / "cache", base, tip)
+def shop(built: Workshop, tmp_path: Path) -> Workshop:
+    shutil.copytree(built.folder, tmp_path, dirs_exist_ok=True, symlinks=True)
+    return replace(built, kernel=tmp_path / "linux", folder=tmp_path, cache=tmp_path / "cache")
 
 
 class TestApplied:
@@ -403,6 +402,21 @@ class TestRefused:
         assert "    | -line 10\n    | +line 10 changed" in str(error)
         assert "written for another tree" in error.hint
         assert "--allow-fuzz" not in error.hint
+
+    @pytest.mark.parametrize(
+        ("line", "shown"),
+        [
+            ("\tred \x1b[31m\x07", "    | +\tred \\x1b[31m\\x07\n"),
+            ("\nwrapped \x1b[2J", "'wrapped \\x1b[2J'"),
+        ],
+        ids=["refused", "damaged"],
+    )
+    def test_a_line_that_is_shown_gives_the_terminal_no_orders(
+        self, shop: Workshop, line: str, shown: str
+    ) -> None:
+        base = shop.other_base(mm__memory=NUMBERS.replace("line 10\n", "line ten\n"))
+        mail = shop.mails("--no-numbered")[0].replace("+line 10 changed", f"+{line}")
+        assert shown in str(shop.refused(shop.write(mail), base=base))
 
     def test_fuzz_is_offered_and_then_reported(self, shop: Workshop) -> None:
         # One of the three context lines before the second patch's change differs, and all moved down by one.

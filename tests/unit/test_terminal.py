@@ -164,16 +164,24 @@ def test_costs_and_timings_take_a_line_each():
     assert re.search(r"^  split +1.90 µs \| 2.90 µs +5 % \| 5 % +slower by 53 % \(p < 0.001\)$", text, re.M)
 
 
+def test_a_line_per_fork_storm_and_one_for_its_result():
+    text = shown(measured_run())
+    row = r"^  128 × 2 +100 % \| 100 % +400 ms \| 490 ms +4100 \| 4100 +absent \| 0$"
+    assert re.search(row, text, re.M)
+    said = "128 forks of 2 THPs: reclaim makes as much progress, 22 % slower (p = 0.008)"
+    assert f"  ✓ unchanged  {said}\n" in text
+
+
 def test_what_was_not_measured_does_not_appear():
     text = shown(green_run())
-    assert not re.search("sweep|page-table cost|timing", text)
+    assert not re.search("sweep|page-table cost|timing|storm", text)
 
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_the_numbers_fit_into_80_columns(terminal):
     text = re.sub(r"\x1b\[[0-9;]*m", "", shown(measured_run(), terminal))
-    rows = [line for line in text.splitlines() if re.match(r"  \w+ +[0-9.]+( µs)? \| ", line)]
-    assert len(rows) == 10
+    rows = [line for line in text.splitlines() if re.match(r"  \w+( × 2)? +[0-9.]+( µs| %)? \| ", line)]
+    assert len(rows) == 11
     assert all(cell_len(row) <= 80 for row in rows)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from results.compare import compare_arch
 from results.model import Cell, TimingComparison, Verdict
-from results.timing import permutation_p, read_samples
+from results.timing import read_samples
 from tests.unit.cells import plan, runs
 from tests.unit.data_words import TIMING, printed, timing_lines
 
@@ -117,21 +117,3 @@ def test_without_samples_there_is_no_timing() -> None:
 )
 def test_what_is_no_sample_of_this_is_not_read(line: str) -> None:
     assert read_samples([line], "fork") == ()
-
-
-def test_the_permutation_test_knows_the_textbook() -> None:
-    # Four against four without overlap: 2 of the 70 ways to choose four are as extreme.
-    assert permutation_p([1, 2, 3, 4], [5, 6, 7, 8]) == pytest.approx(2 / 70, abs=0.012)
-    assert permutation_p([1, 4, 5, 8], [2, 3, 6, 7]) == 1.0
-    assert permutation_p([3, 3, 3], [3, 3, 3]) == 1.0
-
-
-def test_the_permutation_test_rarely_sees_what_is_not_there() -> None:
-    found = [permutation_p(around(1000, seed=seed), around(1000, seed=seed + 100)) for seed in range(12)]
-    assert sum(p < 0.05 for p in found) <= 2
-    assert min(found) > 0.001
-
-
-def test_the_same_samples_give_the_same_answer() -> None:
-    samples = around(1000), around(1010, seed=3)
-    assert permutation_p(*samples) == permutation_p(*samples)

@@ -39,9 +39,14 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_kernel(tmp_path_factory.mktemp("built") / "linux")
+
+
 @pytest.fixture
-def kernel(tmp_path: Path) -> Path:
-    return make_kernel(tmp_path / "linux")
+def kernel(built: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(built, tmp_path / "linux")
 
 
 def silent(_: str) -> None:

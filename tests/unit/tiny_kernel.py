@@ -27,14 +27,14 @@ def git(repository: Path, *arguments: str, **variables: str) -> str:
         "GIT_COMMITTER_DATE": "2026-03-27T10:00:00+0000",
         **variables,
     }
-    command = ["git", "-C", str(repository), *arguments]
+    command = ["git", "-C", str(repository), "-c", "maintenance.auto=false", *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.strip()
 
 
 def make_kernel(path: Path, files: Mapping[str, str] = FILES) -> Path:
     """Make a repository with one commit of these files."""
     path.mkdir(parents=True)
-    git(path, "init", "--quiet", "--initial-branch=master")
+    git(path, "init", "--quiet", "--template=", "--initial-branch=master")
     commit(path, "base", files)
     return path
 

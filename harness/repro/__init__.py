@@ -1,0 +1,1 @@
+"""Shell scripts that build and boot a cell of a run without us."""

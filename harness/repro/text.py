@@ -1,0 +1,68 @@
+"""Pieces of shell script: quoted words, commands over several lines, here-documents."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+_MARK = "END"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a script."""
+
+    functions: bytes
+    """What a person reads."""
+    data: bytes = b""
+    """Functions that only print what is long."""
+
+
+class Raw(str):
+    """A word that the shell is to read as it stands, such as `"$kernel"`."""
+
+
+def comment(*paragraphs: str) -> str:
+    """Lines of a comment; none of them can end it."""
+    lines = (line for paragraph in paragraphs for line in paragraph.splitlines() or [""])
+    return "".join(f"# {printable(line)}".rstrip() + "\n" for line in lines)
+
+
+def printable(text: str) -> str:
+    """One line without anything that a terminal would obey."""
+    return "".join(sign if sign.isprintable() else "�" for sign in text)
+
+
+def function(name: str, body: bytes | str, about: str = "") -> bytes:
+    """A function; here-documents in `body` stay where they are."""
+    inside = body.encode() if isinstance(body, str) else body
+    return f"{comment(about) if about else ''}{name}() {{\n".encode() + inside + b"}\n"
+
+
+def here(command: str, content: bytes) -> bytes:
+    """A command that gets bytes as input; the mark at their end is none of their lines.
+
+    The bytes may be anything but NUL. An end of line is added if the last line has none.
+    """
+    mark = _MARK
+    lines = set(content.split(b"\n"))
+    while mark.encode() in lines:
+        mark += "_"
+    end = b"" if not content or content.endswith(b"\n") else b"\n"
+    return f"{command} <<'{mark}'\n".encode() + content + end + f"{mark}\n".encode()
+
+
+def command_lines(words: Sequence[str], indent: str = "\t") -> str:
+    """A command over as many lines as read well: an option stands with its value."""
+    groups: list[list[str]] = [[]]
+    for word in words:
+        if word.startswith("-") and groups[-1]:
+            groups.append([])
+        groups[-1].append(word)
+    return f" \\\n{indent}\t".join(join(group) for group in groups)
+
+
+def join(words: Iterable[str]) -> str:
+    """Words of a command, quoted unless they are `Raw`."""
+    return " ".join(word if isinstance(word, Raw) else shlex.quote(word) for word in words)

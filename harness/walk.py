@@ -1,0 +1,110 @@
+"""A walk through a series: every patch is built and booted on every architecture.
+
+Like a run it goes on where it stopped: what its folder and the cache know is not done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import SystemRandom
+
+from harness.arch_work import ArchWork
+from harness.cache.collect import trim
+from harness.cache.sharing import in_use
+from harness.cache.size import size_limit
+from harness.checkout.mail import SeriesError
+from harness.column import column_tasks
+from harness.patches import LANE, Choice, choose, find_kernels, with_patches
+from harness.plan import Plan
+from harness.prepare import Checkouts, prepare
+from harness.progress import Progress
+from harness.run import DISK_FREE_BYTES, carry_out, check_disk, find_tools
+from harness.session import Session, open_session
+from harness.workspace import Workspace
+from results.journal import WalkScope, patch_variant
+from results.walk import assemble_walk
+from results.walk_model import Walk
+
+PACE = "after the patch before"
+"""Names the time of such builds in the history."""
+WORKTREE_BYTES = 2 << 30
+SEEDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class WalkRequest:
+    """What is asked of a walk beyond its plan."""
+
+    choice: Choice = field(default_factory=Choice)
+    boots: bool = True
+    checks: int = 0
+    """So many kernels of each architecture are built once more from nothing."""
+    seed: int | None = None
+    """Draws them; None for any."""
+
+
+def walk(
+    plan: Plan, request: WalkRequest, workspace: Workspace, progress: Progress, command: Sequence[str]
+) -> tuple[Walk, Path]:
+    """Walk through the plan's series; returns what was found, and the folder.
+
+    Raises:
+        HarnessError: if there is nothing to be said of any architecture (no tools, no such patch, …).
+    """
+    limit = size_limit()
+    workspace.create()
+    with in_use(workspace.cache, progress.say):
+        check_disk(workspace, room(plan, workspace))
+        outcome = _walk(plan, request, workspace, progress, command)
+    trim(workspace.cache, limit, progress.say)
+    return outcome
+
+
+def room(plan: Plan, workspace: Workspace) -> int:
+    """Bytes for the worktrees that are not there yet, and as much as a run needs."""
+    kernels = {arch.kernel_name for arch in plan.arches}
+    names = [f"{plan.tree.name}-{LANE}-{kernel}" for kernel in kernels]
+    lacking = sum(not (workspace.cache / "worktrees" / name).exists() for name in names)
+    return DISK_FREE_BYTES + lacking * WORKTREE_BYTES
+
+
+def _walk(
+    plan: Plan, request: WalkRequest, workspace: Workspace, progress: Progress, command: Sequence[str]
+) -> tuple[Walk, Path]:
+    tools, lacking = find_tools(plan.arches)
+    checkouts = prepare(plan, workspace.cache, progress.say)
+    scope = _scope(request, checkouts, workspace.cache)
+    checkouts = with_patches(checkouts, scope.own, workspace.cache)
+    session = open_session(plan, workspace, progress, checkouts, command, scope)
+    scope = session.fact.walk or scope
+    _announce(session, scope)
+    carry_out(
+        session,
+        tools,
+        lacking,
+        lambda arch, known: column_tasks(ArchWork(session, arch, known, PACE), scope),
+    )
+    return assemble_walk(session.run_dir), session.run_dir
+
+
+def _scope(request: WalkRequest, checkouts: Checkouts, cache: Path) -> WalkScope:
+    subject = checkouts.subject
+    if not subject.patches:
+        raise SeriesError(f"{subject.series} has no patch", hint="A walk needs at least one.")
+    numbers = choose(request.choice, len(subject.patches))
+    seed = SystemRandom().randrange(SEEDS) if request.seed is None else request.seed
+    kernels = find_kernels(numbers, subject, cache)
+    return WalkScope(numbers, kernels, request.boots, request.checks, seed)
+
+
+def _announce(session: Session, scope: WalkScope) -> None:
+    subject, say = session.checkouts.subject, session.progress.say
+    kernels = len(scope.own) - 1
+    patches = len(scope.numbers) - 1
+    say(f"{patches} of {len(subject.patches)} patches, {kernels} of them change what kernels are built from")
+    if scope.checks:
+        for arch in session.plan.arches:
+            drawn = ", ".join(patch_variant(number) for number in scope.drawn(arch.name))
+            say(f"{arch.name}: {drawn} will be built once more from nothing (--seed {scope.seed})")

@@ -1,0 +1,45 @@
+"""What the tests of the command line and of the cache share."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from harness.cli import main
+from tests.program import Answer, Invoke, Program
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    """The cache's folder, empty."""
+    folder = tmp_path / "home" / "thp-harness"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    """The program with folders that are not there yet."""
+    return Program(tmp_path / "cache", tmp_path / "state")
+
+
+@pytest.fixture
+def invoke(program: Program, capfd: pytest.CaptureFixture[str]) -> Iterator[Invoke]:
+    """Run commands as `program` does, but without a new interpreter: quicker, and a traceback is raised."""
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def call(*arguments: str, env: Mapping[str, str] | None = None) -> Answer:
+        environment = mock.patch.dict(os.environ, program.environment(env), clear=True)
+        with environment, pytest.raises(SystemExit) as end:
+            main(arguments, prog_name="thp-harness")
+        printed = capfd.readouterr()
+        assert isinstance(end.value.code, int)
+        return Answer(end.value.code, printed.out, printed.err)
+
+    yield call
+    signal.signal(signal.SIGTERM, handler)

@@ -1,0 +1,332 @@
+"""The search itself, on histories and failures that are only played."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from harness.checkout.bisection import History
+from harness.checkout.git import Repository
+from harness.errors import UsageError
+from results.bisect import Ending, Finding, Hint, Mark, Question, Search
+from results.confidence import MOST_CLEAN, Effort, Rate, clean_boots, effort, miss, reachable, steps_for
+from results.vote import Ballot, Vote
+from tests.unit.tiny_kernel import commit, git, make_kernel
+
+GOOD, BAD = Vote(Ballot.GOOD, "clean"), Vote(Ballot.BAD, "seen")
+NONE, UNBUILT = Vote(Ballot.NONE, "lost"), Vote(Ballot.NONE, "does not build", is_final=True)
+
+
+@dataclass
+class Line:
+    """A history without branches: commits are numbers from 0."""
+
+    last: int
+
+    def hint(self, marks: Mapping[str, Mark]) -> Hint:
+        bad = min([self.last, *(int(name) for name, mark in marks.items() if mark is Mark.BAD)])
+        good = max([0, *(int(name) for name, mark in marks.items() if mark is Mark.GOOD and int(name) < bad)])
+        skipped = {int(name) for name, mark in marks.items() if mark is Mark.SKIP}
+        left = [number for number in range(good + 1, bad) if number not in skipped]
+        if left:
+            return Hint(next=str(left[len(left) // 2]))
+        between = tuple(str(number) for number in range(good + 1, bad + 1))
+        return Hint(culprit=between[0]) if len(between) == 1 else Hint(left=between)
+
+    def parents(self, name: str) -> Sequence[str]:
+        return [str(int(name) - 1)]
+
+
+@dataclass
+class Played:
+    """Votes of each boot are what a function says of the commit."""
+
+    outcome: Callable[[int], Vote]
+    built: Callable[[int], Vote | None] = lambda number: None
+    image: Callable[[int], int] = lambda number: number
+    boots: list[int] = field(default_factory=list)
+    rounds: int = 0
+
+    def meet(self, name: str) -> tuple[str, Sequence[Vote]]:
+        known = self.built(int(name))
+        return str(self.image(int(name))), [known] if known else []
+
+    def boot(self, names: Sequence[str]) -> Sequence[Vote]:
+        self.rounds += 1
+        self.boots += map(int, names)
+        return [self.outcome(int(name)) for name in names]
+
+
+def search(played: Played, last: int = 24, width: int = 1, confidence: float = 0.99) -> Finding:
+    question = Question("0", str(last), last, confidence, width=width)
+    return Search(question, Line(last), played).run()
+
+
+def since(culprit: int) -> Callable[[int], Vote]:
+    return lambda number: BAD if number >= culprit else GOOD
+
+
+@pytest.mark.parametrize("culprit", [1, 2, 7, 12, 23, 24])
+@pytest.mark.parametrize("width", [1, 2, 8])
+def test_what_fails_every_time_takes_one_boot_for_each_step(culprit: int, width: int) -> None:
+    played = Played(since(culprit))
+    found = search(played, width=width)
+    assert (found.ending, found.commit) == (Ending.FOUND, str(culprit))
+    between = [number for number in played.boots if number not in (0, 24, culprit - 1)]
+    assert len(between) == len(set(between)) <= steps_for(24)
+    assert len(played.boots) <= 16
+    assert played.rounds <= {1: 16, 2: 9, 8: 7}[width]
+
+
+def games(rate: float, count: int) -> list[bool]:
+    """Bisections of a failure that comes with this rate, seeded; whether each names the culprit."""
+    right = []
+    for seed in range(count):
+        chance = random.Random(f"{rate} {seed}")
+        culprit = chance.randint(1, 24)
+
+        def outcome(number: int, chance: random.Random = chance, culprit: int = culprit) -> Vote:
+            return BAD if number >= culprit and chance.random() < rate else GOOD
+
+        played = Played(outcome)
+        found = search(played, width=2)
+        assert len(played.boots) <= 2 * MOST_CLEAN
+        right.append((found.ending, found.commit) == (Ending.FOUND, str(culprit)))
+    return right
+
+
+def test_a_30_percent_failure_is_found_20_times_out_of_20() -> None:
+    assert all(games(0.3, 20))
+
+
+@pytest.mark.parametrize("rate", [0.3, 0.6, 0.9])
+def test_wrong_answers_are_as_rare_as_was_asked(rate: float) -> None:
+    assert games(rate, 200).count(False) <= 4, "2 are to be expected at most"
+
+
+def test_a_commit_that_passed_for_good_too_early_is_found_out() -> None:
+    passes = {12: 2}
+
+    def outcome(number: int) -> Vote:
+        if number < 12:
+            return GOOD
+        if passes.get(number):
+            passes[number] -= 1
+            return GOOD
+        return BAD
+
+    assert search(Played(outcome)).commit == "12"
+
+
+def test_the_rate_may_turn_out_lower_than_it_looked() -> None:
+    """The bad commit fails at first, and while the search is on its way it does not."""
+    boots = iter([BAD, BAD, GOOD, GOOD, GOOD, GOOD])
+
+    def outcome(number: int) -> Vote:
+        if number == 24:
+            return next(boots, BAD)
+        return since(10)(number)
+
+    played = Played(outcome)
+    assert search(played, width=2).commit == "10"
+    assert played.boots.count(9) > 5, "a rare failure takes many clean boots to rule out"
+
+
+def test_infrastructure_never_votes_and_is_tried_again() -> None:
+    lost = {6: 2, 12: 2, 24: 2, 0: 2}
+
+    def outcome(number: int) -> Vote:
+        if lost.get(number):
+            lost[number] -= 1
+            return NONE
+        return since(13)(number)
+
+    assert search(Played(outcome)).commit == "13"
+
+
+def test_commits_that_say_nothing_are_skipped() -> None:
+    played = Played(since(9), built=lambda number: UNBUILT if 10 <= number <= 14 else None)
+    found = search(played)
+    assert found.commit == "9"
+    assert not {10, 11, 12, 13, 14} & set(played.boots), "what does not build is not booted"
+
+
+def test_when_all_skip_the_candidates_are_named() -> None:
+    found = search(Played(since(9), built=lambda number: UNBUILT if 0 < number < 24 else None))
+    assert found.ending is Ending.ONLY_SKIPPED
+    assert found.left == tuple(map(str, range(1, 25)))
+
+
+def test_a_parent_of_which_nothing_more_can_be_said_is_a_candidate() -> None:
+    clean = iter([GOOD])
+    found = search(Played(lambda number: next(clean, NONE) if number == 8 else since(9)(number)))
+    assert found.ending is Ending.ONLY_SKIPPED
+    assert found.left == ("8", "9")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "ending", "commit"),
+    [
+        (lambda number: GOOD, Ending.BAD_IS_GOOD, "24"),
+        (lambda number: BAD, Ending.GOOD_IS_BAD, "0"),
+        (lambda number: GOOD if number else BAD, Ending.GOOD_IS_BAD, "0"),
+        (lambda number: NONE if number else GOOD, Ending.END_UNJUDGED, "24"),
+        (lambda number: BAD if number else NONE, Ending.END_UNJUDGED, "0"),
+    ],
+)
+@pytest.mark.parametrize("width", [1, 2])
+def test_ends_that_are_not_what_they_should_be(
+    outcome: Callable[[int], Vote], ending: Ending, commit: str, width: int
+) -> None:
+    found = search(Played(outcome), width=width)
+    if (ending, commit, width) == (Ending.GOOD_IS_BAD, "0", 1) and outcome(24) is GOOD:
+        ending, commit = Ending.BAD_IS_GOOD, "24"  # on one CPU bad is asked first
+    assert (found.ending, found.commit) == (ending, commit)
+
+
+def test_a_failure_that_is_too_rare_is_told() -> None:
+    boots = iter([BAD, *[GOOD] * 100])
+    found = search(Played(lambda number: next(boots, GOOD) if number == 24 else GOOD))
+    assert found.ending is Ending.TOO_RARE
+
+
+def test_equal_images_share_their_votes() -> None:
+    played = Played(since(9), image=lambda number: number // 3)
+    assert search(played).commit == "9"
+    assert not {1, 2, 7, 10, 11} & set(played.boots)
+    same = Played(lambda number: BAD, image=lambda number: 0)
+    assert search(same).ending is Ending.GOOD_IS_BAD
+
+
+def test_what_a_build_tells_is_not_booted() -> None:
+    played = Played(lambda number: pytest.fail("booted"), built=since(5))
+    question = Question("0", "24", 24, 0.99, booted=False)
+    assert Search(question, Line(24), played).run().commit == "5"
+
+
+# How many boots
+
+
+def test_miss_is_the_rule_of_succession_for_one_boot() -> None:
+    assert miss(Rate(3, 10), 1) == pytest.approx(1 - 4 / 12)
+    assert miss(Rate(3, 10), 2) == pytest.approx(8 * 9 / (12 * 13))
+    assert miss(Rate(3, 10), 0) == miss(Rate(3, 3), 0) == 1
+
+
+def test_the_more_certain_a_failure_the_fewer_boots() -> None:
+    rates = [Rate(5, 5), Rate(3, 3), Rate(5, 7), Rate(5, 17), Rate(3, 30)]
+    needed = [effort(rate, 24, 0.99) for rate in rates]
+    sure = [each.sure for each in needed if each]
+    assert sure == sorted(sure)
+    assert len(set(sure)) == len(rates)
+    assert needed[0] == Effort(1, sure[0])
+    assert sure[0] <= 6
+
+
+@pytest.mark.parametrize("commits", [1, 2, 24, 1000])
+@pytest.mark.parametrize("confidence", [0.9, 0.99])
+def test_all_steps_together_stay_within_the_confidence(commits: int, confidence: float) -> None:
+    needed = effort(Rate(5, 12), commits, confidence)
+    assert needed
+    assert 2 * steps_for(commits) * miss(Rate(5, 12), needed.sure) <= 1 - confidence
+    assert 2 * steps_for(commits) * miss(Rate(5, 12), needed.sure - 1) > 1 - confidence
+
+
+def test_what_would_take_too_many_boots_is_refused_and_the_confidence_within_reach_is_known() -> None:
+    rare = Rate(1, 60)
+    assert effort(rare, 24, 0.99) is None
+    assert clean_boots(rare, 0.001) is None
+    within = reachable(rare, 24)
+    assert within < 0.99
+    assert effort(Rate(3, 30), 24, reachable(Rate(3, 30), 24))
+
+
+@pytest.mark.parametrize(("commits", "steps"), [(1, 1), (2, 1), (3, 2), (24, 5), (32, 5), (33, 6)])
+def test_steps_are_those_of_halving(commits: int, steps: int) -> None:
+    assert steps_for(commits) == steps
+
+
+# With git itself
+
+
+@pytest.fixture(scope="module")
+def branched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """base - a - b - m - z, and base - s - t - m."""
+    path = make_kernel(tmp_path_factory.mktemp("branched") / "linux")
+    named = {"base": git(path, "rev-parse", "HEAD")}
+    for name in ("s", "t"):
+        named[name] = commit(path, name, {"side": name})
+    git(path, "checkout", "--quiet", "-b", "main", named["base"])
+    for name in ("a", "b"):
+        named[name] = commit(path, name, {"mm/x.c": name})
+    git(path, "merge", "--quiet", "--no-edit", named["t"])
+    named["m"] = git(path, "rev-parse", "HEAD")
+    named["z"] = commit(path, "z", {"mm/x.c": "z"})
+    return path, named
+
+
+@dataclass
+class Sides:
+    """A laboratory for the branched history: a commit is bad if the culprit is one of its ancestors."""
+
+    path: Path
+    culprit: str
+    first_clean: dict[str, int] = field(default_factory=dict)
+
+    def meet(self, name: str) -> tuple[str, Sequence[Vote]]:
+        return name, []
+
+    def boot(self, names: Sequence[str]) -> Sequence[Vote]:
+        return [self._boot(name) for name in names]
+
+    def _boot(self, name: str) -> Vote:
+        if self.first_clean.get(name):
+            self.first_clean[name] -= 1
+            return GOOD
+        bad = Repository(self.path).succeeds("merge-base", "--is-ancestor", self.culprit, name)
+        return BAD if bad else GOOD
+
+
+@pytest.mark.parametrize(("name", "flaky"), [("a", 0), ("z", 0), ("s", 1), ("t", 0), ("m", 1)])
+def test_git_finds_any_commit_around_a_merge(
+    branched: tuple[Path, dict[str, str]], name: str, flaky: int
+) -> None:
+    """Also if every commit passes once although it is bad, and git must be told otherwise."""
+    path, named = branched
+    history = History(Repository(path), named["base"], named["z"])
+    assert history.commits == 6
+    early = {commit_id: flaky for other, commit_id in named.items() if other not in ("base", "z")}
+    question = Question(named["base"], named["z"], history.commits, 0.99)
+    found = Search(question, history, Sides(path, named[name], early)).run()
+    assert (found.ending, found.commit) == (Ending.FOUND, named[name])
+    assert f"# first bad commit: [{named[name]}]" in history.log(found.marks)
+    assert not list(path.glob(".git/BISECT_*"))
+
+
+def test_ends_that_are_no_history_are_told(branched: tuple[Path, dict[str, str]]) -> None:
+    path, named = branched
+    repository = Repository(path)
+    for good, bad, words in (
+        ("z", "a", "are they the wrong way round?"),
+        ("a", "a", "the same commit"),
+        ("t", "b", f"they diverge at {named['base'][:12]}"),
+    ):
+        with pytest.raises(UsageError, match=words.replace("?", r"\?")):
+            History(repository, named[good], named[bad])
+    git(path, "checkout", "--quiet", "--orphan", "alone")
+    alone = commit(path, "alone", {"x": "y"})
+    with pytest.raises(UsageError, match="no history in common"):
+        History(repository, alone, named["z"])
+
+
+def test_git_tells_subject_author_and_whom_the_trailers_name(tmp_path: Path) -> None:
+    path = make_kernel(tmp_path / "linux")
+    message = "mm: do it\n\nWhy.\n\nReviewed-by: A B <a@b.example>\nCc: <list@b.example>\nLink: https://x\n"
+    tip = commit(path, message, {"x": "y"})
+    told = History(Repository(path), f"{tip}^", tip).tell(tip)
+    assert (told.subject, told.author) == ("mm: do it", "Jörg Author <author@kernel.example>")
+    assert told.mentioned == ("A B <a@b.example>", "<list@b.example>")
