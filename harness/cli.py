@@ -319,10 +319,17 @@ main.add_command(repro_command)
 main.add_command(rerun_command)
 
 
+_FOR_COMPARING = ("allow_unexercised", "always_boot")
+"""Options of `_planning` that mean nothing to a command that does not compare two kernels."""
+
+
 def _add_with_planning(command: click.Command) -> None:
     """Add a command of another module, with the options of `_planning` after its own."""
     own, command.params = command.params, []
     _planning(command)
+    for option in command.params:
+        if isinstance(option, click.Option) and option.name in _FOR_COMPARING:
+            option.hidden = True
     command.params = [*own, *reversed(command.params)]
     main.add_command(command)
 
