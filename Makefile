@@ -18,7 +18,7 @@ run: packages
 	$(BIN)/thp-harness run $(addprefix --arch ,$(ARCH)) $(ARGS)
 
 test: packages test-packages
-	$(BIN)/pytest
+	$(BIN)/pytest --durations=25
 
 quick: $(VENV)/ready
 	$(BIN)/pytest -m "not slow"

@@ -19,7 +19,9 @@ from harness.process import Children
 from results.journal import BootFact
 from results.model import BootEnd, PlannedTest
 
-COMMON_CMDLINE = ("panic=-1", "printk.devkmsg=on")
+COMMON_CMDLINE = ("panic=-1", "panic_print=0x40", "printk.devkmsg=on")
+"""A panic prints the backtrace of every CPU and resets (Documentation/admin-guide/kernel-parameters.txt).
+The CPU that panics may be waiting for the one that is to blame."""
 BOOT_SILENCE = 15.0
 """Seconds without console output before the first test, on real hardware; stretched under emulation."""
 TEST_SLACK = 10.0

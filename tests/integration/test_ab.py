@@ -196,26 +196,6 @@ def test_a_test_that_the_series_breaks(run_series: RunSeries) -> None:
     assert {f"x86_64.{name}" for name in broken} <= failed
 
 
-def test_a_failed_split_that_is_ignored_is_found_by_the_sweep(
-    thp_harness: Program, ab_run: Answer, tmp_path: Path
-) -> None:
-    """The operation and the allocation are named; without a failing allocation nothing is wrong."""
-    folder = tmp_path / "ignores-failed-split"
-    shutil.copytree(LAZY, folder)
-    shutil.copytree(FIXTURES / "ignores-failed-split", folder, dirs_exist_ok=True)
-    suites = ("--tests", "pmd_split", "--tests", "fault_sweep")
-    answer = thp_harness("run", "--arch", "x86_64", "--series", str(folder), *suites, "--json", timeout=1800)
-    arch = arch_of(answer)
-    assert (answer.code, arch["verdict"]) == (1, "regression")
-    bad = {test["name"]: test["reason"] for test in arch["tests"] if test["verdict"] == "regression"}
-    assert list(bad) == ["fault_sweep.madv_dontneed"]
-    (sweep,) = [sweep for sweep in arch["sweeps"] if sweep["verdict"] == "regression"]
-    assert sweep["operation"] == "madv_dontneed"
-    wrong = [row["n"] for row in sweep["series"]["rows"] if row["why"]]
-    assert wrong == [1]
-    assert "madv_dontneed" in answer.json["headline"]
-
-
 def test_a_series_that_does_not_compile(run_series: RunSeries) -> None:
     answer = run_series("does-not-compile")
     cells = cells_of(answer)
@@ -279,3 +259,23 @@ def test_warnings_and_splats_are_regressions_though_every_test_passes(run_series
     assert "split_huge_pmd_locked" in splat["title"]
     assert any("-Wunused-variable" in reason for reason in arch["reasons"])
     assert any("split_huge_pmd_locked" in reason for reason in arch["reasons"])
+
+
+def test_a_failed_split_that_is_ignored_is_found_by_the_sweep(
+    thp_harness: Program, ab_run: Answer, tmp_path: Path
+) -> None:
+    """The operation and the allocation are named; without a failing allocation nothing is wrong."""
+    folder = tmp_path / "ignores-failed-split"
+    shutil.copytree(LAZY, folder)
+    shutil.copytree(FIXTURES / "ignores-failed-split", folder, dirs_exist_ok=True)
+    suites = ("--tests", "pmd_split", "--tests", "fault_sweep")
+    answer = thp_harness("run", "--arch", "x86_64", "--series", str(folder), *suites, "--json", timeout=1800)
+    arch = arch_of(answer)
+    assert (answer.code, arch["verdict"]) == (1, "regression")
+    bad = {test["name"]: test["reason"] for test in arch["tests"] if test["verdict"] == "regression"}
+    assert list(bad) == ["fault_sweep.madv_dontneed"]
+    (sweep,) = [sweep for sweep in arch["sweeps"] if sweep["verdict"] == "regression"]
+    assert sweep["operation"] == "madv_dontneed"
+    wrong = [row["n"] for row in sweep["series"]["rows"] if row["why"]]
+    assert wrong == [1]
+    assert "madv_dontneed" in answer.json["headline"]
