@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.arch_work import ArchWork, Tools
@@ -37,6 +37,29 @@ from results.vote import Ballot, Vote
 SCHEMA = "thp-harness/judge/1"
 GOOD, BAD, SKIP = 0, 1, 125
 _CODES = {Ballot.GOOD: GOOD, Ballot.BAD: BAD, Ballot.NONE: SKIP}
+
+
+@dataclass(frozen=True, slots=True)
+class ArchJudgement:
+    """What `--json` says of one architecture."""
+
+    arch: str
+    ballot: Ballot
+    words: tuple[str, ...]
+    """One for each boot."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeAnswer:
+    """What `--json` prints, but for its `schema`."""
+
+    commit: str
+    until: str
+    ballot: Ballot
+    """Of all architectures together; bad on one is bad."""
+    exit_code: int
+    arches: tuple[ArchJudgement, ...]
+    run_dir: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +97,12 @@ class Judgement:
 
     def as_document(self) -> dict[str, Any]:
         """What `--json` prints."""
-        arches = [
-            {"arch": arch, "ballot": str(_deciding(votes).ballot), "words": [vote.words for vote in votes]}
+        arches = tuple(
+            ArchJudgement(arch, _deciding(votes).ballot, tuple(vote.words for vote in votes))
             for arch, votes in self.votes.items()
-        ]
-        return {
-            "schema": SCHEMA,
-            "commit": self.commit,
-            "until": self.until,
-            "ballot": str(self.ballot),
-            "exit_code": self.exit_code,
-            "arches": arches,
-            "run_dir": self.folder,
-        }
+        )
+        answer = JudgeAnswer(self.commit, self.until, self.ballot, self.exit_code, arches, self.folder)
+        return {"schema": SCHEMA, **asdict(answer)}
 
 
 def _deciding(votes: Sequence[Vote]) -> Vote:

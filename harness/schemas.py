@@ -11,6 +11,8 @@ from harness.cache.listing import Listing
 from harness.config import ROOT
 from harness.doctor import Check
 from harness.forecast import Forecast
+from harness.judge import SCHEMA as JUDGE
+from harness.judge import JudgeAnswer
 from results.bisect_document import schema as bisect_schema
 from results.document import schema as results_schema
 from results.rerun_document import schema as rerun_schema
@@ -59,6 +61,15 @@ def cache_schema() -> dict[str, Any]:
     return {"$schema": DRAFT, **layout, "properties": properties, "required": sorted(properties)}
 
 
+def judge_schema() -> dict[str, Any]:
+    """Schema of `thp-harness judge --json`."""
+    from pydantic import TypeAdapter
+
+    layout = TypeAdapter(JudgeAnswer).json_schema(mode="serialization")
+    properties = {"schema": {"const": JUDGE}, **layout["properties"]}
+    return {"$schema": DRAFT, **layout, "properties": properties, "required": sorted(properties)}
+
+
 def write_all(docs: Path) -> None:
     """Write every schema into docs/."""
     for name, schema in (
@@ -68,6 +79,7 @@ def write_all(docs: Path) -> None:
         ("cache", cache_schema()),
         ("walk", walk_schema()),
         ("bisect", bisect_schema()),
+        ("judge", judge_schema()),
         ("rerun", rerun_schema()),
     ):
         (docs / f"{name}.schema.json").write_text(json.dumps(schema, indent=2) + "\n")

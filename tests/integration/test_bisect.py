@@ -325,6 +325,9 @@ def test_judge_answers_as_git_wants_it(
         answer = judge(program, tree)
         assert (answer.returncode, answer.stderr.count("Traceback")) == (code, 0), answer.stderr
         assert f"{commits[position][:12]} {mark} on x86_64" in answer.stdout
+    document = json.loads(judge(program, tree, *DIES, "--json").stdout)
+    jsonschema.validate(document, json.loads((ROOT / "docs" / "judge.schema.json").read_text()))
+    assert (document["commit"], document["exit_code"]) == (commits[2], 125)
     for options in (("--until", "small_pages.munmap fial"), (*DIES, "--invented"), ("--x",)):
         answer = judge(program, tree, *options)
         assert answer.returncode == 129

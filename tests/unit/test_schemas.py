@@ -13,7 +13,7 @@ from harness.forecast import CellForecast, Forecast
 from harness.schemas import write_all
 
 DOCS = Path(__file__).parents[2] / "docs"
-NAMES = ("results", "plan", "doctor", "cache", "walk", "rerun", "bisect")
+NAMES = ("results", "plan", "doctor", "cache", "walk", "rerun", "bisect", "judge")
 
 
 @pytest.mark.parametrize("name", NAMES)
