@@ -282,9 +282,9 @@ def plan_command(as_json: bool, **arguments: Any) -> None:
 @click.argument("run_name", metavar="RUN", default="latest")
 @_as_json
 def report_command(run_name: str, as_json: bool) -> int:
-    """Make the reports of a run or a walk again from its facts and logs, and print them.
+    """Make reports again from the facts and logs of a run, and print them.
 
-    RUN is a folder, the name of a run or a walk, or `latest`, the last run.
+    RUN is a folder, or the name of a run, walk, bisection or rerun, or `latest`, the last run.
     """
     from harness.output import report_again
     from harness.workspace import from_environment

@@ -117,14 +117,15 @@ def rerun_command(
     """
     from rich.console import Console
 
+    from harness.output import print_rerun_outcome
     from harness.past_cell import choose_tests, find_cells
     from harness.progress import Progress
-    from harness.rerun import RerunRequest, print_outcome, rerun
+    from harness.rerun import RerunRequest, rerun
     from harness.workspace import from_environment
 
     workspace = from_environment()
     cells = find_cells(workspace.find_run(run_name), cell)
     request = RerunRequest(cells, times, choose_tests(cells[0].plan.planned, tests), jobs)
     outcome, folder = rerun(request, workspace, Progress(Console(stderr=True), quiet))
-    print_outcome(outcome, folder, as_json, Console())
+    print_rerun_outcome(outcome, folder, as_json, Console())
     return outcome.exit_code

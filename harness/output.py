@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from harness.errors import InfrastructureError, UsageError
-from results import bisect_document, walk_document
+from results import bisect_document, rerun_document, walk_document
 from results.assemble import assemble, read_plan
 from results.bisect_model import Bisection
 from results.bisect_report import assemble_bisection
@@ -17,17 +17,21 @@ from results.export.bisect_mail import mails
 from results.export.bisect_terminal import print_bisection
 from results.export.html import render_html
 from results.export.junit import write_junit
+from results.export.rerun_terminal import print_rerun
 from results.export.terminal import print_run
 from results.export.walk_html import render_walk
 from results.export.walk_terminal import print_walk
 from results.journal import JournalError, read_events
 from results.model import Run
+from results.rerun import assemble_rerun, is_rerun
+from results.rerun_model import Rerun
 from results.walk import assemble_walk
 from results.walk_model import Walk
 
 RESULTS, REPORT, JUNIT = "results.json", "report.html", "junit.xml"
 WALK_RESULTS, WALK_REPORT = "walk.json", "walk.html"
 BISECT_RESULTS, BISECT_MAIL = "bisect.json", "bisect.txt"
+RERUN_RESULTS = "rerun.json"
 
 
 def write_reports(run: Run, run_dir: Path) -> None:
@@ -95,19 +99,46 @@ def print_bisect_outcome(bisection: Bisection, folder: Path, as_json: bool, cons
         print_bisection(bisection, console, folder)
 
 
-def report_again(folder: Path, as_json: bool, console: Console) -> int:
-    """Make the reports of a run, a walk or a bisection from its facts; returns the exit status.
+def write_rerun_report(outcome: Rerun, folder: Path) -> None:
+    """Write rerun.json.
 
     Raises:
-        UsageError: if the folder is neither.
+        InfrastructureError: if the folder can't be written.
     """
     try:
-        if read_plan(read_events(folder)).walk:
+        (folder / RERUN_RESULTS).write_text(rerun_document.to_json(outcome), encoding="utf-8")
+    except OSError as error:
+        raise InfrastructureError(f"{error.filename or folder}: {error.strerror}") from None
+
+
+def print_rerun_outcome(outcome: Rerun, folder: Path, as_json: bool, console: Console) -> None:
+    """Print for people, or the document of rerun.json with `run_dir` in addition."""
+    if as_json:
+        document = json.loads(rerun_document.to_json(outcome))
+        print(json.dumps({**document, "run_dir": str(folder)}, indent=2))
+    else:
+        print_rerun(outcome, console, folder)
+
+
+def report_again(folder: Path, as_json: bool, console: Console) -> int:
+    """Make the reports of a run, a walk, a bisection or a rerun from its facts; returns the exit status.
+
+    Raises:
+        UsageError: if the folder is none of them.
+    """
+    try:
+        events = list(read_events(folder))
+        if is_rerun(events):
+            outcome = assemble_rerun(folder)
+            write_rerun_report(outcome, folder)
+            print_rerun_outcome(outcome, folder, as_json, console)
+            return outcome.exit_code
+        if read_plan(events).walk:
             walk = assemble_walk(folder)
             write_walk_reports(walk, folder)
             print_walk_outcome(walk, folder, as_json, console)
             return walk.exit_code
-        if read_plan(read_events(folder)).bisect:
+        if read_plan(events).bisect:
             bisection = assemble_bisection(folder)
             write_bisect_reports(bisection, folder)
             print_bisect_outcome(bisection, folder, as_json, console)

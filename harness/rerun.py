@@ -6,14 +6,11 @@ guest dies before its last test. Rounds run side by side, and each is a fact whe
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-
-from rich.console import Console
 
 from harness import __version__
 from harness.boot import Bootable, BootRequest, boot, choose_accelerator
@@ -26,6 +23,7 @@ from harness.lock import claim
 from harness.machine import program
 from harness.machine.kinds import MachineKind, hercules_kind, qemu_kind, share_out
 from harness.next_boot import next_boot
+from harness.output import write_rerun_report
 from harness.past_cell import PastCell
 from harness.process import Children
 from harness.progress import Progress
@@ -34,14 +32,11 @@ from harness.schedule import Kind, Task, work_off
 from harness.session import LOCK
 from harness.workspace import Workspace
 from results.assemble import read_boot
-from results.export.rerun_terminal import print_rerun
 from results.journal import Journal, JournalError, read_events
 from results.model import Boot, Cell, PlannedTest
 from results.rerun import BEGIN, ROUND, RerunFact, RoundFact, Subject, assemble_rerun, read_fact, rounds_done
-from results.rerun_document import to_json
 from results.rerun_model import Rerun
 
-RESULTS = "rerun.json"
 RERUNS_LOOKED_AT = 20
 
 
@@ -102,16 +97,8 @@ def rerun(request: RerunRequest, workspace: Workspace, progress: Progress) -> tu
         check_disk(workspace, in_cache=0)
         folder = _rerun(request, workspace, progress)
     outcome = assemble_rerun(folder)
-    (folder / RESULTS).write_text(to_json(outcome), encoding="utf-8")
+    write_rerun_report(outcome, folder)
     return outcome, folder
-
-
-def print_outcome(outcome: Rerun, folder: Path, as_json: bool, console: Console) -> None:
-    """Print for people, or the document of rerun.json with `run_dir` in addition."""
-    if as_json:
-        print(json.dumps({**json.loads(to_json(outcome)), "run_dir": str(folder)}, indent=2))
-    else:
-        print_rerun(outcome, console, folder)
 
 
 def _rerun(request: RerunRequest, workspace: Workspace, progress: Progress) -> Path:

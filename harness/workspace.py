@@ -83,7 +83,8 @@ class Workspace:
             if not runs:
                 raise UsageError("there is no run yet", hint=f"Start one with: {PROGRAM} run")
             return runs[-1]
-        for folder in (Path(name), self.runs / name, self.walks / name, self.bisects / name):
+        homes = (Path(), self.runs, self.walks, self.bisects, self.reruns)
+        for folder in (home / name for home in homes):
             if folder.is_dir():
                 return folder.resolve()
         raise UsageError(

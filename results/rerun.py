@@ -69,6 +69,11 @@ def read_fact(events: Sequence[Event]) -> RerunFact:
     raise JournalError("the journal has no rerun")
 
 
+def is_rerun(events: Sequence[Event]) -> bool:
+    """Whether a journal is that of a rerun, of whatever version."""
+    return any(event.name == BEGIN for event in events)
+
+
 def rounds_done(events: Sequence[Event]) -> list[RoundFact]:
     """The rounds that came to their end."""
     return [decode(RoundFact, event) for event in events if event.name == ROUND]

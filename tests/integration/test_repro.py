@@ -217,4 +217,8 @@ def test_a_rerun_counts_and_goes_on_where_it_was_stopped(
     for test in cell["tests"]:
         assert (test["passed"], test["failed"]) == (5, 0)
         assert test["failing"]["high"] == pytest.approx(0.5218, abs=1e-4)
-    assert not list((Path(answer.json["run_dir"]) / "boots").iterdir())
+    folder = Path(answer.json["run_dir"])
+    assert not list((folder / "boots").iterdir())
+    (folder / "rerun.json").unlink()
+    assert program("report", folder.name, "--json").json == answer.json
+    assert (folder / "rerun.json").exists()
