@@ -14,7 +14,7 @@ from harness.process import Children
 from results.assemble import read_boot
 from results.journal import BootFact
 from results.model import Status
-from tests.bench import big_log, matrix, plain
+from tests.bench import big_log, matrix, patches, plain
 from tests.bench.bench import (
     Bench,
     BenchError,
@@ -109,6 +109,8 @@ FIGURES = (
     Figure("cached-builds", 2, "a kernel from the cache", matrix.cached_builds, "s"),
     Figure("ten-boots", 90, "all boots of the matrix", matrix.boots, "s"),
     Figure("memory", 150, "peak of the process in the cold run", matrix.memory, "MiB"),
+    Figure("walk", 0.10, "a walk from an empty cache against clean builds of every patch", patches.walk),
+    Figure("bisect", 1.10, "a bisection with a warm cache against six boots", patches.bisect),
     Figure("big-log", 60, "a console log of 1 GiB is read", big_log.big_log, "s"),
     Figure("big-log-memory", 200, "peak of the process that reads it", big_log.big_log_memory, "MiB"),
 )

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.checkout.apt import fetch_package, find_package
 from harness.plan import Plan, Request, make_plan
 from results.journal import Event, read_events
 from results.model import Status
-from tests.bench import plain, timeline
+from tests.bench import timeline
 from tests.bench.bench import (
     SERIES,
     Bench,
@@ -32,6 +31,7 @@ from tests.bench.clock import DISTURBED, Pairs, Span, clocked
 from tests.bench.cold import circumstances
 from tests.bench.figure import Measured, against
 from tests.bench.memory import PeakMemory
+from tests.bench.package import fetched, hand_over
 from tests.bench.typed import follow, run_scripts
 
 JUDGED = (0, 3)
@@ -126,13 +126,6 @@ def _both(bench: Bench) -> tuple[Span, OurRun]:
     return bench.once(_script), bench.once(_cold_run)
 
 
-def _package(bench: Bench) -> Path:
-    """The tree's package, downloaded before any clock runs."""
-    source = plain.sources_of(plan_of(bench))
-    folder = bench.folder / "download"
-    return fetch_package(find_package(source.package, None, folder, bench.say), folder, bench.say)
-
-
 def _script(bench: Bench) -> Span:
     bench.say("the matrix by hand: on two CPUs ten minutes for an architecture, then our own run")
     plan = plan_of(bench)
@@ -142,18 +135,16 @@ def _script(bench: Bench) -> Span:
             plan,
             [by_hand(arch) for arch in plan.arches],
             Path(name) / "plain",
-            package=bench.once(_package),
+            package=bench.once(fetched),
             accepted=(Status.PASS, Status.SKIP),  # the known gaps, and s390 without huge pages
         )
 
 
 def _cold_run(bench: Bench) -> OurRun:
-    package = bench.once(_package)
+    package = bench.once(fetched)
     xdg = _xdg(bench)
     shutil.rmtree(xdg, ignore_errors=True)
-    downloads = bench.workspace(xdg).cache / "debian"
-    downloads.mkdir(parents=True)
-    (downloads / package.name).hardlink_to(package)
+    hand_over(package, bench.workspace(xdg))
     return _our_run(bench, "cold")
 
 

@@ -97,14 +97,33 @@ def build_script(plan: Plan, ways: Sequence[Way], folder: Path, package: Path | 
     All of it in `folder`, which has the manifests only; `package` is there already, else the script
     downloads it.
     """
-    found = sources_of(plan)
     steps = (
-        [f"cd {shlex.quote(str(folder))}", *_exports(REPRODUCIBLE)],
-        [] if package else _download(found.package),
-        _unpack(found, shlex.quote(str(package)) if package else f"{found.package}_*.deb"),
+        _begin(folder),
+        _sources(plan, package),
         *(step for way in ways for step in _architecture(plan, way)),
     )
     return _script([line for step in steps for line in step])
+
+
+def sources_script(plan: Plan, folder: Path, package: Path) -> str:
+    """The sources only, for `kernels_script`."""
+    return _script([*_begin(folder), *_sources(plan, package)])
+
+
+def kernels_script(plan: Plan, ways: Sequence[Way], folder: Path) -> str:
+    """The kernels of the series only, one after the other."""
+    builds = [line for way in ways for line in _kernel(way, "series", plan.jobs)]
+    return _script([*_begin(folder), *builds])
+
+
+def _begin(folder: Path) -> list[str]:
+    return [f"cd {shlex.quote(str(folder))}", *_exports(REPRODUCIBLE)]
+
+
+def _sources(plan: Plan, package: Path | None) -> list[str]:
+    found = sources_of(plan)
+    archive = shlex.quote(str(package)) if package else f"{found.package}_*.deb"
+    return [*([] if package else _download(found.package)), *_unpack(found, archive)]
 
 
 def _architecture(plan: Plan, way: Way) -> tuple[list[str], ...]:

@@ -45,10 +45,10 @@ def run_scripts(
         guest = way.arch.guest
         plain.manifest(way.arch, folder).write_text(render(nonce, planned, guest.time_scale, guest.finish))
     build = plain.write(folder / "build.sh", plain.build_script(plan, ways, folder, package))
-    cost = clocked(lambda: _sh(build, follow(bench, "plain")))
+    cost = clocked(lambda: run_script(build, follow(bench, "plain")))
     commands = [command for way in ways for command in _boot_commands(way.arch, folder)]
     boots = plain.write(folder / "boots.sh", plain.boot_script(commands, folder))
-    cost += clocked(lambda: _sh(boots))
+    cost += clocked(lambda: run_script(boots))
     for number in range(1, len(commands) + 1):
         _require(plain.boot_log(folder, number), nonce, planned, accepted)
     return cost
@@ -79,5 +79,6 @@ def _require(log: Path, nonce: str, planned: Sequence[PlannedTest], accepted: Co
         raise BenchError(f"the plain script's boot did not pass its tests: {end}")
 
 
-def _sh(script: Path, on_line: Callable[[str], None] = lambda line: None) -> None:
+def run_script(script: Path, on_line: Callable[[str], None] = lambda line: None) -> None:
+    """Run a script to its end; raises BenchError if it fails."""
     run_to_end(("sh", str(script)), environment(), on_line)
