@@ -6,19 +6,18 @@ import json
 import os
 import signal
 import sys
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from harness import __version__
 from harness.cli_bisect import bisect_command, judge_command
+from harness.cli_cache import cache_group
 from harness.cli_cells import repro_command, rerun_command
+from harness.cli_parts import as_json_option, console, quiet_option, tell
 from harness.errors import HarnessError, InfrastructureError, UsageError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from harness.plan import Plan
 
 STOPPED = 130
@@ -173,23 +172,10 @@ def make_plan_of(arguments: dict[str, Any]) -> Plan:
     )
 
 
-_as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-
-
-def _tell(line: str) -> None:
-    click.echo(line, err=True)
-
-
-def _console(*, stderr: bool = False) -> Console:
-    from rich.console import Console
-
-    return Console(stderr=stderr)
-
-
 @main.command("run")
 @_planning
-@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
-@_as_json
+@quiet_option
+@as_json_option
 def run_command(quiet: bool, as_json: bool, **arguments: Any) -> int:
     """Build and boot base and series, compare them, and write the report.
 
@@ -201,10 +187,10 @@ def run_command(quiet: bool, as_json: bool, **arguments: Any) -> int:
     from harness.workspace import from_environment
 
     plan = make_plan_of(arguments)
-    progress = Progress(_console(stderr=True), quiet)
+    progress = Progress(console(stderr=True), quiet)
     outcome, run_dir = run(plan, from_environment(), progress, command_for_people())
     write_reports(outcome, run_dir)
-    print_outcome(outcome, run_dir, as_json, _console())
+    print_outcome(outcome, run_dir, as_json, console())
     return outcome.exit_code
 
 
@@ -224,8 +210,8 @@ def run_command(quiet: bool, as_json: bool, **arguments: Any) -> int:
     help="Build K kernels of each architecture once more from nothing, and compare.  [K: 2]",
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Draw the same K kernels as then.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
-@_as_json
+@quiet_option
+@as_json_option
 def walk_command(
     only: tuple[int, ...],
     first: int | None,
@@ -252,16 +238,16 @@ def walk_command(
         raise UsageError("--only and --from exclude each other", hint="Give one of them.")
     plan = make_plan_of(arguments)
     request = WalkRequest(Choice(only, first), not no_boot, checks or 0, seed)
-    progress = Progress(_console(stderr=True), quiet)
+    progress = Progress(console(stderr=True), quiet)
     outcome, folder = walk(plan, request, from_environment(), progress, command_for_people())
     write_walk_reports(outcome, folder)
-    print_walk_outcome(outcome, folder, as_json, _console())
+    print_walk_outcome(outcome, folder, as_json, console())
     return outcome.exit_code
 
 
 @main.command("plan")
 @_planning
-@_as_json
+@as_json_option
 def plan_command(as_json: bool, **arguments: Any) -> None:
     """Show what a run would do, what is cached, and how long it will take."""
     from harness.cache.sharing import in_use
@@ -270,17 +256,17 @@ def plan_command(as_json: bool, **arguments: Any) -> None:
 
     plan, workspace = make_plan_of(arguments), from_environment()
     workspace.create()
-    with in_use(workspace.cache, _tell):
+    with in_use(workspace.cache, tell):
         cast = forecast(plan, workspace)
     if as_json:
         click.echo(json.dumps(cast.as_document(), indent=2))
     else:
-        print_forecast(cast, _console())
+        print_forecast(cast, console())
 
 
 @main.command("report")
 @click.argument("run_name", metavar="RUN", default="latest")
-@_as_json
+@as_json_option
 def report_command(run_name: str, as_json: bool) -> int:
     """Make reports again from the facts and logs of a run, and print them.
 
@@ -289,13 +275,13 @@ def report_command(run_name: str, as_json: bool) -> int:
     from harness.output import report_again
     from harness.workspace import from_environment
 
-    return report_again(from_environment().find_run(run_name), as_json, _console())
+    return report_again(from_environment().find_run(run_name), as_json, console())
 
 
 @main.command("doctor")
 @click.option("--arch", "arches", multiple=True, shell_complete=_complete("arches"), metavar="NAME")
 @click.option("--packages", is_flag=True, help="Only print the missing Debian packages, on one line.")
-@_as_json
+@as_json_option
 def doctor_command(arches: tuple[str, ...], packages: bool, as_json: bool) -> int:
     """Say what this machine can do, what is missing, and how to get it."""
     from harness.build.toolchain import missing_packages
@@ -311,10 +297,11 @@ def doctor_command(arches: tuple[str, ...], packages: bool, as_json: bool) -> in
         document = {"schema": "thp-harness/doctor/1", "checks": [check.as_document() for check in checks]}
         click.echo(json.dumps(document, indent=2))
     else:
-        print_checks(checks, _console())
+        print_checks(checks, console())
     return 0 if all(check.ok is not False for check in checks) else 3
 
 
+main.add_command(cache_group)
 main.add_command(repro_command)
 main.add_command(rerun_command)
 
@@ -336,67 +323,3 @@ def _add_with_planning(command: click.Command) -> None:
 
 _add_with_planning(bisect_command)
 _add_with_planning(judge_command)
-
-
-@main.group("cache")
-def cache_group() -> None:
-    """Look into the cache, make room in it, check it.
-
-    Everything in it can be made or fetched again. After a run it is brought below 30 GiB, or below
-    what THP_HARNESS_CACHE_SIZE says (like 20G).
-    """
-
-
-@cache_group.command("ls")
-@_as_json
-def cache_ls_command(as_json: bool) -> None:
-    """List kernels, objects, worktrees and the rest, with their sizes and when they were last used."""
-    from dataclasses import asdict
-
-    from harness.cache.listing import SCHEMA, list_cache, print_listing
-    from harness.cache.size import size_limit
-    from harness.workspace import from_environment
-
-    listing = list_cache(from_environment().cache, size_limit())
-    if as_json:
-        click.echo(json.dumps({"schema": SCHEMA, **asdict(listing)}, indent=2))
-    else:
-        print_listing(listing, _console())
-
-
-@cache_group.command("gc")
-@click.option("--max-size", metavar="SIZE", help="Keep at most this much, like 20G.  [default: the limit]")
-@click.option(
-    "--older-than", type=click.IntRange(0, 36500), metavar="DAYS",
-    help="Also remove whatever was not used for so many days.",
-)  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
-def cache_gc_command(max_size: str | None, older_than: int | None, dry_run: bool) -> None:
-    """Remove leftovers, then what was not used for longest, and tidy the mirror of the sources.
-
-    Waits until no run uses the cache.
-    """
-    from harness.cache.collect import DAY, Request, collect
-    from harness.cache.sharing import alone
-    from harness.cache.size import parse_size, size_limit
-    from harness.workspace import from_environment
-
-    limit = size_limit() if max_size is None else parse_size(max_size, "--max-size")
-    request = Request(limit, None if older_than is None else older_than * DAY, dry_run)
-    cache = from_environment().cache
-    collect(cache, request, click.echo, nullcontext() if dry_run else alone(cache, _tell))
-
-
-@cache_group.command("verify")
-def cache_verify_command() -> int:
-    """Hash everything, and remove what is damaged, so that it is made again.
-
-    Waits until no run uses the cache. Exit status: 0 all is whole, 3 something was damaged.
-    """
-    from harness.cache.sharing import alone
-    from harness.cache.verify import verify
-    from harness.workspace import from_environment
-
-    cache = from_environment().cache
-    with alone(cache, _tell):
-        return InfrastructureError.default_exit_code if verify(cache, click.echo) else 0

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from harness.cli_parts import as_json_option, console, quiet_option
 from harness.errors import HarnessError, InfrastructureError, UsageError
 
 ALL = "all"
@@ -47,8 +48,8 @@ _all_tests = click.option(
     help="How sure the answer must be of a failure that does not come every time.",
 )
 @_all_tests
-@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@quiet_option
+@as_json_option
 def bisect_command(
     until: str,
     good: str,
@@ -66,8 +67,6 @@ def bisect_command(
     stopped when the same command is given again. Exit status: 0 found, 2 good is bad or bad is good,
     3 it could not be said.
     """
-    from rich.console import Console
-
     from harness.bisect import BisectRequest, bisect
     from harness.cli import make_plan_of
     from harness.ground import is_patch
@@ -83,10 +82,10 @@ def bisect_command(
         arguments["series"] = f"git:{good}..{bad}"
     plan = make_plan_of(arguments)
     request = BisectRequest(until, good, bad, confidence, all_tests, in_history)
-    progress = Progress(Console(stderr=True), quiet)
+    progress = Progress(console(stderr=True), quiet)
     outcome, folder = bisect(plan, request, from_environment(), progress, command_for_people())
     write_bisect_reports(outcome, folder)
-    print_bisect_outcome(outcome, folder, as_json, Console())
+    print_bisect_outcome(outcome, folder, as_json, console())
     return outcome.exit_code
 
 
@@ -137,8 +136,8 @@ class ForGit(click.Command):
     help="So many clean boots make a commit good.",
 )
 @_all_tests
-@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@quiet_option
+@as_json_option
 def judge_command(
     until: str, boots: int, all_tests: bool, quiet: bool, as_json: bool, **arguments: Any
 ) -> int:
@@ -147,8 +146,6 @@ def judge_command(
     Changes that are not committed don't count. Exit status: 0 good, 1 bad, 125 nothing can be said of
     this commit, 128 and more: stop bisecting.
     """
-    from rich.console import Console
-
     from harness.cli import make_plan_of
     from harness.judge import judge
     from harness.progress import Progress
@@ -160,7 +157,7 @@ def judge_command(
         raise UsageError("judge takes a commit as it is, without a series", hint="Leave --series out.")
     tree = Path(arguments["tree"] or ".").absolute()
     arguments.update(tree=str(tree), series="git:HEAD..HEAD")
-    progress = Progress(Console(stderr=True), quiet)
+    progress = Progress(console(stderr=True), quiet)
     judgement = judge(
         make_plan_of(arguments), until, boots, all_tests, from_environment(), progress, command_for_people()
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from harness.cli_parts import as_json_option, console, quiet_option, tell
 from harness.errors import InfrastructureError, UsageError
 
 _run_option = click.option(
@@ -19,10 +20,6 @@ _test_option = click.option(
     "--test", "tests", multiple=True, metavar="TEST",
     help="Only these tests: a name or a shell pattern; may be repeated.",
 )  # fmt: skip
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
 
 
 @click.command("repro")
@@ -69,10 +66,10 @@ def _write(output: Path, text: bytes, beside: Any) -> None:
         output.chmod(0o755)
         for name, path in beside.items():
             shutil.copyfile(path, output.with_name(name))
-            _say(f"wrote {output.with_name(name)}")
+            tell(f"wrote {output.with_name(name)}")
     except OSError as error:
         raise InfrastructureError(f"{error.filename or output}: {error.strerror}") from None
-    _say(f"wrote {output}")
+    tell(f"wrote {output}")
 
 
 def _boot_here(cell: str, run_name: str, tests: tuple[str, ...], *, shell: bool, gdb: bool) -> int:
@@ -84,9 +81,9 @@ def _boot_here(cell: str, run_name: str, tests: tuple[str, ...], *, shell: bool,
     workspace = from_environment()
     past = find_cell(workspace.find_run(run_name), cell)
     chosen = choose_tests(past.plan.planned, tests)
-    with in_use(workspace.cache, _say):
+    with in_use(workspace.cache, tell):
         wish = Wish(past, chosen if tests or not shell else (), shell, gdb)
-        return boot_for_person(wish, workspace.cache, _say)
+        return boot_for_person(wish, workspace.cache, tell)
 
 
 @click.command("rerun")
@@ -98,8 +95,8 @@ def _boot_here(cell: str, run_name: str, tests: tuple[str, ...], *, shell: bool,
     "-j", "--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, metavar="N",
     help="CPUs to use.  [default: all]",
 )  # fmt: skip
-@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@quiet_option
+@as_json_option
 def rerun_command(
     cell: str,
     times: int,
@@ -115,8 +112,6 @@ def rerun_command(
     stopped when the same command is given again. Exit status: 0 nothing ever failed, 1 something did,
     3 nothing could be said.
     """
-    from rich.console import Console
-
     from harness.output import print_rerun_outcome
     from harness.past_cell import choose_tests, find_cells
     from harness.progress import Progress
@@ -126,6 +121,6 @@ def rerun_command(
     workspace = from_environment()
     cells = find_cells(workspace.find_run(run_name), cell)
     request = RerunRequest(cells, times, choose_tests(cells[0].plan.planned, tests), jobs)
-    outcome, folder = rerun(request, workspace, Progress(Console(stderr=True), quiet))
-    print_rerun_outcome(outcome, folder, as_json, Console())
+    outcome, folder = rerun(request, workspace, Progress(console(stderr=True), quiet))
+    print_rerun_outcome(outcome, folder, as_json, console())
     return outcome.exit_code

@@ -1,0 +1,25 @@
+"""What the modules of the command line share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+
+
+def tell(line: str) -> None:
+    """Say something that is no result."""
+    click.echo(line, err=True)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where tables are printed."""
+    from rich.console import Console
+
+    return Console(stderr=stderr)
