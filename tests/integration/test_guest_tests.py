@@ -23,7 +23,8 @@ from results.sweep import read_sweep
 
 pytestmark = pytest.mark.slow
 
-LIES = Path(__file__).parent.parent / "guests" / "lying_calls.c"
+GUESTS = Path(__file__).parent.parent / "guests"
+LIES, NO_DEBUGFS = GUESTS / "lying_calls.c", GUESTS / "no_debugfs.c"
 WRAPPED = ("madvise", "munmap", "mprotect", "mlock", "munlock", "mremap")
 SUITES = ("fault_sweep", "pgtable_cost", "timing")
 SWEPT = (
@@ -51,6 +52,7 @@ LYING = {
     "mremap_move": ("died", "SIGBUS", "none"),
 }
 """What the sweep must say of each bug of lying_calls.c: the reason, the result, the effect."""
+BLIND = PlannedTest("blind.munmap", ("/bin/no_debugfs", "/bin/fault_sweep", "munmap"), 30)
 LYING_SWEEPS = tuple(PlannedTest(f"lying.{name}", ("/bin/lying_sweep", name), 30) for name in LYING)
 
 Results = Mapping[str, TestResult]
@@ -63,6 +65,10 @@ def folder(x86_64: ArchRecord, tmp_path_factory: pytest.TempPathFactory) -> Path
     make(prefix, folder, "init", *SUITES)
     lies = folder / "lies.o"
     subprocess.run([f"{prefix}gcc", "-O1", "-c", "-o", str(lies), str(LIES)], check=True)
+    blind = folder / "no_debugfs"
+    subprocess.run(
+        [f"{prefix}gcc", "-static", "-O1", "-D_GNU_SOURCE", "-o", str(blind), str(NO_DEBUGFS)], check=True
+    )
     wraps = " ".join(f"-Wl,--wrap={call}" for call in WRAPPED)
     make(prefix, folder / "lying", "fault_sweep", f"LDFLAGS={lies} {wraps}")
     return folder
@@ -74,25 +80,34 @@ def make(prefix: str, folder: Path, *goals: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def results(folder: Path, x86_64: ArchRecord, base_kernel: Path, accelerator: str) -> Results:
-    """All tests in one boot."""
-    programs = {f"bin/{name}": initramfs.program(folder / name) for name in SUITES}
+def initramfs_of_all(folder: Path) -> Path:
     entries = {
         "init": initramfs.program(folder / "init"),
         "dev/console": initramfs.console(),
         "bin/lying_sweep": initramfs.program(folder / "lying" / "fault_sweep"),
-        **programs,
+        **{f"bin/{name}": initramfs.program(folder / name) for name in (*SUITES, "no_debugfs")},
     }
-    (folder / "tests.cpio").write_bytes(initramfs.archive(entries))
+    packed = folder / "tests.cpio"
+    packed.write_bytes(initramfs.archive(entries))
+    return packed
+
+
+def run(bootable: Bootable, accelerator: str, folder: Path, planned: tuple[PlannedTest, ...]) -> Results:
+    """All tests in one boot."""
     for name in ("boots", "logs"):
-        (folder / name).mkdir()
-    planned = (*SWEEPS, *MEASUREMENTS, *LYING_SWEEPS)
+        (folder / name).mkdir(parents=True)
     request = BootRequest("x86_64-base-1", "base", "first", planned)
-    bootable = Bootable(x86_64, base_kernel, folder / "tests.cpio")
-    kind = qemu_kind(x86_64, Accelerator(accelerator))
+    kind = qemu_kind(bootable.arch, Accelerator(accelerator))
     found = read_boot(boot(bootable, kind, request, folder, Children()), planned, folder)
     assert found.end is BootEnd.DONE, found.detail
     return {result.name: result for result in found.tests}
+
+
+@pytest.fixture(scope="module")
+def results(initramfs_of_all: Path, x86_64: ArchRecord, base_kernel: Path, accelerator: str) -> Results:
+    bootable = Bootable(x86_64, base_kernel, initramfs_of_all)
+    planned = (*SWEEPS, *MEASUREMENTS, *LYING_SWEEPS, BLIND)
+    return run(bootable, accelerator, initramfs_of_all.parent / "all", planned)
 
 
 @pytest.fixture
@@ -178,6 +193,24 @@ def test_a_bug_is_found_with_its_operation_and_n(results: Results, operation: st
     assert f"first n=1: {LYING[operation][0]}" in result.reason
     assert (first.fired, first.why, first.result, first.effect) == (True, *LYING[operation])
     assert (rows[-1].fired, rows[-1].why) == (False, "")
+
+
+def test_a_sweep_without_debugfs_says_that_it_could_reach_nothing(results: Results) -> None:
+    """fail-nth is there, but by its defaults hardly any allocation would fail."""
+    blind = results[BLIND.name]
+    assert blind.status is Status.SKIP
+    assert "no /sys/kernel/debug/fail_page_alloc" in blind.reason
+
+
+def test_nothing_is_measured_where_thp_is_off(
+    initramfs_of_all: Path, x86_64: ArchRecord, base_kernel: Path, accelerator: str, tmp_path: Path
+) -> None:
+    guest = x86_64.guest.model_copy(update={"cmdline": (*x86_64.guest.cmdline, "transparent_hugepage=never")})
+    bootable = Bootable(x86_64.model_copy(update={"guest": guest}), base_kernel, initramfs_of_all)
+    found = run(bootable, accelerator, tmp_path, (SWEEPS[0], MEASUREMENTS[0]))
+    for result in found.values():
+        assert result.status is Status.SKIP
+        assert "enabled is never" in result.reason
 
 
 # Page tables and times
