@@ -94,16 +94,22 @@ static const char *try_map(struct thp *thp)
 	return reason;
 }
 
+const char *thp_missing(void)
+{
+	if (!thp_pmd_size())
+		return "the kernel has no " THP_SYSFS "hpage_pmd_size";
+	return thp_is_switched_off() ? THP_SYSFS "enabled is never" : NULL;
+}
+
 const char *thp_map(struct thp *thp)
 {
-	const char *reason = NULL;
+	const char *reason;
 
 	thp->page_size = sysconf(_SC_PAGESIZE);
 	thp->size = thp_pmd_size();
-	if (!thp->size)
-		return "the kernel has no " THP_SYSFS "hpage_pmd_size";
-	if (thp_is_switched_off())
-		return THP_SYSFS "enabled is never";
+	reason = thp_missing();
+	if (reason)
+		return reason;
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
 		reason = try_map(thp);
 		if (!reason)

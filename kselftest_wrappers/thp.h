@@ -25,6 +25,9 @@ struct range {
 /* Bytes that a PMD maps, or 0 where the kernel knows no THP. */
 size_t thp_pmd_size(void);
 
+/* Why nobody can have a THP, or NULL. */
+const char *thp_missing(void);
+
 /* Map anonymous memory at a multiple of @alignment, a power of two; NULL if there is no room. */
 unsigned char *thp_reserve(size_t size, size_t alignment);
 

@@ -8,13 +8,14 @@
 
 const char *thp_field_map(struct thp_field *field, size_t count)
 {
+	const char *reason = thp_missing();
 	size_t bytes;
 
+	if (reason)
+		return reason;
 	field->thp_size = thp_pmd_size();
 	field->page_size = sysconf(_SC_PAGESIZE);
 	field->count = count;
-	if (!field->thp_size)
-		return "the kernel has no " THP_SYSFS "hpage_pmd_size";
 	bytes = count * field->thp_size;
 	field->base = thp_reserve(bytes, field->thp_size);
 	if (!field->base)

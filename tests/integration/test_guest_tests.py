@@ -207,7 +207,7 @@ def test_nothing_is_measured_where_thp_is_off(
 ) -> None:
     guest = x86_64.guest.model_copy(update={"cmdline": (*x86_64.guest.cmdline, "transparent_hugepage=never")})
     bootable = Bootable(x86_64.model_copy(update={"guest": guest}), base_kernel, initramfs_of_all)
-    found = run(bootable, accelerator, tmp_path, (SWEEPS[0], MEASUREMENTS[0]))
+    found = run(bootable, accelerator, tmp_path, (SWEEPS[0], *MEASUREMENTS))
     for result in found.values():
         assert result.status is Status.SKIP
         assert "enabled is never" in result.reason
