@@ -91,6 +91,7 @@ def prepare(plan: Plan, cache: Path, say: Callable[[str], None]) -> Checkouts:
         stand_in=plan.series.stand_in,
         patches=applied.patches,
         fuzzed=applied.fuzzed,
+        letter=applied.letter,
     )
     trees = {"base": tree_hash(cache, base_commit), "series": applied.tree}
     return Checkouts(subject, trees, _origin(plan.tree, tree))

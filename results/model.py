@@ -477,6 +477,26 @@ class Patch:
     commit: str
     patch_id: str
     """`git patch-id --stable`."""
+    sha256: str = ""
+    """Of the mail that `git am` got."""
+    url: str = ""
+    """Of that mail in an archive, if it was fetched from one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """The mail that introduces a series: its cover letter, or else its first patch."""
+
+    subject: str
+    """With its [PATCH …] prefix."""
+    author: str
+    """`Name <address>`."""
+    message_id: str = ""
+    """Without its angle brackets; empty if the mail was never sent."""
+    recipients: tuple[str, ...] = ()
+    """To and Cc; none of a series that b4 fetched, which leaves them out."""
+    url: str = ""
+    """As that of a patch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -495,6 +515,8 @@ class Subject:
     fuzzed: tuple[FuzzedHunk, ...] = ()
     tree_fixes: tuple[Patch, ...] = ()
     """What was applied to the tree before anything else; part of base."""
+    letter: Letter | None = None
+    """None in runs of older versions of the program."""
 
 
 @dataclass(frozen=True, slots=True)

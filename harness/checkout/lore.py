@@ -19,6 +19,9 @@ from harness.errors import InfrastructureError
 MASK_VARIABLE = "THP_HARNESS_LORE_MIDMASK"
 """Environment variable with the address of another archive, `%s` standing for the Message-ID."""
 
+LORE = "https://lore.kernel.org/all/%s"
+"""Where b4 looks by itself."""
+
 _MESSAGE_ID = re.compile(r"<?([^\s<>@]+@[^\s<>@/]+)>?")
 _ARCHIVE_ADDRESS = re.compile(r"https?://[^/]+/[^/]+/([^/\s]+@[^/\s]+?)(?:/.*)?")
 _UNREACHABLE = (
@@ -44,6 +47,11 @@ def message_id(text: str) -> str | None:
     text = text.removeprefix("lore:").strip()
     found = _ARCHIVE_ADDRESS.fullmatch(text) or (None if "://" in text else _MESSAGE_ID.fullmatch(text))
     return found[1] if found else None
+
+
+def archive_mask(mask: str | None = None) -> str:
+    """The address of a mail, `%s` standing for its Message-ID."""
+    return mask or os.environ.get(MASK_VARIABLE) or LORE
 
 
 def fetch_thread(

@@ -16,6 +16,8 @@ class OrderedSeries:
     patches: tuple[Mail, ...]
     notes: tuple[str, ...]
     """What was left out, and why."""
+    first: Mail
+    """The cover letter, or else the first patch."""
 
 
 def order_series(mails: list[Mail], name: str, *, keep_order: bool = False) -> OrderedSeries:
@@ -42,7 +44,7 @@ def order_series(mails: list[Mail], name: str, *, keep_order: bool = False) -> O
         patches = _in_order(patches, name)
     _require_diffs(patches)
     check_whole(patches)
-    return OrderedSeries(_title(covers, patches), tuple(patches), tuple(notes))
+    return OrderedSeries(_title(covers, patches), tuple(patches), tuple(notes), [*covers, *patches][0])
 
 
 def _of_highest_version(mails: list[Mail], notes: list[str]) -> list[Mail]:

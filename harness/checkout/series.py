@@ -5,19 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness.checkout.apply import apply_mails
 from harness.checkout.git import Repository
+from harness.checkout.letter import address, read_letter
 from harness.checkout.mail import Mail, SeriesError, read_mails
 from harness.checkout.mirror import open_mirror, read_ref
 from harness.checkout.order import OrderedSeries, order_series
 from harness.checkout.source import SeriesSource, find_source
 from harness.errors import UsageError
-from results.model import FuzzedHunk, Patch
+from results.model import FuzzedHunk, Letter, Patch
 
 __all__ = ["AppliedSeries", "SeriesError", "prepare_series"]
 
@@ -36,8 +37,9 @@ class AppliedSeries:
     fuzzed: tuple[FuzzedHunk, ...]
     title: str
     """Of the cover letter, or else of the first patch."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
     """What the reader must know: older versions, copies and suggestions left out."""
+    letter: Letter
 
 
 def prepare_series(
@@ -87,10 +89,11 @@ def _apply(
     return AppliedSeries(
         commit=made.commit,
         tree=mirror.run("rev-parse", f"{made.commit}^{{tree}}"),
-        patches=_patches(mirror, base, made.commit),
+        patches=_with_mails(_patches(mirror, base, made.commit), ordered.patches, source.archive),
         fuzzed=made.fuzzed,
         title=ordered.title,
         notes=ordered.notes,
+        letter=read_letter(ordered.first, source.archive),
     )
 
 
@@ -119,6 +122,13 @@ def _patches(mirror: Repository, base: str, tip: str) -> tuple[Patch, ...]:
     )
 
 
+def _with_mails(patches: Sequence[Patch], mails: Sequence[Mail], archive: str) -> tuple[Patch, ...]:
+    return tuple(
+        replace(patch, sha256=hashlib.sha256(mail.raw).hexdigest(), url=address(mail, archive))
+        for patch, mail in zip(patches, mails, strict=True)
+    )
+
+
 def _remember(record: Path, applied: AppliedSeries) -> None:
     record.parent.mkdir(parents=True, exist_ok=True)
     fresh = record.with_suffix(f".{os.getpid()}")
@@ -137,6 +147,7 @@ def _recall(record: Path, commit: str | None) -> AppliedSeries | None:
             fuzzed=tuple(FuzzedHunk(**hunk) for hunk in known["fuzzed"]),
             title=known["title"],
             notes=tuple(known["notes"]),
+            letter=Letter(**{**known["letter"], "recipients": tuple(known["letter"]["recipients"])}),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

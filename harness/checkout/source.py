@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.checkout.git import GitError, Repository
-from harness.checkout.lore import fetch_thread, message_id
+from harness.checkout.lore import archive_mask, fetch_thread, message_id
 from harness.checkout.mail import SeriesError
 from harness.checkout.mirror import open_mirror
 from harness.checkout.remote import local_commit, open_local
@@ -37,6 +37,8 @@ class SeriesSource:
     """The order of the parts is the series' order."""
     cached: Path | None = None
     """Where it was put when it was fetched."""
+    archive: str = ""
+    """Address of a mail in the archive that it was fetched from, `%s` standing for the Message-ID."""
 
     def forget(self) -> None:
         """Have it fetched anew the next time."""
@@ -78,7 +80,8 @@ def find_source(
         thread = fetch_thread(identifier, cache, progress, lore_mask)
         files = [*sorted(thread.glob("*.cover")), *sorted(thread.glob("*.mbx"))]
         parts = tuple((identifier, _content(file)) for file in files)
-        return SeriesSource(identifier, parts, keep_order=False, cached=thread)
+        archive = archive_mask(lore_mask)
+        return SeriesSource(identifier, parts, keep_order=False, cached=thread, archive=archive)
     raise UsageError(f"there is no series {text!r}: no such file, and no Message-ID", hint=_KINDS)
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -251,6 +252,53 @@ class TestChosen:
         applied = shop.apply(shop.write(mail))
         author = open_mirror(shop.cache).run("log", "-1", "--format=%an <%ae>", applied.commit)
         assert author == "Usama Arif <unknown@localhost>"
+
+
+class TestLetter:
+    COVER = (
+        "From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001\n"
+        "Message-ID: <20260101120000.1-0-usama@example.org>\n"
+        'From: =?utf-8?q?=C3=9Csama?= "A." <usama@example.org>\n'
+        "Date: Thu, 1 Jan 2026 12:00:00 +0000\n"
+        "Subject: [PATCH 0/3] mm: thp: the\n whole story\n"
+        "To: linux-mm@kvack.org, David <david@example.org>\n"
+        "Cc: =?utf-8?q?a=0ABcc=3A_x?= <x@example.org>, david@example.org,\n <linux-mm@kvack.org>\n"
+        "\nWhy.\n\n"
+    )
+
+    def test_cover_letter(self, shop: Workshop) -> None:
+        letter = shop.apply(shop.write(self.COVER, shop.mbox())).letter
+        assert letter.message_id == "20260101120000.1-0-usama@example.org"
+        assert letter.subject == "[PATCH 0/3] mm: thp: the whole story"
+        assert letter.author == '"Üsama A." <usama@example.org>'
+        assert letter.recipients[:2] == ("linux-mm@kvack.org", "David <david@example.org>")
+        assert letter.url == ""
+
+    def test_no_header_gets_a_line_of_its_own(self, shop: Workshop) -> None:
+        letter = shop.apply(shop.write(self.COVER, shop.mbox())).letter
+        assert letter.recipients[2] == '"a\\x0aBcc: x" <x@example.org>'.replace("\\", "")
+        assert not any("\n" in text for text in (letter.subject, letter.author, *letter.recipients))
+
+    def test_without_a_cover_letter_it_is_the_first_patch(self, shop: Workshop) -> None:
+        letter = shop.apply(shop.write(shop.mbox())).letter
+        assert letter.subject == "[PATCH 1/3] mm: thp: change 1"
+        assert (letter.message_id, letter.recipients) == ("", ())
+
+    def test_is_remembered(self, shop: Workshop) -> None:
+        series = shop.write(self.COVER, shop.mbox())
+        assert shop.apply(series) == shop.apply(series)
+
+    @pytest.mark.parametrize("header", ["From: =?klingon?q?x?= <a@example.org>", "From: <<<@", "From: ,;:@@"])
+    def test_any_header_will_do(self, shop: Workshop, header: str) -> None:
+        shop.apply(shop.write(re.sub(r"(?m)^From: .*$", header, self.COVER), shop.mbox()))
+
+    def test_sums_are_those_of_the_files(self, shop: Workshop) -> None:
+        git(shop.kernel, "format-patch", "--quiet", "-o", str(shop.folder / "three"), "master~3..master")
+        applied = shop.apply(shop.folder / "three")
+        files = sorted((shop.folder / "three").iterdir())
+        # `git am` gets a mail without the line that separates it from others
+        raw = [file.read_bytes().partition(b"\n")[2] for file in files]
+        assert [patch.sha256 for patch in applied.patches] == [sha256(mail).hexdigest() for mail in raw]
 
 
 class TestEncodings:
