@@ -14,6 +14,7 @@ from harness import __version__
 from harness.cli_bisect import bisect_command, judge_command
 from harness.cli_cache import cache_group
 from harness.cli_cells import repro_command, rerun_command
+from harness.cli_export import export_command
 from harness.cli_parts import as_json_option, console, quiet_option, tell
 from harness.errors import HarnessError, InfrastructureError, UsageError
 
@@ -304,6 +305,7 @@ def doctor_command(arches: tuple[str, ...], packages: bool, as_json: bool) -> in
 main.add_command(cache_group)
 main.add_command(repro_command)
 main.add_command(rerun_command)
+main.add_command(export_command)
 
 
 _FOR_COMPARING = ("allow_unexercised", "always_boot")

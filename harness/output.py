@@ -16,7 +16,7 @@ from results.document import to_json
 from results.export.bisect_mail import mails
 from results.export.bisect_terminal import print_bisection
 from results.export.html import render_html
-from results.export.junit import write_junit
+from results.export.junit import to_junit
 from results.export.rerun_terminal import print_rerun
 from results.export.terminal import print_run
 from results.export.walk_html import render_walk
@@ -43,7 +43,7 @@ def write_reports(run: Run, run_dir: Path) -> None:
     try:
         (run_dir / RESULTS).write_text(to_json(run), encoding="utf-8")
         (run_dir / REPORT).write_text(render_html(run, run_dir), encoding="utf-8")
-        write_junit(run, run_dir / JUNIT)
+        (run_dir / JUNIT).write_text(to_junit(run), encoding="utf-8")
     except OSError as error:
         raise InfrastructureError(f"{error.filename or run_dir}: {error.strerror}") from None
 

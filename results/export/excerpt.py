@@ -50,12 +50,17 @@ def exists(run_dir: Path, log: str) -> bool:
 
 def shorten(lines: Sequence[str], most: int) -> tuple[str, ...]:
     """Keep the beginning and the end of some output, with a note of what was left out between."""
-    cut = tuple(line if len(line) <= _LINE_BYTES else f"{line[:_LINE_BYTES]}…" for line in lines)
-    if len(cut) <= most:
-        return cut
+    shown = tuple(map(cut_line, lines))
+    if len(shown) <= most:
+        return shown
     head = most // 3
     tail = most - head
-    return (*cut[:head], f"[… {len(cut) - most} lines left out …]", *cut[-tail:])
+    return (*shown[:head], f"[… {len(shown) - most} lines left out …]", *shown[-tail:])
+
+
+def cut_line(line: str, most: int = _LINE_BYTES) -> str:
+    """Cut a line that nobody would read to its end."""
+    return line if len(line) <= most else f"{line[:most]}…"
 
 
 def _open_inside(run_dir: Path, log: str) -> BinaryIO:

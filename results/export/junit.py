@@ -4,12 +4,13 @@ One suite per architecture, one case per test: the comparison of both kernels, n
 own result, because a reader of CI wants to know what the series changed. Classes are
 `ARCH.SUITE`, and `ARCH.kernel` for builds, boots, splats, claims and warnings. Names never hold
 counts or ids that differ from run to run: both programs follow a case's history by its name.
+A case's file is the log that it was judged by. Both take `[[ATTACHMENT|path]]` in an output for
+an order to publish that file, so a guest can't print it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from junit_xml import TestCase, TestSuite, to_xml_report_string
 
@@ -33,14 +34,17 @@ from results.model import (
 _OUTPUT_LINES = 200
 """Lines of a test's output that are kept of each kernel; GitLab refuses files that grow too big."""
 
+_MESSAGE_CHARACTERS = 2000
+_ATTACHMENT = "[[ATTACHMENT|"
+
 _FAILURES = (Verdict.REGRESSION, Verdict.FLAKY, Verdict.FAILS_ON_BOTH)
 _SKIPPED = (Verdict.NOT_EXERCISED, Verdict.UNSUPPORTED)
 
 
-def write_junit(run: Run, path: Path) -> None:
+def to_junit(run: Run) -> str:
     """Write the comparison of a run as JUnit XML."""
     suites = [_run_suite(run), *(_suite(run, arch) for arch in run.arches)]
-    path.write_text(to_xml_report_string(suites, encoding="utf-8"), encoding="utf-8")
+    return str(to_xml_report_string(suites, encoding="utf-8"))
 
 
 def _run_suite(run: Run) -> TestSuite:
@@ -70,13 +74,15 @@ def _properties(run: Run, arch: ArchComparison) -> dict[str, str]:
         "headline": run.headline,
         "complete": "yes" if run.complete else "no",
     }
-    return {key: wording.visible(value) for key, value in properties.items()}
+    return {key: _short(value) for key, value in properties.items()}
 
 
 def _test_case(run: Run, arch: ArchComparison, test: TestComparison) -> TestCase:
     """Judge a test by its result or by the numbers that it printed, whichever is worse."""
     suite, _, name = test.name.rpartition(".")
-    case = _case(f"{arch.arch}.{suite or 'tests'}", name, test.series.seconds)
+    boot = lookup.boot_of(run, test.series.boot or test.base.boot)
+    log = boot.log if boot else ""
+    case = _case(f"{arch.arch}.{suite or 'tests'}", name, test.series.seconds, log)
     kernels = (("base", test.base), ("series", test.series))
     case.stdout = "\n".join(line for kernel in kernels for line in _output(run, test.name, *kernel))
     numbers: list[Measured] = [*arch.sweeps, *arch.costs, *arch.storms]
@@ -98,7 +104,7 @@ def _output(run: Run, name: str, variant: str, tally: Tally) -> Iterator[str]:
     where = wording.place(boot.log, tally.lines) if boot else "no boot"
     yield wording.visible(f"=== {variant}: {tally.status} ({where}) ===")
     if result is not None:
-        yield from map(wording.visible, excerpt.shorten(result.output, _OUTPUT_LINES))
+        yield from map(_harmless, excerpt.shorten(result.output, _OUTPUT_LINES))
 
 
 def _kernel_cases(run: Run, arch: ArchComparison) -> Iterator[TestCase]:
@@ -112,7 +118,9 @@ def _kernel_cases(run: Run, arch: ArchComparison) -> Iterator[TestCase]:
 
 
 def _build_case(arch: ArchComparison, variant: str, build: Build | None) -> TestCase:
-    case = _kernel_case(arch, f"{variant} builds", build.seconds if build else None)
+    case = _kernel_case(
+        arch, f"{variant} builds", build.seconds if build else None, build.log if build else ""
+    )
     if build is None:
         _judge(case, Verdict.NOT_EXERCISED, "not built")
     elif not build.ok and build.error_is_infrastructure:
@@ -125,7 +133,8 @@ def _build_case(arch: ArchComparison, variant: str, build: Build | None) -> Test
 def _boot_case(arch: ArchComparison, variant: str, cell: Cell | None) -> TestCase:
     """Judge all boots of a kernel as one; a machine that failed counts only if no later boot did better."""
     boots = cell.boots if cell else ()
-    case = _kernel_case(arch, f"{variant} boots", sum(boot.seconds for boot in boots))
+    log = boots[-1].log if boots else ""
+    case = _kernel_case(arch, f"{variant} boots", sum(boot.seconds for boot in boots), log)
     said = [_boot_words(boot) for boot in boots]
     case.stdout = _lines(said)
     died = [boot for boot in boots if boot.end.is_kernels]
@@ -171,13 +180,14 @@ def _splat_case(run: Run, arch: ArchComparison, item: SplatComparison) -> TestCa
     return case
 
 
-def _kernel_case(arch: ArchComparison, name: str, seconds: float | None = None) -> TestCase:
-    return _case(f"{arch.arch}.kernel", name, seconds)
+def _kernel_case(arch: ArchComparison, name: str, seconds: float | None = None, log: str = "") -> TestCase:
+    return _case(f"{arch.arch}.kernel", name, seconds, log)
 
 
-def _case(classname: str, name: str, seconds: float | None) -> TestCase:
+def _case(classname: str, name: str, seconds: float | None, log: str = "") -> TestCase:
     elapsed = seconds if seconds is not None and 0 <= seconds < float("inf") else None
-    return TestCase(wording.visible(name), wording.visible(classname), elapsed_sec=elapsed)
+    file = wording.visible(log) or None
+    return TestCase(_short(name), wording.visible(classname), elapsed_sec=elapsed, file=file)
 
 
 def _judge(case: TestCase, verdict: Verdict, reason: str, said: list[str] | None = None) -> None:
@@ -195,9 +205,17 @@ def _fail(case: TestCase, kind: str, reason: str, said: list[str]) -> None:
 
 
 def _message(kind: str, reason: str) -> str:
-    return wording.visible(f"{kind}: {reason}" if reason else kind)
+    return _short(f"{kind}: {reason}" if reason else kind)
+
+
+def _short(text: str) -> str:
+    return _harmless(excerpt.cut_line(text, _MESSAGE_CHARACTERS))
+
+
+def _harmless(text: str) -> str:
+    return wording.visible(text).replace(_ATTACHMENT, "[ [ATTACHMENT|")
 
 
 def _lines(lines: list[str]) -> str:
     """Join lines that a guest or a compiler may have written."""
-    return "\n".join(wording.visible(part) for line in lines for part in line.split("\n"))
+    return "\n".join(_harmless(excerpt.cut_line(part)) for line in lines for part in line.split("\n"))

@@ -54,6 +54,14 @@ def sightings(run: Run, splat: SplatComparison) -> list[tuple[Boot, Splat]]:
     ]
 
 
+def wanted_counters(run: Run) -> list[str]:
+    """Return the counters that the run is about: evidence of its tests, and what the series claims."""
+    evidence = [proof.counter for test in run.planned for proof in test.evidence]
+    return list(
+        dict.fromkeys([*evidence, *(item.claim.counter for arch in run.arches for item in arch.claims)])
+    )
+
+
 def all_counters(test: TestComparison) -> list[CounterPair]:
     """Return every counter that either kernel reported for a test, by name."""
     names = sorted({*test.base.counters, *test.series.counters})

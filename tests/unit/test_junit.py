@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped
 
-from results.export.junit import write_junit
+from results.export.junit import to_junit
 from results.model import Boot, BootEnd, Cell, Verdict
 from tests.unit.sample_numbers import measured_run
 from tests.unit.sample_run import TESTS, green_run, hostile_run, regression_run, troubled_run
@@ -12,7 +12,7 @@ from tests.unit.sample_run import TESTS, green_run, hostile_run, regression_run,
 @pytest.fixture
 def read_back(tmp_path):
     def write_and_read(run):
-        write_junit(run, tmp_path / "junit.xml")
+        (tmp_path / "junit.xml").write_text(to_junit(run), encoding="utf-8")
         return JUnitXml.fromfile(str(tmp_path / "junit.xml"))
 
     return write_and_read
