@@ -93,6 +93,20 @@ def kcidb_command(run_name: str, output: Path | None, origin: str, url: str) -> 
     _write(to_kcidb(Submission(run, folder, plan.origin, origin, url)), output)
 
 
+@export_command.command("mail")
+@_exporting
+@click.option("--cc", multiple=True, metavar="ADDRESS", help="Also to this address; may be repeated.")
+@click.option("--cover-letter", is_flag=True, help="Instead: the block to paste below the `---`.")
+def mail_command(run_name: str, output: Path | None, cc: tuple[str, ...], cover_letter: bool) -> None:
+    """A plain-text report, as a reply to the series' cover letter; nothing is sent."""
+    from results.export.run_mail import cover_block, report_mail
+
+    if cc and cover_letter:
+        raise UsageError("--cover-letter makes no mail: there is nothing for --cc", hint="Leave one out.")
+    run, folder, _ = _find(run_name)
+    _write(cover_block(run) if cover_letter else report_mail(run, folder, cc), output)
+
+
 def _find(name: str) -> tuple[Run, Path, PlanFact]:
     """A run as its facts and logs have it now.
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from textwrap import fill, wrap
 
 from results.bisect import Mark
 from results.bisect_model import ArchBisection, Bisection, CommitNote, Look
 from results.bisect_report import name_of
 from results.export import wording
+from results.export.mail_text import greeting, header, wrapped
 from results.vote import Ballot
 from results.walk_verdict import join
 
-COLUMNS = 72
 _DIGITS = 12
-_HEADER_FOLD = "\n "
 
 
 def mails(bisection: Bisection) -> str:
@@ -25,7 +23,7 @@ def mails(bisection: Bisection) -> str:
         if arch.culprit:
             culprits.setdefault(arch.culprit.id, []).append(arch)
     if not culprits:
-        return _wrapped(bisection.headline) + "\n"
+        return wrapped(bisection.headline) + "\n"
     return "\n\n".join(_mail(bisection, same) for same in culprits.values())
 
 
@@ -34,8 +32,8 @@ def _mail(bisection: Bisection, arches: Sequence[ArchBisection]) -> str:
     assert culprit
     parts = [
         _header(bisection, arches, culprit),
-        f"Hi {_first_name(culprit.author)},",
-        _wrapped(
+        greeting(culprit.author),
+        wrapped(
             f"a bisection for `{bisection.until}` on {join(arch.arch for arch in arches)} "
             f"ends at your commit:"
         ),
@@ -51,16 +49,8 @@ def _mail(bisection: Bisection, arches: Sequence[ArchBisection]) -> str:
 
 def _header(bisection: Bisection, arches: Sequence[ArchBisection], culprit: CommitNote) -> str:
     where = join(arch.arch for arch in arches)
-    lines = [f"To: {wording.visible(culprit.author)}"]
-    if arches[0].mentioned:
-        lines.append("Cc: " + f",{_HEADER_FOLD}".join(map(wording.visible, arches[0].mentioned)))
-    subject = f"[REGRESSION] {wording.visible(culprit.subject)}: {bisection.until} on {where}"
-    lines.append(_HEADER_FOLD.join(wrap(f"Subject: {subject}", COLUMNS, break_long_words=False)))
-    return "\n".join(lines)
-
-
-def _first_name(author: str) -> str:
-    return wording.visible(author.partition("<")[0].strip().partition(" ")[0]) or "there"
+    subject = f"[REGRESSION] {culprit.subject}: {bisection.until} on {where}"
+    return header(culprit.author, arches[0].mentioned, subject)
 
 
 def _commit(bisection: Bisection, culprit: CommitNote) -> str:
@@ -73,7 +63,7 @@ def _commit(bisection: Bisection, culprit: CommitNote) -> str:
             f"on {subject.tree} {subject.tree_version} ({subject.base_commit[:_DIGITS]}); the id is "
             "that of the commit that thp-harness makes of the patch"
         )
-        lines.append(_wrapped(place, indent="  "))
+        lines.append(wrapped(place, indent="  "))
     return "\n".join(lines)
 
 
@@ -85,11 +75,11 @@ def _evidence(bisection: Bisection, arch: ArchBisection) -> str:
     before = judged.get(arch.before.id) if arch.before else None
     lines = [f"{arch.arch}:"]
     for look in filter(None, (after, before)):
-        lines.append(_wrapped(f"{name_of(look.commit)} is {look.words}", indent="  "))
+        lines.append(wrapped(f"{name_of(look.commit)} is {look.words}", indent="  "))
         lines += _telling(look)
     if bisection.confidence and arch.effort and arch.rate.boots > 1:
         lines.append(
-            _wrapped(
+            wrapped(
                 f"The bad end ({name_of(bisection.bad)}) shows it in {arch.rate.words}. "
                 f"Confidence {bisection.confidence:g}.",
                 indent="  ",
@@ -142,14 +132,3 @@ def narrowed_command(bisection: Bisection, arches: Sequence[ArchBisection]) -> s
 def _option(commit: CommitNote) -> str:
     kind, _, name = commit.name.partition("/")
     return name if kind == "patch" else commit.id[:_DIGITS]
-
-
-def _wrapped(text: str, indent: str = "") -> str:
-    return fill(
-        wording.visible(text),
-        COLUMNS,
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

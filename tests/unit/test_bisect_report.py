@@ -18,8 +18,9 @@ from results.bisect_document import to_json
 from results.bisect_model import Bisection, BisectScope, CommitNote, EndFact
 from results.bisect_report import conclude_bisection
 from results.confidence import Effort, Rate
-from results.export.bisect_mail import COLUMNS, mails
+from results.export.bisect_mail import mails
 from results.export.bisect_terminal import print_bisection
+from results.export.mail_text import COLUMNS
 from results.journal import Event, PlanFact
 from results.model import Cell, Patch, Subject
 from results.vote import trial

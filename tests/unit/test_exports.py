@@ -17,6 +17,7 @@ from results.document import from_json, to_json
 from results.export.junit import to_junit
 from results.export.kcidb import Submission, to_kcidb
 from results.export.prometheus import to_prometheus
+from results.export.run_mail import cover_block, report_mail
 from results.journal import Origin
 from results.model import Cell, CounterChange, Letter, Run, Status, Verdict
 from tests.program import Invoke
@@ -98,6 +99,8 @@ def test_recorded_runs(name: str) -> None:
     check_golden(name, "kcidb.json", to_kcidb(Submission(run, folder)))
     check_golden(name, "thp_harness.prom", to_prometheus(run))
     check_golden(name, "junit.xml", to_junit(run))
+    check_golden(name, "mail.txt", report_mail(run, folder))
+    check_golden(name, "cover-letter.txt", cover_block(run))
     kcidb(run)
     gauges(run)
 
@@ -118,7 +121,8 @@ def test_whatever_a_guest_says_stays_text(text: str) -> None:
     assert not any(name == "forged" for name, _ in gauges(run))
     assert "forged" not in {case.name for suite in JUnitXml.fromstring(junit.encode()) for case in suite}
     assert "[[ATTACHMENT" not in junit
-    for written in (junit, to_prometheus(run), report):
+    mail, cover = report_mail(run, NOWHERE), cover_block(run)
+    for written in (junit, to_prometheus(run), report, mail, cover):
         assert not set(written) & {"\x00", "\x1b", "\x9b", "\u202e"}
 
 
@@ -135,7 +139,8 @@ def test_a_line_of_a_megabyte_is_cut() -> None:
         cells=(*run.cells[:2], cell, *run.cells[3:]),
         arches=(run.arches[0], replace(arch, reasons=(LONG,), tests=(test, *arch.tests[1:]))),
     )
-    for written in (to_junit(spoiled), to_prometheus(spoiled), json.dumps(kcidb(spoiled))):
+    mails = (report_mail(spoiled, NOWHERE), cover_block(spoiled))
+    for written in (to_junit(spoiled), to_prometheus(spoiled), json.dumps(kcidb(spoiled)), *mails):
         assert len(written) < 300_000
 
 
@@ -215,7 +220,7 @@ def told_of(run: Run) -> Run:
 class TestCommand:
     RUN = str(RUNS / NAMES[0])
 
-    @pytest.mark.parametrize("kind", ["junit", "kcidb", "json", "prometheus"])
+    @pytest.mark.parametrize("kind", ["junit", "kcidb", "json", "prometheus", "mail"])
     def test_stdout_and_file_are_the_same(self, invoke: Invoke, tmp_path: Path, kind: str) -> None:
         printed = invoke("export", kind, self.RUN)
         assert (printed.code, printed.stderr) == (0, "")
@@ -246,7 +251,7 @@ class TestCommand:
         shutil.copytree(RUNS / NAMES[0], folder)
         journal = (folder / "events.jsonl").read_text()
         (folder / "events.jsonl").write_text(journal[: len(journal) * 2 // 3])
-        for kind in ("junit", "kcidb", "json", "prometheus"):
+        for kind in ("junit", "kcidb", "json", "prometheus", "mail"):
             assert invoke("export", kind, str(folder)).code == 0
 
     def test_a_file_that_cannot_be_written(self, invoke: Invoke, tmp_path: Path) -> None:
