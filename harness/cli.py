@@ -16,6 +16,7 @@ from harness.cli_cache import cache_group
 from harness.cli_cells import repro_command, rerun_command
 from harness.cli_export import export_command
 from harness.cli_parts import as_json_option, console, quiet_option, tell
+from harness.cli_results import results_command
 from harness.errors import HarnessError, InfrastructureError, UsageError
 
 if TYPE_CHECKING:
@@ -185,12 +186,14 @@ def run_command(quiet: bool, as_json: bool, **arguments: Any) -> int:
     from harness.output import print_outcome, write_reports
     from harness.progress import Progress
     from harness.run import command_for_people, run
+    from harness.store import remember
     from harness.workspace import from_environment
 
-    plan = make_plan_of(arguments)
+    plan, workspace = make_plan_of(arguments), from_environment()
     progress = Progress(console(stderr=True), quiet)
-    outcome, run_dir = run(plan, from_environment(), progress, command_for_people())
+    outcome, run_dir = run(plan, workspace, progress, command_for_people())
     write_reports(outcome, run_dir)
+    remember(run_dir, workspace, tell)
     print_outcome(outcome, run_dir, as_json, console())
     return outcome.exit_code
 
@@ -306,6 +309,7 @@ main.add_command(cache_group)
 main.add_command(repro_command)
 main.add_command(rerun_command)
 main.add_command(export_command)
+main.add_command(results_command)
 
 
 _FOR_COMPARING = ("allow_unexercised", "always_boot")

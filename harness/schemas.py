@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.cache.listing import SCHEMA as CACHE
 from harness.cache.listing import Listing
+from harness.cli_results import IMPORT_SCHEMA, LIST_SCHEMA
 from harness.config import ROOT
 from harness.doctor import Check
 from harness.forecast import Forecast
@@ -16,6 +17,7 @@ from harness.judge import JudgeAnswer
 from results.bisect_document import schema as bisect_schema
 from results.document import schema as results_schema
 from results.rerun_document import schema as rerun_schema
+from results.store.store import Imported, State, Stored
 from results.walk_document import schema as walk_schema
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -70,6 +72,44 @@ def judge_schema() -> dict[str, Any]:
     return {"$schema": DRAFT, **layout, "properties": properties, "required": sorted(properties)}
 
 
+def results_import_schema() -> dict[str, Any]:
+    """Schema of `thp-harness results import --json` and `rebuild --json`."""
+    counts = {str(state): {"type": "integer", "minimum": 0} for state in State}
+    properties = {
+        "schema": {"const": IMPORT_SCHEMA},
+        "store": {"type": "string", "description": "Its address, without a password."},
+        "counts": {"type": "object", "properties": counts, "required": sorted(counts)},
+        "folders": _list_of(Imported),
+    }
+    return _object("What became of folders that were to be imported", properties)
+
+
+def results_list_schema() -> dict[str, Any]:
+    """Schema of `thp-harness results list --json` and `prune --json`."""
+    properties = {"schema": {"const": LIST_SCHEMA}, "folders": _list_of(Stored)}
+    return _object("Folders in the store of results, the latest first", properties)
+
+
+def _list_of(model: Any) -> dict[str, Any]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(list[model]).json_schema(mode="serialization")
+
+
+def _object(title: str, properties: dict[str, Any]) -> dict[str, Any]:
+    parts: dict[str, Any] = {}
+    for layout in properties.values():
+        parts |= layout.pop("$defs", {})  # references are to the top of the document
+    layout = {
+        "$schema": DRAFT,
+        "title": title,
+        "type": "object",
+        "properties": properties,
+        "required": sorted(properties),
+    }
+    return {**layout, "$defs": parts} if parts else layout
+
+
 def write_all(docs: Path) -> None:
     """Write every schema into docs/."""
     for name, schema in (
@@ -81,6 +121,8 @@ def write_all(docs: Path) -> None:
         ("bisect", bisect_schema()),
         ("judge", judge_schema()),
         ("rerun", rerun_schema()),
+        ("results-import", results_import_schema()),
+        ("results-list", results_list_schema()),
     ):
         (docs / f"{name}.schema.json").write_text(json.dumps(schema, indent=2) + "\n")
 

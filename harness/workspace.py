@@ -40,6 +40,11 @@ class Workspace:
         """Folder of all bisections."""
         return self.state / "bisects"
 
+    @property
+    def simulated(self) -> Path:
+        """Folder of all runs that were made up (`results.simulate`)."""
+        return self.state / "simulated"
+
     def create(self) -> None:
         """Make the folders.
 

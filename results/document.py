@@ -11,7 +11,7 @@ import math
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from results.model import Run
 
@@ -27,6 +27,9 @@ _SHOWN_ERRORS = 5
 _NON_FINITE = ("NaN", "Infinity", "-Infinity")
 
 
+Document = TypeVar("Document")
+
+
 class ResultsError(ValueError):
     """A text is not a results document that this program can read."""
 
@@ -39,19 +42,30 @@ def to_json(run: Run) -> str:
 
 def from_json(text: str) -> Run:
     """Read a run back; raise `ResultsError` naming what is wrong with the text."""
+    return read_as(Run, SCHEMA, text)
+
+
+def read_as(model: type[Document], schema: str, text: str) -> Document:
+    """Read a document of any of our layouts back, by its model and the name of its schema.
+
+    Raises:
+        ResultsError: naming what is wrong with the text.
+    """
     from pydantic import ValidationError
 
     document = _parse(text)
-    _check_schema(document)
+    _check_schema(document, schema)
+    kind: Any = model  # mypy can't see that a class is hashable
     try:
-        return _adapter().validate_python(document)
+        found: Document = _adapter(kind).validate_python(document)
+        return found
     except ValidationError as error:
-        raise ResultsError(_describe(error)) from None
+        raise ResultsError(_describe(error, schema)) from None
 
 
 def schema() -> dict[str, Any]:
     """Return the JSON schema of what `to_json` writes."""
-    layout = with_non_finite(_adapter().json_schema(mode="serialization"))
+    layout = with_non_finite(_adapter(Run).json_schema(mode="serialization"))
     assert isinstance(layout, dict)
     name = {"const": SCHEMA, "description": "Name and version of this layout.", "type": "string"}
     return {
@@ -64,11 +78,11 @@ def schema() -> dict[str, Any]:
 
 
 @cache
-def _adapter() -> TypeAdapter[Run]:
+def _adapter(model: Any) -> TypeAdapter[Any]:
     # Imported here because pydantic takes longer to load than most commands take to run.
     from pydantic import TypeAdapter
 
-    return TypeAdapter(Run)
+    return TypeAdapter(model)
 
 
 def plain(value: Any) -> Any:
@@ -113,20 +127,20 @@ def _parse(text: str) -> dict[str, Any]:
     return document
 
 
-def _check_schema(document: Mapping[str, Any]) -> None:
+def _check_schema(document: Mapping[str, Any], schema: str) -> None:
     if "schema" not in document:
-        raise ResultsError(f"not a results document: it has no 'schema', expected {SCHEMA!r}")
-    if document["schema"] != SCHEMA:
+        raise ResultsError(f"not a results document: it has no 'schema', expected {schema!r}")
+    if document["schema"] != schema:
         found = str(document["schema"])[:80]
-        raise ResultsError(f"results document of version {found!r}; this program reads {SCHEMA!r}")
+        raise ResultsError(f"results document of version {found!r}; this program reads {schema!r}")
 
 
-def _describe(error: ValidationError) -> str:
+def _describe(error: ValidationError, schema: str) -> str:
     wrong = error.errors(include_url=False, include_context=False, include_input=False)
     shown = [f"{_path(item['loc'])}: {item['msg']}" for item in wrong[:_SHOWN_ERRORS]]
     if len(wrong) > _SHOWN_ERRORS:
         shown.append(f"and {len(wrong) - _SHOWN_ERRORS} more")
-    return f"not a valid {SCHEMA} document: " + "; ".join(shown)
+    return f"not a valid {schema} document: " + "; ".join(shown)
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -543,3 +543,5 @@ class Run:
     """0 nothing wrong and everything exercised, 1 regression, 3 infrastructure or not exercised."""
     complete: bool = True
     """False while the run still goes on, or was interrupted."""
+    simulated: bool = False
+    """Made up by `results.simulate`, to show and try the dashboard; never the outcome of any boot."""

@@ -14,7 +14,7 @@ from harness.process import Children
 from results.assemble import read_boot
 from results.journal import BootFact
 from results.model import Status
-from tests.bench import big_log, matrix, patches, plain
+from tests.bench import big_log, matrix, patches, plain, stored
 from tests.bench.bench import (
     Bench,
     BenchError,
@@ -113,6 +113,7 @@ FIGURES = (
     Figure("bisect", 1.10, "a bisection with a warm cache against six boots", patches.bisect),
     Figure("big-log", 60, "a console log of 1 GiB is read", big_log.big_log, "s"),
     Figure("big-log-memory", 200, "peak of the process that reads it", big_log.big_log_memory, "MiB"),
+    Figure("store-rows", 50, "a million test results go into a store", stored.store_rows, "s"),
 )
 """In the order in which they are measured: the cold run leaves its kernels to those after it."""
 

@@ -126,9 +126,11 @@ def test_the_kernels_differ_and_are_fully_recorded(ab_run: Answer) -> None:
 
 
 def test_nothing_is_built_twice_but_everything_is_booted_again(thp_harness: Program, ab_run: Answer) -> None:
-    """And off JSON, the answer is a table that ends with the run's folder."""
-    answer = thp_harness("run", "--arch", "x86_64", "--series", SMALL_SERIES)
+    """And off JSON, the answer is a table that ends with the run's folder; a store that is down is told."""
+    down = {"THP_HARNESS_STORE": "postgresql://nobody@127.0.0.1:9/results"}
+    answer = thp_harness("run", "--arch", "x86_64", "--series", SMALL_SERIES, env=down)
     assert answer.code == 0
+    assert f"Import it later: thp-harness results import {thp_harness.run_folders()[-1]}" in answer.stderr
     for variant in ("base", "series"):
         assert f"x86_64 {variant}: build: from the cache" in answer.stderr
         assert f"x86_64 {variant}: boot 1 on qemu, {TESTS} tests (first): done" in answer.stderr
@@ -149,6 +151,11 @@ def test_reports_are_made_again_from_the_facts(thp_harness: Program, ab_run: Ans
     assert answer.code == 0
     assert answer.json == ab_run.json
     assert {name: (folder / name).read_text() for name in before} == before
+
+
+def test_a_run_is_in_the_store_when_it_ends(thp_harness: Program, ab_run: Answer) -> None:
+    listed = thp_harness("results", "list", "--json").json["folders"]
+    assert (ab_run.json["id"], str(folder_of(ab_run))) in [(one["name"], one["path"]) for one in listed]
 
 
 def test_a_plan_says_what_is_cached(thp_harness: Program, ab_run: Answer) -> None:

@@ -1,0 +1,193 @@
+"""Commands for the store of results: what goes in, what is in it, what goes out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.errors import InfrastructureError, UsageError
+
+if TYPE_CHECKING:
+    from results.store.store import Imported, Store, Stored
+
+IMPORT_SCHEMA = "thp-harness/results-import/1"
+LIST_SCHEMA = "thp-harness/results-list/1"
+
+store_option = click.option(
+    "--store", metavar="FILE|URL",
+    help="An SQLite file, or postgresql://USER@HOST/DATABASE.  [default: $THP_HARNESS_STORE, else among "
+    "the state]",
+)  # fmt: skip
+_as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+@click.group("results")
+def results_command() -> None:
+    """Keep the results of all runs in one database, for the dashboard.
+
+    A run puts itself into it. Everything in it comes from run folders, and can be read from them again.
+    """
+
+
+def chosen_store(store: str | None) -> str:
+    """The address that an option or the environment gives."""
+    from harness.store import store_address
+    from harness.workspace import from_environment
+
+    return store or store_address(from_environment())
+
+
+@results_command.command("import")
+@click.argument("places", nargs=-1, type=click.Path(path_type=Path), metavar="[DIR…]")
+@store_option
+@_as_json
+def import_command(places: tuple[Path, ...], store: str | None, as_json: bool) -> int:
+    """Import run folders, from this machine or another.
+
+    DIR is a folder of a run, a walk, a bisection or a rerun, or a folder of such; without one, all of
+    this machine's are meant. What has not changed stays as it is. Exit status: 0, or 3 if a folder can't
+    be read.
+    """
+    from harness.store import homes, opened
+    from harness.workspace import from_environment
+    from results.store.folder import find_folders
+
+    folders = find_folders(places or homes(from_environment()))
+    for place in places:
+        if not any(folder.is_relative_to(place.absolute()) for folder in folders):
+            raise UsageError(f"{place} has no run folder", hint="Give one, or a folder of some.")
+    with opened(chosen_store(store)) as opened_store:
+        outcome = opened_store.import_folders(folders, _tell_trouble)
+        return _print_imported(opened_store, outcome, as_json)
+
+
+@results_command.command("rebuild")
+@store_option
+@_as_json
+def rebuild_command(store: str | None, as_json: bool) -> int:
+    """Throw the store away, and read all folders that it knows, and this machine's, anew.
+
+    Runs whose folders are gone are lost.
+    """
+    from harness.store import homes, opened
+    from harness.workspace import from_environment
+    from results.store.folder import find_folders
+
+    address = chosen_store(store)
+    known = _known_paths(address)
+    folders = find_folders([*known, *homes(from_environment())])
+    with opened(address) as opened_store:
+        opened_store.clear()
+        outcome = opened_store.import_folders(folders, _tell_trouble)
+        return _print_imported(opened_store, outcome, as_json)
+
+
+def _known_paths(address: str) -> list[Path]:
+    """What a store knows; one that can't be read at all makes room for a new one."""
+    from harness.store import opened
+
+    try:
+        with opened(address) as store:
+            return store.paths()
+    except InfrastructureError as error:
+        old = Path(address)
+        if "damaged" not in str(error) or not old.is_file():
+            raise
+        aside = old.with_name(f"{old.name}.damaged")
+        old.replace(aside)
+        for suffix in ("-wal", "-shm"):
+            old.with_name(old.name + suffix).unlink(missing_ok=True)
+        click.echo(f"{error}: it is {aside} now", err=True)
+        return []
+
+
+def _tell_trouble(one: Imported) -> None:
+    if one.why:
+        click.echo(f"{one.state}: {one.path}: {one.why}", err=True)
+
+
+def _print_imported(store: Store, outcome: Sequence[Imported], as_json: bool) -> int:
+    from results.store.store import State
+
+    counts = {str(state): sum(one.state is state for one in outcome) for state in State}
+    if as_json:
+        folders = [vars_of(one) for one in outcome]
+        _print_document({"schema": IMPORT_SCHEMA, "store": store.name, "counts": counts, "folders": folders})
+    else:
+        words = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        click.echo(f"{store.name}: {words or 'there is nothing to import'}")
+    return InfrastructureError.default_exit_code if counts[State.REFUSED] else 0
+
+
+@results_command.command("prune")
+@click.option("--older-than", type=click.IntRange(0, 36500), metavar="DAYS", help="What began so long ago.")
+@click.option("--keep", type=click.IntRange(min=0), metavar="N", help="All but the latest N.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@store_option
+@_as_json
+def prune_command(
+    older_than: int | None, keep: int | None, dry_run: bool, store: str | None, as_json: bool
+) -> None:
+    """Let old results go from the store; the run folders stay, and can be imported again."""
+    from harness.store import opened
+
+    if older_than is None and keep is None:
+        raise UsageError("prune what?", hint="Give --older-than DAYS, or --keep N, or both.")
+    with opened(chosen_store(store)) as opened_store:
+        gone = opened_store.prune(older_than, keep, dry_run=dry_run)
+    if as_json:
+        _print_list(gone)
+        return
+    for one in gone:
+        click.echo(f"{'would remove' if dry_run else 'removed'} {one.kind} {one.name}")
+
+
+@results_command.command("list")
+@click.option("--kind", type=click.Choice(["run", "walk", "bisect", "rerun"]), help="Only these.")
+@click.option("-n", "--most", type=click.IntRange(min=1), metavar="N", help="The latest N only.")
+@store_option
+@_as_json
+def list_command(kind: str | None, most: int | None, store: str | None, as_json: bool) -> None:
+    """List what is in the store, the latest first."""
+    from harness.store import opened
+
+    with opened(chosen_store(store)) as opened_store:
+        found = opened_store.listing(most, kind or "")
+    if as_json:
+        _print_list(found)
+        return
+    if not found:
+        click.echo(
+            "The store is empty. A run puts itself into it; `thp-harness results import` does it, too."
+        )
+    for one in found:
+        click.echo("  ".join((one.started, f"{one.kind:<6}", f"{one.verdict:<14}", one.name, *_remarks(one))))
+
+
+def _remarks(one: Stored) -> list[str]:
+    marks = {
+        "[simulated]": one.simulated,
+        "[stand-in]": one.stand_in,
+        "[incomplete]": not one.complete,
+        "[clock ahead]": one.skewed,
+    }
+    return [mark for mark, holds in marks.items() if holds]
+
+
+def vars_of(value: Any) -> dict[str, Any]:
+    """A value of ours as JSON has it."""
+    from dataclasses import asdict
+
+    return asdict(value)
+
+
+def _print_list(found: Sequence[Stored]) -> None:
+    _print_document({"schema": LIST_SCHEMA, "folders": [vars_of(one) for one in found]})
+
+
+def _print_document(document: dict[str, Any]) -> None:
+    click.echo(json.dumps(document, indent=2))

@@ -1,0 +1,1 @@
+"""What all runs together say: a database, made from run folders and made again from them at any time."""

@@ -1,0 +1,121 @@
+"""Finds run folders, and reads what is in one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from stat import S_ISREG
+from typing import Any
+
+from results import bisect_document, document, rerun_document, walk_document
+from results.bisect_model import Bisection
+from results.document import ResultsError
+from results.journal import JOURNAL
+from results.model import Run
+from results.rerun_model import Rerun
+from results.store.rows import Record, RowsError, record_of
+from results.walk_model import Walk
+
+FILES: Mapping[str, tuple[type[Any], str]] = {
+    "results.json": (Run, document.SCHEMA),
+    "walk.json": (Walk, walk_document.SCHEMA),
+    "bisect.json": (Bisection, bisect_document.SCHEMA),
+    "rerun.json": (Rerun, rerun_document.SCHEMA),
+}
+"""What a folder's results are called: their model, and their schema."""
+_MOST_BYTES = 1 << 29
+_DEEPEST = 3
+"""Folders of folders are looked into so far: `STATE/runs/RUN`, and one more for whoever collects hosts."""
+
+
+class UnfinishedError(Exception):
+    """A folder that has no results yet."""
+
+
+class RefusedError(Exception):
+    """A folder whose results can't be read, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What tells whether a results file has changed, without reading it."""
+
+    path: str
+    file_bytes: int
+    file_time: int
+
+
+def find_folders(places: Iterable[Path]) -> list[Path]:
+    """All run folders at or below some places, each once, by name."""
+    return sorted({folder for place in places for folder in _below(place.absolute(), _DEEPEST)})
+
+
+def _below(place: Path, depth: int) -> Iterator[Path]:
+    if any((place / name).exists() for name in (*FILES, JOURNAL)):
+        yield place
+    elif depth:
+        try:
+            inner = [path for path in place.iterdir() if path.is_dir() and not path.name.startswith(".")]
+        except OSError:
+            return
+        for path in inner:
+            yield from _below(path, depth - 1)
+
+
+def stamp_of(folder: Path) -> Stamp:
+    """Look at the results of a folder.
+
+    Raises:
+        UnfinishedError: if there are none.
+        RefusedError: if they are no file, too big, or the folder's name can't be written down.
+    """
+    file = _results_file(folder)
+    found = file.stat()
+    if not S_ISREG(found.st_mode):
+        raise RefusedError(f"{file.name} is not a file")
+    if found.st_size > _MOST_BYTES:
+        raise RefusedError(f"{file.name} has {found.st_size >> 20} MiB")
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise RefusedError("the folder's path is not UTF-8: rename it") from None
+    return Stamp(str(folder), found.st_size, found.st_mtime_ns)
+
+
+def read_folder(folder: Path, stamp: Stamp) -> Record:
+    """Read the results of a folder as rows.
+
+    Raises:
+        UnfinishedError: if there are none.
+        RefusedError: if they can't be read: cut short, of another version, …
+    """
+    file = _results_file(folder)
+    try:
+        content = file.read_bytes()
+        record = record_of(document.read_as(*FILES[file.name], content.decode()), datetime.now(UTC))
+    except OSError as error:
+        raise RefusedError(f"{file.name}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise RefusedError(f"{file.name} is not UTF-8") from None
+    except (ResultsError, RowsError) as error:
+        raise RefusedError(f"{file.name}: {error}") from None
+    own = {
+        "path": stamp.path,
+        "file_bytes": stamp.file_bytes,
+        "file_time": stamp.file_time,
+        "digest": sha256(content).hexdigest(),
+    }
+    return Record({**record.folder, **own}, record.details)
+
+
+def _results_file(folder: Path) -> Path:
+    for name in FILES:
+        try:
+            if (folder / name).exists():
+                return folder / name
+        except OSError as error:
+            raise RefusedError(f"{error.strerror}") from None
+    raise UnfinishedError("no results yet; `thp-harness report` makes them from what is there")

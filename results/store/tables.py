@@ -1,0 +1,200 @@
+"""The tables of the store, and the numbered steps that bring an older store to them.
+
+A row of `folders` is one run, walk, bisection or rerun; all other rows belong to one of these. Nothing is
+in here that is not in the folders as well, so a store can be thrown away. Text that came from a guest has
+been made harmless on its way in (`results.store.rows`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+METADATA = MetaData()
+
+
+def _folder() -> Column[int]:
+    return Column("folder", ForeignKey("folders.id", ondelete="CASCADE"), nullable=False)
+
+
+def _words(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False, default="")
+
+
+FOLDERS = Table(
+    "folders",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("identity", String(64), nullable=False, unique=True),
+    Column("kind", String(10), nullable=False),
+    _words("name"),
+    _words("path"),
+    Column("file_bytes", BigInteger, nullable=False),
+    Column("file_time", BigInteger, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("started", String(32), nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("skewed", Boolean, nullable=False),
+    Column("imported", String(32), nullable=False),
+    Column("seconds", Float),
+    _words("harness"),
+    _words("host"),
+    _words("tree"),
+    _words("tree_version"),
+    _words("base_commit"),
+    _words("series"),
+    _words("series_title"),
+    _words("series_commit"),
+    Column("stand_in", Boolean, nullable=False, default=False),
+    Column("simulated", Boolean, nullable=False, default=False),
+    Column("complete", Boolean, nullable=False, default=True),
+    _words("verdict"),
+    _words("headline"),
+    Column("exit_code", Integer, nullable=False),
+    _words("about"),
+    Index("folders_by_time", "at"),
+)
+"""`about` is the name of the run that a rerun is of. `at` is `started`, but never later than the import."""
+
+ARCHES = Table(
+    "arches",
+    METADATA,
+    _folder(),
+    _words("arch"),
+    _words("verdict"),
+    _words("reasons"),
+    Column("tests", Integer, nullable=False),
+    Column("exercised", Integer, nullable=False),
+    Column("failing", Integer, nullable=False),
+    Column("new_warnings", Integer, nullable=False),
+    _words("machines"),
+    _words("release"),
+    _words("log"),
+    _words("build_log"),
+    Index("arches_by_folder", "folder"),
+)
+
+TESTS = Table(
+    "tests",
+    METADATA,
+    _folder(),
+    _words("arch"),
+    _words("name"),
+    Column("verdict", String(20), nullable=False),
+    _words("reason"),
+    _words("known"),
+    *(
+        column
+        for side in ("base", "series")
+        for column in (
+            Column(f"{side}_status", String(8), nullable=False),
+            Column(f"{side}_exercised", Boolean, nullable=False),
+            Column(f"{side}_runs", Integer, nullable=False),
+            Column(f"{side}_failures", Integer, nullable=False),
+            Column(f"{side}_seconds", Float),
+            _words(f"{side}_log"),
+            Column(f"{side}_line", Integer),
+        )
+    ),
+    Index("tests_by_folder", "folder"),
+    Index("tests_by_name", "name", "arch"),
+)
+"""One row for each test and architecture of a run; `known` says why it has no part in the verdict."""
+
+MEASURES = Table(
+    "measures",
+    METADATA,
+    _folder(),
+    _words("arch"),
+    Column("kind", String(10), nullable=False),
+    _words("test"),
+    _words("what"),
+    Column("unit", String(8), nullable=False),
+    Column("base", Float),
+    Column("series", Float),
+    _words("log"),
+    Column("line", Integer),
+    Index("measures_by_folder", "folder"),
+    Index("measures_by_what", "what", "arch", "test"),
+)
+"""Numbers on both kernels; NULL where a kernel has none."""
+
+SWEEPS = Table(
+    "sweeps",
+    METADATA,
+    _folder(),
+    _words("arch"),
+    _words("operation"),
+    _words("test"),
+    Column("verdict", String(20), nullable=False),
+    _words("reason"),
+    _words("base_rows"),
+    _words("series_rows"),
+    _words("log"),
+    Column("line", Integer),
+    Index("sweeps_by_folder", "folder"),
+)
+"""`base_rows` and `series_rows` have a letter for each call, see `results.store.rows.LETTERS`."""
+
+SPLATS = Table(
+    "splats",
+    METADATA,
+    _folder(),
+    _words("arch"),
+    _words("signature"),
+    _words("kind"),
+    _words("title"),
+    Column("verdict", String(20), nullable=False),
+    Column("base_boots", Integer, nullable=False),
+    Column("series_boots", Integer, nullable=False),
+    _words("test"),
+    _words("excerpt"),
+    _words("log"),
+    Column("line", Integer),
+    Index("splats_by_folder", "folder"),
+    Index("splats_by_signature", "signature"),
+)
+
+FINDINGS = Table(
+    "findings",
+    METADATA,
+    _folder(),
+    _words("arch"),
+    _words("words"),
+    _words("commit_id"),
+    _words("commit_subject"),
+    Index("findings_by_folder", "folder"),
+)
+"""What a walk, a bisection or a rerun came to on each architecture."""
+
+DETAILS: Mapping[str, Table] = {
+    table.name: table for table in (ARCHES, TESTS, MEASURES, SWEEPS, SPLATS, FINDINGS)
+}
+"""Every table whose rows belong to a folder."""
+
+STEPS_TABLE = Table("schema_steps", METADATA, Column("number", Integer, primary_key=True), _words("done"))
+
+
+def _first(connection: Connection) -> None:
+    METADATA.create_all(connection)
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_first,)
+"""Each brings a store one version on; a step that has been released is never changed.
+
+Whoever adds a step writes the tables of the first one out in it, as they were before.
+"""
