@@ -107,6 +107,26 @@ def mail_command(run_name: str, output: Path | None, cc: tuple[str, ...], cover_
     _write(cover_block(run) if cover_letter else report_mail(run, folder, cc), output)
 
 
+@export_command.command("github")
+@_exporting
+def github_command(run_name: str, output: Path | None) -> None:
+    """A step summary and annotations for a GitHub workflow.
+
+    The summary goes to FILE, or is appended to what GITHUB_STEP_SUMMARY names, and then annotations
+    go to stdout. Where neither is given, stdout gets the summary alone.
+    """
+    from results.export.github import step_summary, workflow_commands
+
+    run, folder, _ = _find(run_name)
+    summary, of_step = step_summary(run, folder), os.environ.get("GITHUB_STEP_SUMMARY")
+    if output is None and of_step:
+        _append(summary, Path(of_step))
+    else:
+        _write(summary, output)
+    if output or of_step:
+        _write(workflow_commands(run), None)
+
+
 def _find(name: str) -> tuple[Run, Path, PlanFact]:
     """A run as its facts and logs have it now.
 
@@ -128,6 +148,17 @@ def _find(name: str) -> tuple[Run, Path, PlanFact]:
         return assemble(folder), folder, plan
     except JournalError as error:
         raise UsageError(str(error), hint="Name another run; `latest` is the last one.") from None
+
+
+def _append(text: str, output: Path) -> None:
+    """Add to what earlier steps wrote."""
+    try:
+        with output.open("ab") as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise InfrastructureError(
+            f"{output}: {error.strerror}", hint="GITHUB_STEP_SUMMARY names it; unset it, or give -o."
+        ) from None
 
 
 def _write(text: str, output: Path | None) -> None:

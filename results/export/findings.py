@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from results.export import excerpt, lookup, wording
 from results.export.excerpt import NumberedLines
@@ -23,6 +24,9 @@ from results.model import (
 )
 from results.verdict import GAPS
 
+MOST_REASON = 600
+"""Characters of a reason that a report shows."""
+Said = TypeVar("Said", bound=Hashable)
 BAD = (Verdict.REGRESSION, Verdict.INFRASTRUCTURE, Verdict.FLAKY, Verdict.FAILS_ON_BOTH)
 
 
@@ -70,6 +74,34 @@ def troubles(run: Run) -> list[Trouble]:
     """Everything that went wrong, worst first, then by architecture."""
     found = [trouble for arch in run.arches for trouble in _of_arch(run, arch)]
     return sorted(found, key=lambda trouble: (bool(trouble.excused), -SEVERITY[trouble.verdict]))
+
+
+def gap_lines(run: Run, verdict: Verdict) -> list[str]:
+    """Say what was not tested: `SUITE.TEST, TEST on ARCH, ARCH: reason`.
+
+    Known gaps stand together by why they are known, and architectures of which the same is said.
+    """
+    tests: dict[tuple[str, str], list[str]] = {}
+    for gap in gaps(run):
+        if gap.verdict is verdict:
+            words = f"known, {gap.known}" if gap.known else excerpt.cut_line(gap.reason, MOST_REASON)
+            tests.setdefault((gap.arch, words), []).extend(gap.tests)
+    same = grouped(((_by_suite(names), words), arch) for (arch, words), names in tests.items())
+    return [f"{names} on {', '.join(arches)}: {words}" for (names, words), arches in same.items()]
+
+
+def grouped(pairs: Iterable[tuple[Said, str]]) -> dict[Said, list[str]]:
+    """Names by what is said of them, in order."""
+    groups: dict[Said, list[str]] = {}
+    for words, name in pairs:
+        groups.setdefault(words, []).append(name)
+    return groups
+
+
+def _by_suite(names: Iterable[str]) -> str:
+    """`pmd_split.mremap, munmap` for two tests of a suite."""
+    suites = grouped((suite, case) for suite, _, case in (name.rpartition(".") for name in names))
+    return "; ".join(f"{suite}.{', '.join(cases)}" for suite, cases in suites.items())
 
 
 def gaps(run: Run) -> list[Gap]:

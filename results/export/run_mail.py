@@ -8,14 +8,13 @@ from pathlib import Path
 
 from results.counters import total_change
 from results.export import excerpt, lookup, mail_text, numbers, storm_words, wording
-from results.export.findings import Gap, Trouble, gaps, troubles
+from results.export.findings import MOST_REASON, Trouble, gap_lines, grouped, troubles
 from results.export.mail_text import wrapped
 from results.model import ArchComparison, Cell, Run, Verdict
 
 _DIGITS = 12
 _MOST_TROUBLES = 10
 _MOST_LINES = 24
-_MOST_REASON = 600
 _INDENT = "  "
 _SIGNS = str.maketrans({"→": "->", "–": "-", "µ": "u", "×": "x"})
 
@@ -82,7 +81,7 @@ def _subject(run: Run) -> Iterator[str]:
     count = _words(len(subject.patches), "1 patch", "{} patches")
     yield f"{_INDENT}tree    {wording.visible(_tree(run))}"
     yield f"{_INDENT}series  {count}, to {subject.series_commit[:_DIGITS]}"
-    machines = _grouped((_machines(run, arch), arch.arch) for arch in run.arches)
+    machines = grouped((_machines(run, arch), arch.arch) for arch in run.arches)
     arches = ", ".join(f"{', '.join(names)} ({words})" for words, names in machines.items())
     yield wrapped(f"on      {arches}", _INDENT, _INDENT + " " * 8)
 
@@ -175,7 +174,7 @@ def _measured(run: Run) -> Iterator[str]:
     said = ((words, arch.arch) for kind in _KINDS for arch in run.arches for words in kind(arch))
     lines = [
         wrapped(f"{', '.join(arches)}: {words}", _INDENT, _INDENT * 2)
-        for words, arches in _grouped(said).items()
+        for words, arches in grouped(said).items()
     ]
     if lines:
         yield "Measured:\n\n" + "\n".join(lines)
@@ -228,7 +227,7 @@ def _said(trouble: Trouble) -> str:
 
 
 def _short(text: str) -> str:
-    return excerpt.cut_line(text, _MOST_REASON)
+    return excerpt.cut_line(text, MOST_REASON)
 
 
 def _quotation(quoted: Sequence[tuple[int, str]]) -> Iterator[str]:
@@ -251,27 +250,8 @@ def _not_tested(run: Run) -> Iterator[str]:
         (Verdict.NOT_EXERCISED, "Not exercised, so nothing is said of:"),
         (Verdict.UNSUPPORTED, "Not possible on the machine, so nothing is said of:"),
     ):
-        found = [gap for gap in gaps(run) if gap.verdict is verdict]
-        if found:
-            yield f"{title}\n\n" + "\n".join(_gap_lines(found))
-
-
-def _gap_lines(found: Sequence[Gap]) -> Iterator[str]:
-    """Known gaps stand together by why they are known, and architectures of which the same is said."""
-    tests: dict[tuple[str, str], list[str]] = {}
-    for gap in found:
-        words = f"known, {gap.known}" if gap.known else _short(gap.reason)
-        tests.setdefault((gap.arch, words), []).extend(gap.tests)
-    same = _grouped((f"{_by_suite(names)}\n{words}", arch) for (arch, words), names in tests.items())
-    for text, arches in same.items():
-        names, _, words = text.partition("\n")
-        yield wrapped(f"{names} on {', '.join(arches)}: {words}", "  - ", "    ")
-
-
-def _by_suite(names: Iterable[str]) -> str:
-    """`pmd_split.mremap, munmap` for two tests of a suite."""
-    suites = _grouped((suite, case) for suite, _, case in (name.rpartition(".") for name in names))
-    return "; ".join(f"{suite}.{', '.join(cases)}" for suite, cases in suites.items())
+        if lines := [wrapped(line, "  - ", "    ") for line in gap_lines(run, verdict)]:
+            yield f"{title}\n\n" + "\n".join(lines)
 
 
 def _reproduction(run: Run, wrong: Sequence[Trouble]) -> Iterator[str]:
@@ -292,14 +272,6 @@ def _command(run: Run) -> str:
 
 def _words(number: int, one: str, many: str) -> str:
     return one if number == 1 else many.format(number)
-
-
-def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """Names by what is said of them, in order."""
-    groups: dict[str, list[str]] = {}
-    for words, name in pairs:
-        groups.setdefault(words, []).append(name)
-    return groups
 
 
 def _plain(text: str) -> str:

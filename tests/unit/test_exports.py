@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,9 +12,11 @@ from pathlib import Path
 import pytest
 from junitparser import JUnitXml
 from kcidb_io.schema import V5_3
+from markdown_it import MarkdownIt
 from prometheus_client.parser import text_string_to_metric_families
 
 from results.document import from_json, to_json
+from results.export.github import step_summary, workflow_commands
 from results.export.junit import to_junit
 from results.export.kcidb import Submission, to_kcidb
 from results.export.prometheus import to_prometheus
@@ -54,6 +57,10 @@ def tricked(text: str) -> Run:
     return spoiled
 
 
+TAGS = {
+    "h2", "h3", "p", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "blockquote", "details",
+    "summary", "pre",
+}  # fmt: skip
 UNTRUSTED = (
     "reason", "reasons", "headline", "output", "title", "excerpt", "text", "detail", "error", "compiler",
     "series_title", "subject", "tree", "tree_version", "notes", "command", "signature", "release",
@@ -93,6 +100,23 @@ def gauge(run: Run, name: str, **labels: str) -> float | None:
     return gauges(run).get((name, frozenset(labels.items())))
 
 
+def check_commands(text: str) -> None:
+    """Every line is one command of ours, as the runner takes it apart; it shows ten of a kind."""
+    for line in text.splitlines():
+        assert re.fullmatch(r"::(error|warning) title=[^:,]+::\S.*", line)
+    assert max(text.count("::error "), text.count("::warning ")) <= 10
+
+
+def check_markdown(text: str) -> None:
+    """What it is rendered to has only the parts that we put there."""
+    html = MarkdownIt("commonmark").enable("table").render(text)
+    tags = set(re.findall(r"<(?!!)/?([a-zA-Z0-9]+)", html))
+    assert tags <= TAGS
+    rows = [row for row in text.splitlines() if row.startswith("|")]
+    assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
+    assert not any(line.startswith("::") for line in text.splitlines())
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_recorded_runs(name: str) -> None:
     run, folder = golden_run(name), RUNS / name
@@ -101,8 +125,12 @@ def test_recorded_runs(name: str) -> None:
     check_golden(name, "junit.xml", to_junit(run))
     check_golden(name, "mail.txt", report_mail(run, folder))
     check_golden(name, "cover-letter.txt", cover_block(run))
+    check_golden(name, "summary.md", step_summary(run, folder))
+    check_golden(name, "commands.txt", workflow_commands(run))
     kcidb(run)
     gauges(run)
+    check_commands(workflow_commands(run))
+    check_markdown(step_summary(run, folder))
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
@@ -110,6 +138,8 @@ def test_everything_is_valid(sample: Callable[[], Run]) -> None:
     run = sample()
     kcidb(run)
     gauges(run)
+    check_commands(workflow_commands(run))
+    check_markdown(step_summary(run, NOWHERE))
     kcidb(replace(run, cells=(), arches=()))
     gauges(replace(run, cells=(), arches=()))
 
@@ -122,7 +152,10 @@ def test_whatever_a_guest_says_stays_text(text: str) -> None:
     assert "forged" not in {case.name for suite in JUnitXml.fromstring(junit.encode()) for case in suite}
     assert "[[ATTACHMENT" not in junit
     mail, cover = report_mail(run, NOWHERE), cover_block(run)
-    for written in (junit, to_prometheus(run), report, mail, cover):
+    summary, commands = step_summary(run, NOWHERE), workflow_commands(run)
+    check_commands(commands)
+    check_markdown(summary)
+    for written in (junit, to_prometheus(run), report, mail, cover, summary, commands):
         assert not set(written) & {"\x00", "\x1b", "\x9b", "\u202e"}
 
 
@@ -139,7 +172,7 @@ def test_a_line_of_a_megabyte_is_cut() -> None:
         cells=(*run.cells[:2], cell, *run.cells[3:]),
         arches=(run.arches[0], replace(arch, reasons=(LONG,), tests=(test, *arch.tests[1:]))),
     )
-    mails = (report_mail(spoiled, NOWHERE), cover_block(spoiled))
+    mails = (report_mail(spoiled, NOWHERE), cover_block(spoiled), step_summary(spoiled, NOWHERE))
     for written in (to_junit(spoiled), to_prometheus(spoiled), json.dumps(kcidb(spoiled)), *mails):
         assert len(written) < 300_000
 
@@ -258,6 +291,17 @@ class TestCommand:
         answer = invoke("export", "junit", self.RUN, "-o", str(tmp_path / "no" / "such"))
         assert answer.code == 3
         assert "No such file or directory" in answer.stderr
+
+    def test_github_without_a_workflow(self, invoke: Invoke) -> None:
+        answer = invoke("export", "github", self.RUN)
+        assert answer.stdout == step_summary(golden_run(NAMES[0]), RUNS / NAMES[0])
+
+    def test_github_in_a_workflow(self, invoke: Invoke, tmp_path: Path) -> None:
+        summary = tmp_path / "summary.md"
+        summary.write_text("of an earlier step\n")
+        answer = invoke("export", "github", self.RUN, env={"GITHUB_STEP_SUMMARY": str(summary)})
+        assert answer.stdout.startswith("::error title=regression on x86_64%3A page allocation failure")
+        assert summary.read_text().startswith("of an earlier step\n## ✗ Regression on x86\\_64")
 
     def test_to_a_device(self, invoke: Invoke) -> None:
         assert invoke("export", "junit", self.RUN, "-o", "/dev/null").code == 0
