@@ -153,10 +153,18 @@ def _planning(command: Any) -> Any:
     return command
 
 
+_sharding = click.option(
+    "--shard", metavar="I/N",
+    help="Only the I-th of N parts of the architectures, for as many machines; each takes about as long.",
+)  # fmt: skip
+
+
 def make_plan_of(arguments: dict[str, Any]) -> Plan:
     """The plan that the options of `_planning` ask for."""
     from harness.plan import Request, make_plan
+    from harness.shard import Shard
 
+    shard = arguments.get("shard")
     return make_plan(
         Request(
             arches=arguments["arches"],
@@ -170,12 +178,14 @@ def make_plan_of(arguments: dict[str, Any]) -> Plan:
             kconfig=arguments["kconfig"],
             defconfig=arguments["defconfig"],
             tests=arguments["tests"],
+            shard=Shard.from_text(shard) if shard else None,
         )
     )
 
 
 @main.command("run")
 @_planning
+@_sharding
 @quiet_option
 @as_json_option
 def run_command(quiet: bool, as_json: bool, **arguments: Any) -> int:
@@ -251,6 +261,7 @@ def walk_command(
 
 @main.command("plan")
 @_planning
+@_sharding
 @as_json_option
 def plan_command(as_json: bool, **arguments: Any) -> None:
     """Show what a run would do, what is cached, and how long it will take."""

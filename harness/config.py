@@ -136,6 +136,15 @@ class GuestFacts(Record):
     """Time-outs are multiplied by this under emulation."""
 
 
+class TypicalTimes(Record):
+    """Roughly how long it takes on two cores, under emulation: what no machine has yet learned by itself."""
+
+    build_seconds: float = Field(default=300.0, gt=0)
+    """One kernel from nothing."""
+    boot_seconds: float = Field(default=30.0, gt=0)
+    """All boots of one kernel with the tests of the default plan."""
+
+
 class ArchRecord(Record):
     """One architecture; `configs/arches/*.yaml`."""
 
@@ -147,6 +156,8 @@ class ArchRecord(Record):
     hercules: HerculesFacts | None = None
     """A second machine for the tests that need what QEMU lacks."""
     guest: GuestFacts
+    typical: TypicalTimes = TypicalTimes()
+    """What shards are balanced by."""
     known_gaps: Mapping[str, str] = Field(default_factory=dict)
     """Test name or shell pattern → why this architecture can't exercise it, whatever the series."""
     modes: Mapping[str, Items[str]] = Field(default_factory=dict)

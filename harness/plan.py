@@ -25,6 +25,7 @@ from harness.config import (
 )
 from harness.errors import UsageError
 from harness.known_failures import read_known_failures
+from harness.shard import Shard
 from results.model import Claim, Evidence, KnownFailure, KnownGap, PlannedTest
 
 DEFAULT_PLAN = "default"
@@ -51,6 +52,8 @@ class Request:
     """What to configure from instead of tinyconfig; see `make_recipes`."""
     tests: tuple[str, ...] = ()
     """Names of `configs/tests/*.yaml`, instead of those that the series' record names."""
+    shard: Shard | None = None
+    """The part of the architectures that this machine takes; all without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,9 @@ def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
     if stray := {name.partition(":")[0] for name in request.allow_unexercised} - names:
         raise UsageError(f"--allow-unexercised {', '.join(sorted(stray))}: not an architecture of this run")
     chosen_tree = _choose_tree(request.tree or series.tree, configs)
+    if request.shard:
+        arches = request.shard.take(arches)
+        names = {arch.name for arch in arches}
     return Plan(
         arches=arches,
         recipes=make_recipes(arches, request.kconfig, request.defconfig, configs),
@@ -116,7 +122,7 @@ def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
         tests_asked_for_by="--tests" if request.tests else f"series '{series.name}'" if series.tests else "",
         suites=suites,
         allow_fuzz=request.allow_fuzz,
-        allow_unexercised=request.allow_unexercised,
+        allow_unexercised=tuple(gap for gap in request.allow_unexercised if gap.partition(":")[0] in names),
         always_boot=request.always_boot,
         jobs=request.jobs,
         known_failures=read_known_failures(chosen_tree.name, arches, configs),
