@@ -122,8 +122,9 @@ def _planning(command: Any) -> Any:
             "repeated.",
         ),
         click.option(
-            "--plan", "plan_name", default="default", show_default=True, metavar="NAME",
-            shell_complete=_complete("plans"), help="Defaults to start from, of configs/plans.",
+            "--plan", "plan_name", default="default", show_default=True, metavar="NAME|FILE",
+            shell_complete=_complete("plans"),
+            help="Defaults to start from: a name of configs/plans, or a record (.yaml).",
         ),
         click.option(
             "--kconfig", multiple=True, metavar="[ARCH:]FRAGMENT", shell_complete=_complete_fragments,

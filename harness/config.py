@@ -324,6 +324,10 @@ class PlanRecord(Record):
     about: str
     series: str
     arches: Items[str]
+    tree: str = ""
+    """Instead of the one that the series' record names."""
+    tests: Items[str] = ()
+    """Instead of those that the series' record names."""
 
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)

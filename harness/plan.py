@@ -101,15 +101,15 @@ def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
     Raises:
         UsageError: for an unknown name, a wrong record, or an empty plan.
     """
-    defaults = find("plans", PlanRecord, request.plan, configs)
+    defaults = _choose_plan(request.plan, configs)
     series, source = _choose_series(request.series or defaults.series, request.tree, configs)
-    suites = _choose_suites(request.tests or series.tests or DEFAULT_TESTS, configs)
+    suites = _choose_suites(request.tests or defaults.tests or series.tests or DEFAULT_TESTS, configs)
     chosen = _choose_arches(request.arches or defaults.arches, configs)
     arches = tuple(_with_memory(arch, suites) for arch in chosen)
     names = {arch.name for arch in arches}
     if stray := {name.partition(":")[0] for name in request.allow_unexercised} - names:
         raise UsageError(f"--allow-unexercised {', '.join(sorted(stray))}: not an architecture of this run")
-    chosen_tree = _choose_tree(request.tree or series.tree, configs)
+    chosen_tree = _choose_tree(request.tree or defaults.tree or series.tree, configs)
     if request.shard:
         arches = request.shard.take(arches)
         names = {arch.name for arch in arches}
@@ -119,7 +119,7 @@ def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
         tree=chosen_tree,
         series=series,
         series_source=source,
-        tests_asked_for_by="--tests" if request.tests else f"series '{series.name}'" if series.tests else "",
+        tests_asked_for_by=_who_asks(request, defaults, series),
         suites=suites,
         allow_fuzz=request.allow_fuzz,
         allow_unexercised=tuple(gap for gap in request.allow_unexercised if gap.partition(":")[0] in names),
@@ -127,6 +127,22 @@ def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
         jobs=request.jobs,
         known_failures=read_known_failures(chosen_tree.name, arches, configs),
     )
+
+
+def _choose_plan(name: str, configs: Path) -> PlanRecord:
+    """A plan by its name, or by the path of its record."""
+    if name.endswith((".yaml", ".yml")):
+        return load(Path(name), PlanRecord)
+    return find("plans", PlanRecord, name, configs)
+
+
+def _who_asks(request: Request, defaults: PlanRecord, series: SeriesRecord) -> str:
+    """Who names the tests; nobody if they are those that any series is tried with."""
+    if request.tests:
+        return "--tests"
+    if defaults.tests:
+        return f"plan '{defaults.name}'"
+    return f"series '{series.name}'" if series.tests else ""
 
 
 def _choose_suites(names: Iterable[str], configs: Path) -> tuple[SuiteRecord, ...]:

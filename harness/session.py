@@ -6,7 +6,7 @@ import os
 import platform
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,7 +46,7 @@ from results.walk_model import Check
 LOCK = ".lock"
 TOOLS = "tools"
 RUNS_LOOKED_AT = 20
-"""An interrupted run is looked for among so many of the newest ones."""
+"""A run with the same plan is looked for among so many of the newest ones."""
 
 
 @dataclass(slots=True)
@@ -223,6 +223,26 @@ def open_session(
     )
 
 
+def finished_run(plan: Plan, checkouts: Checkouts, workspace: Workspace) -> Path | None:
+    """The newest of the last runs that had the very same plan and came to its end.
+
+    Raises:
+        UsageError: as `open_session`.
+    """
+    suites = _suites_in_tree(plan, checkouts, workspace.cache, lambda line: None)
+    wanted = _plan_fact(plan, checkouts, planned_tests(suites), (), None, None).digest
+    for run_dir in _newest(workspace.runs):
+        with suppress(JournalError):
+            events = list(read_events(run_dir))
+            if events and events[-1].name == "end" and read_plan(events).digest == wanted:
+                return run_dir
+    return None
+
+
+def _newest(home: Path) -> Sequence[Path]:
+    return sorted((path for path in home.glob("*") if path.is_dir()), reverse=True)[:RUNS_LOOKED_AT]
+
+
 @dataclass(frozen=True, slots=True)
 class _Opened:
     """A run folder that is ours."""
@@ -339,8 +359,7 @@ def _host_facts() -> dict[str, str]:
 
 def _resume(workspace: Workspace, fact: PlanFact, progress: Progress) -> _Opened | None:
     """The newest run with the same plan that did not come to its end and that nobody works on."""
-    runs = sorted((path for path in _home(workspace, fact).glob("*") if path.is_dir()), reverse=True)
-    for run_dir in runs[:RUNS_LOOKED_AT]:
+    for run_dir in _newest(_home(workspace, fact)):
         if not _unfinished(run_dir, fact) or not (lock := claim(run_dir / LOCK)):
             continue
         if opened := _taken_up(run_dir, fact, lock):

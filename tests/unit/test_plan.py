@@ -56,6 +56,19 @@ def test_nothing_asked_for_is_the_default_plan() -> None:
     assert plan.label == "5-architectures-debian-6.12-thp-lazy-pgtable-standin"
 
 
+def test_a_plan_of_ones_own_may_name_tree_and_tests(tmp_path: Path) -> None:
+    record = tmp_path / "mine.yaml"
+    text = "name: mine\nabout: words\nseries: thp-split-standin\narches: [arm64]\n"
+    record.write_text(f"{text}tree: mm-unstable\ntests: [small_pages]\n")
+    plan = make_plan(Request(plan=str(record)))
+    assert [arch.name for arch in plan.arches] == ["arm64"]
+    assert plan.tree.name == "mm-unstable"
+    assert [suite.name for suite in plan.suites] == ["small_pages"]
+    assert plan.tests_asked_for_by == "plan 'mine'"
+    asked = make_plan(Request(plan=str(record), tree="debian-6.12", tests=("pmd_split",)))
+    assert (asked.tree.name, [suite.name for suite in asked.suites]) == ("debian-6.12", ["pmd_split"])
+
+
 def test_architectures_are_taken_once_and_in_the_order_asked_for() -> None:
     plan = make_plan(Request(arches=("arm64", "x86_64", "arm64")))
     assert [arch.name for arch in plan.arches] == ["arm64", "x86_64"]
@@ -67,7 +80,7 @@ def test_architectures_are_taken_once_and_in_the_order_asked_for() -> None:
         (Request(arches=("x86",)), "unknown architecture 'x86'. Did you mean 'x86_64'?"),
         (Request(tree="mm-stable"), "unknown tree 'mm-stable'. Did you mean 'mm-unstable'?"),
         (Request(series="standin"), "unknown series 'standin'."),
-        (Request(plan="nightly"), "unknown plan 'nightly'."),
+        (Request(plan="weekly"), "unknown plan 'weekly'."),
         (Request(arches=("x86_64",), allow_unexercised=("x86_64", "arm64")), "--allow-unexercised arm64: "),
         (Request(arches=("x86_64",), allow_unexercised=("arm64:*",)), "--allow-unexercised arm64: "),
     ],
