@@ -15,6 +15,7 @@ from harness.cli_bisect import bisect_command, judge_command
 from harness.cli_cache import cache_group
 from harness.cli_cells import repro_command, rerun_command
 from harness.cli_export import export_command
+from harness.cli_hosts import hosts_group
 from harness.cli_parts import as_json_option, console, quiet_option, tell
 from harness.cli_results import results_command
 from harness.errors import HarnessError, InfrastructureError, UsageError
@@ -322,6 +323,7 @@ main.add_command(repro_command)
 main.add_command(rerun_command)
 main.add_command(export_command)
 main.add_command(results_command)
+main.add_command(hosts_group)
 
 
 _FOR_COMPARING = ("allow_unexercised", "always_boot")

@@ -12,6 +12,9 @@ from harness.cli_results import IMPORT_SCHEMA, LIST_SCHEMA
 from harness.config import ROOT
 from harness.doctor import Check
 from harness.forecast import Forecast
+from harness.hosts.check import SCHEMA as HOST_CHECK
+from harness.hosts.listing import SCHEMA as HOSTS
+from harness.hosts.listing import ListedHost
 from harness.judge import SCHEMA as JUDGE
 from harness.judge import JudgeAnswer
 from results.bisect_document import schema as bisect_schema
@@ -51,6 +54,34 @@ def doctor_schema() -> dict[str, Any]:
         "type": "object",
         "properties": properties,
         "required": sorted(properties),
+    }
+
+
+def hosts_schema() -> dict[str, Any]:
+    """Schema of `thp-harness hosts list --json`."""
+    from pydantic import TypeAdapter
+
+    hosts = {"type": "array", "items": TypeAdapter(ListedHost).json_schema(mode="serialization")}
+    return _document("The hosts that are known", HOSTS, {"hosts": hosts})
+
+
+def host_check_schema() -> dict[str, Any]:
+    """Schema of `thp-harness hosts check --json`."""
+    from pydantic import TypeAdapter
+
+    checks = {"type": "array", "items": TypeAdapter(Check).json_schema(mode="serialization")}
+    found = {"host": {"type": "string"}, "checks": checks}
+    return _document("What `thp-harness hosts check` found", HOST_CHECK, found)
+
+
+def _document(title: str, schema: str, properties: dict[str, Any]) -> dict[str, Any]:
+    named = {"schema": {"const": schema}, **properties}
+    return {
+        "$schema": DRAFT,
+        "title": title,
+        "type": "object",
+        "properties": named,
+        "required": sorted(named),
     }
 
 
@@ -117,6 +148,8 @@ def write_all(docs: Path) -> None:
         ("plan", plan_schema()),
         ("doctor", doctor_schema()),
         ("cache", cache_schema()),
+        ("hosts", hosts_schema()),
+        ("host-check", host_check_schema()),
         ("walk", walk_schema()),
         ("bisect", bisect_schema()),
         ("judge", judge_schema()),

@@ -1,0 +1,122 @@
+"""Commands for physical hosts: which there are, whether one is fit for a run, who has it, getting it back."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.errors import InfrastructureError
+
+if TYPE_CHECKING:
+    from harness.hosts.record import HostRecord
+    from harness.hosts.standing import Memory
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+def complete_hosts(context: click.Context, parameter: click.Parameter, start: str) -> list[str]:
+    """Names for the shell."""
+    from harness.hosts.record import load_hosts
+
+    return sorted(name for name in load_hosts() if name.startswith(start))
+
+
+_name = click.argument("name", shell_complete=complete_hosts)
+
+
+def _known(name: str) -> tuple[HostRecord, Memory]:
+    from harness.hosts.record import find_host
+    from harness.hosts.standing import Memory
+    from harness.workspace import from_environment
+
+    return find_host(name), Memory(from_environment().state, name)
+
+
+def _print(document: dict[str, Any]) -> None:
+    click.echo(json.dumps(document, indent=2))
+
+
+@click.group("hosts")
+def hosts_group() -> None:
+    """Physical hosts for `run --host`: list them, look one over, reserve it, get it back.
+
+    Their records are YAML files in configs/hosts and ~/.config/thp-harness/hosts.
+    """
+
+
+@hosts_group.command("list")
+@_as_json
+def list_command(as_json: bool) -> None:
+    """List the hosts, and what is remembered of them; asks none of them."""
+    from rich.console import Console
+
+    from harness.hosts.listing import as_document, list_hosts, print_hosts
+    from harness.hosts.record import load_hosts
+    from harness.workspace import from_environment
+
+    hosts = list_hosts(load_hosts(), from_environment().state)
+    if as_json:
+        _print(as_document(hosts))
+    else:
+        print_hosts(hosts, Console())
+
+
+@hosts_group.command("check")
+@_name
+@_as_json
+def check_command(name: str, as_json: bool) -> int:
+    """Say what is wrong with a host, and how to put it right; changes nothing there.
+
+    Exit status: 0 fit for a run, 3 not.
+    """
+    from rich.console import Console
+
+    from harness.doctor import print_checks
+    from harness.hosts.arch import arch_of
+    from harness.hosts.check import as_document, examine
+
+    record, memory = _known(name)
+    checks = examine(record, arch_of(record), memory)
+    if as_json:
+        _print(as_document(record, checks))
+    else:
+        print_checks(checks, Console())
+    fit = all(check.ok is not False for check in checks)
+    return 0 if fit else InfrastructureError.default_exit_code
+
+
+@hosts_group.command("reserve")
+@_name
+@click.option(
+    "--hours", type=click.FloatRange(0, 24 * 14, min_open=True), metavar="N", help="So long.  [the record's]"
+)
+@click.option("--for", "purpose", default="by hand", metavar="WORDS", help="What others are told.")
+def reserve_command(name: str, hours: float | None, purpose: str) -> None:
+    """Keep a host for yourself, or keep it longer. Runs of yours may use it, others' may not."""
+    from harness.hosts.link import connected
+    from harness.hosts.reservation import current, take
+
+    record, memory = _known(name)
+    with connected(record) as link:
+        take(link, memory, purpose, hours or record.limits.reserve_hours)
+        click.echo(f"{name} is reserved: {current(link)}")
+
+
+@hosts_group.command("release")
+@_name
+@click.option("--force", is_flag=True, help="Also if somebody else has it.")
+def release_command(name: str, force: bool) -> int:
+    """Let others have a host."""
+    from harness.hosts.link import connected
+    from harness.hosts.reservation import current, release
+
+    record, memory = _known(name)
+    with connected(record) as link:
+        release(link, memory, force=force)
+        left = current(link)
+    if left:
+        raise InfrastructureError(f"{name} is not yours: {left}", hint="--force takes it from them.")
+    click.echo(f"{name} is free")
+    return 0

@@ -1,0 +1,200 @@
+"""Looks a host over: what a run on it needs, what is wrong, and how to put it right."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from harness.config import ArchRecord
+from harness.doctor import Check
+from harness.errors import InfrastructureError
+from harness.hosts.console import open_console
+from harness.hosts.link import KeyRefused, Link, LinkError, LoginRefused, connected
+from harness.hosts.record import HostRecord
+from harness.hosts.reservation import current
+from harness.hosts.standing import Memory
+
+SCHEMA = "thp-harness/host-check/1"
+ROOM_MB = 64
+"""A kernel and its initramfs fit into this."""
+CONSOLE_SECONDS = 8.0
+KEXEC_FIX = "apt-get install kexec-tools"
+
+
+def examine(record: HostRecord, arch: ArchRecord, memory: Memory) -> tuple[Check, ...]:
+    """Look at everything, from the outside inwards; what can't be reached leaves out what lies behind it."""
+    return (*_check_standing(record, memory), *_check_way(record, arch, memory), *_check_power(record))
+
+
+def as_document(record: HostRecord, checks: tuple[Check, ...]) -> dict[str, Any]:
+    """For JSON; see docs/host-check.schema.json."""
+    return {"schema": SCHEMA, "host": record.name, "checks": [check.as_document() for check in checks]}
+
+
+def _check_standing(record: HostRecord, memory: Memory) -> Iterator[Check]:
+    standing = memory.standing()
+    fix = f"thp-harness hosts recover {record.name}"
+    if standing.needs_care:
+        yield Check("standing", False, f"needs care: {standing.needs_care}", fix)
+    elif standing.away:
+        yield Check("standing", False, f"away with a kernel of ours since {standing.away.since}", fix)
+    else:
+        yield Check("standing", True, "nothing is known against it")
+
+
+def _check_way(record: HostRecord, arch: ArchRecord, memory: Memory) -> Iterator[Check]:
+    where = f"{record.ssh.address}:{record.ssh.port}"
+    try:
+        with connected(record) as link:
+            yield Check("reachable", True, where)
+            yield Check("host key", True, f"the one in {record.path(record.ssh.known_hosts)}")
+            yield Check("login", True, f"{record.ssh.user}@{where}")
+            yield from _check_inside(link, arch)
+    except KeyRefused as error:
+        yield Check("reachable", True, where)
+        yield Check("host key", False, str(error), error.hint)
+    except LoginRefused as error:
+        yield Check("reachable", True, where)
+        yield Check("host key", True, f"the one in {record.path(record.ssh.known_hosts)}")
+        yield Check("login", False, str(error), error.hint)
+    except LinkError as error:
+        yield Check("reachable", False, str(error), error.hint)
+
+
+def _check_inside(link: Link, arch: ArchRecord) -> Iterator[Check]:
+    record = link.record
+    yield _check_arch(link, arch)
+    yield _check_room(link, record.uploads)
+    yield _check_users(link, record)
+    root = link.run_as_root("id -u")
+    if root.code or root.out.strip() != "0":
+        line = f"{record.ssh.user} ALL=(ALL) NOPASSWD: ALL"
+        yield Check(
+            "root", False, f"sudo: {root.complaint}", f"There: echo '{line}' >/etc/sudoers.d/thp-harness"
+        )
+        return
+    yield Check("root", True, "root" if record.ssh.user == "root" else "sudo without a password")
+    yield _check_kexec(link)
+    yield _check_loadable(link)
+    yield _check_presence(link, "watchdog", "/dev/watchdog", "a dead host waits for its power switch")
+    yield _check_presence(link, "pstore", "/sys/fs/pstore", "a crash leaves its words on the console only")
+    yield _check_reservation(link)
+    yield _check_console(link, record)
+
+
+def _check_arch(link: Link, arch: ArchRecord) -> Check:
+    seen = link.run("uname -m; uname -r").out.split()
+    machine, release = seen if len(seen) == 2 else ("", "")
+    if machine == arch.qemu.kvm_host:
+        return Check("architecture", True, f"{machine}, its own kernel is {release}")
+    detail = f"{machine or 'unknown'}, but {arch.name} is {arch.qemu.kvm_host}"
+    return Check("architecture", False, detail, f"Correct `arch:` in {link.record.file}.")
+
+
+def _check_room(link: Link, folder: str) -> Check:
+    said = link.run(f"df -Pk {shlex.quote(folder)} | tail -n 1 && test -w {shlex.quote(folder)}")
+    fields = said.out.split()
+    if said.code or len(fields) < 4 or not fields[3].isdigit():
+        return Check("disk", False, f"{folder} can't be written", "Name another folder as `uploads:`.")
+    free = int(fields[3]) >> 10
+    enough = free >= ROOM_MB
+    fix = "" if enough else f"Make room: {ROOM_MB} MiB are needed; or name another folder as `uploads:`."
+    return Check("disk", enough, f"{folder}: {free} MiB free", fix)
+
+
+def users(link: Link) -> tuple[str, ...]:
+    """Who is logged in there; our own connection has no terminal and is not counted (who(1))."""
+    said = link.run("who")
+    return tuple(dict.fromkeys(line.split()[0] for line in said.out.splitlines() if line.strip()))
+
+
+def _check_users(link: Link, record: HostRecord) -> Check:
+    found = users(link)
+    if not found:
+        return Check("users", True, "nobody is logged in")
+    if record.despite_users:
+        return Check("users", None, f"logged in: {', '.join(found)}; the record says to go on all the same")
+    fix = "Ask them to leave, or say `despite_users: true` in the record."
+    return Check("users", False, f"logged in: {', '.join(found)}", fix)
+
+
+def _check_kexec(link: Link) -> Check:
+    said = link.run_as_root("PATH=$PATH:/sbin:/usr/sbin kexec -v")
+    if said.code:
+        return Check("kexec", False, f"not there: {said.complaint}", f"There: {KEXEC_FIX}")
+    return Check("kexec", True, said.out.strip())
+
+
+def _check_loadable(link: Link) -> Check:
+    """Whether the kernel lets another one be loaded (Documentation/admin-guide/sysctl/kernel.rst)."""
+    said = link.run_as_root("cat /sys/kernel/kexec_loaded && cat /proc/sys/kernel/kexec_load_disabled")
+    if said.code:
+        fix = "Boot a kernel with CONFIG_KEXEC there."
+        return Check("kernel", False, "its kernel has no kexec (/sys/kernel/kexec_loaded)", fix)
+    if said.out.split()[-1] != "0":
+        fix = "It lasts until the next boot: see what sets it in /etc/sysctl.d."
+        return Check("kernel", False, "kernel.kexec_load_disabled is set", fix)
+    lockdown = link.run_as_root("cat /sys/kernel/security/lockdown").out
+    if "[integrity]" in lockdown or "[confidentiality]" in lockdown:
+        fix = "Switch Secure Boot off: only signed kernels can be loaded with it."
+        return Check("kernel", False, f"its kernel is locked down: {lockdown.strip()}", fix)
+    return Check("kernel", True, "takes another kernel by kexec")
+
+
+def _check_presence(link: Link, name: str, path: str, without: str) -> Check:
+    there = link.run_as_root(f"test -e {path}").code == 0
+    return Check(name, True if there else None, path if there else f"no {path}: {without}")
+
+
+def _check_reservation(link: Link) -> Check:
+    try:
+        found = current(link)
+    except LinkError as error:
+        return Check("reserved", False, str(error), "See `folder:` in the record.")
+    return Check("reserved", None if found else True, str(found) if found else "by nobody")
+
+
+def _check_console(link: Link, record: HostRecord) -> Check:
+    """Have the host's kernel say a word, and listen for it."""
+    try:
+        console = open_console(record)
+    except InfrastructureError as error:
+        return Check("console", False, str(error), error.hint)
+    try:
+        word = f"thp-harness-{secrets.token_hex(4)}"
+        said = link.run_as_root(f"echo '<1>{word}' >/dev/kmsg")
+        if said.code:
+            return Check(
+                "console", None, f"opened, but the kernel could not be made to speak: {said.complaint}"
+            )
+        if _heard(console.take, word):
+            return Check("console", True, "what the kernel says comes out there")
+    finally:
+        console.close()
+    fix = "Is `console=` on its kernel command line? Is it another machine's console?"
+    return Check("console", False, "opened, but what the kernel says does not come out there", fix)
+
+
+def _heard(take: Callable[[], bytes], word: str) -> bool:
+    seen, deadline = b"", time.monotonic() + CONSOLE_SECONDS
+    while time.monotonic() < deadline:
+        seen += take()
+        if word.encode() in seen:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _check_power(record: HostRecord) -> Iterator[Check]:
+    command = record.power.cycle
+    if not command:
+        detail = "no `cycle:`: a host that hangs waits for somebody to go there"
+        yield Check("power", None, detail, f"Add `power:` to {record.file}.")
+    elif not shutil.which(command[0]):
+        yield Check("power", False, f"{command[0]} is not installed here", f"Install {command[0]}.")
+    else:
+        yield Check("power", True, f"{command[0]} (not tried)")

@@ -1,0 +1,168 @@
+"""Records of physical hosts: those of `configs/hosts/`, and a person's own, which belong in no repository."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+
+from harness.config import CONFIGS, Items, Record, load_all, pick
+from harness.workspace import PROGRAM
+
+KIND = "hosts"
+
+
+def _one_word(text: str) -> str:
+    if not text or shlex.quote(text) != text:
+        raise ValueError(f"'{text}' must be one word, of letters, digits and @%+=:,./-_")
+    return text
+
+
+def _absolute(text: str) -> str:
+    if not text.startswith("/"):
+        raise ValueError(f"'{text}' must be an absolute path")
+    return _one_word(text)
+
+
+Word = Annotated[str, AfterValidator(_one_word)]
+FolderThere = Annotated[str, AfterValidator(_absolute)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class SshFacts(Record):
+    """The way to the host. Host keys must be known; there are no passwords."""
+
+    address: Word
+    port: int = Field(default=22, ge=1, le=65535)
+    user: Word = "root"
+    """If not root, `sudo -n` must work for it."""
+    key: str = ""
+    """File of the private key; empty means those of the agent and the usual ones in ~/.ssh."""
+    known_hosts: str = "~/.ssh/known_hosts"
+    jump: str = ""
+    """A host to go through, `[USER@]ADDRESS[:PORT]`, with the same keys."""
+
+
+class ConsoleFacts(Record):
+    """Where the host's console comes from; one of the first three is given."""
+
+    command: Items[str] = ()
+    """Its output is the console, its input types on it: `ipmitool … sol activate`, `console NAME`."""
+    socket: str = ""
+    """A Unix socket."""
+    file: str = ""
+    """A file that somebody else writes the console to; nothing can be typed then."""
+    break_text: str = ""
+    """What makes a BREAK when it is typed: `~B` for ipmitool."""
+    break_command: Items[str] = ()
+    """A command that makes a BREAK."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> ConsoleFacts:
+        if sum(map(bool, (self.command, self.socket, self.file))) != 1:
+            raise ValueError("one of command, socket and file must be given")
+        if self.file and (self.break_text or self.break_command):
+            raise ValueError("nothing can be typed where the console is a file")
+        return self
+
+    @property
+    def has_break(self) -> bool:
+        """Whether SysRq can be typed on it."""
+        return bool(self.break_text or self.break_command)
+
+
+class PowerFacts(Record):
+    """How the host is restarted, from the gentlest to the last way."""
+
+    reboot: str = "reboot"
+    """A command on the host, as root."""
+    cycle: Items[str] = ()
+    """A command here: power off and on again."""
+
+
+class HostLimits(Record):
+    """Time-outs in seconds, unless they say otherwise."""
+
+    connect_seconds: Seconds = 10
+    banner_seconds: Seconds = 2
+    """A forwarded port takes connections at once, also when no SSH server is behind it to say hello."""
+    step_seconds: Seconds = 60
+    """A way to restart that leaves the console silent for so long did not work."""
+    back_seconds: Seconds = 600
+    """From a restart until the host's own kernel answers."""
+    reserve_hours: Annotated[float, Field(gt=0, le=24 * 14)] = 4
+    """A reservation that nobody renews ends after this."""
+
+
+class HostRecord(Record):
+    """One physical host; `configs/hosts/*.yaml` or `~/.config/thp-harness/hosts/*.yaml`."""
+
+    name: Word
+    about: str
+    arch: str
+    """A name of `configs/arches`."""
+    ssh: SshFacts
+    cmdline: Items[str]
+    """Kernel parameters for this machine, its console among them; an emulator's are not used."""
+    time_scale: float = Field(default=1.0, gt=0)
+    """Time-outs of tests are multiplied by this."""
+    kconfig: Items[str] = ()
+    """Configuration fragments that its kernels need, as for `--kconfig`."""
+    defconfig: str | None = None
+    """What its kernels are configured from, as for `--defconfig`."""
+    lacks: Items[str] = ()
+    """Capabilities that it is known not to have, as `tcg_lacks` of an architecture."""
+    kexec_options: Items[str] = ("-c",)
+    """How the kernel is loaded: `-c` and `-s` are the two system calls of kexec(8)."""
+    folder: FolderThere = "/var/lib/thp-harness"
+    """On the host, for the reservation; it must outlive a restart."""
+    uploads: FolderThere = "/tmp"
+    """On the host, for a kernel and its initramfs."""
+    despite_users: bool = False
+    """Take it away from people who are logged in."""
+    console: ConsoleFacts | None = None
+    power: PowerFacts = PowerFacts()
+    limits: HostLimits = HostLimits()
+    _home: Path = PrivateAttr(CONFIGS / KIND)
+
+    def path(self, text: str) -> Path:
+        """A file that the record names, relative to the record."""
+        return self._home / Path(text).expanduser()
+
+    @property
+    def file(self) -> Path:
+        """The record's own."""
+        return self._home / f"{self.name}.yaml"
+
+
+def own_records(environment: Mapping[str, str] = os.environ) -> Path:
+    """The folder of a person's own records, by the XDG base directory specification."""
+    home = Path(environment.get("HOME") or Path.home())
+    return Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / PROGRAM
+
+
+def load_hosts(configs: Path = CONFIGS, own: Path | None = None) -> Mapping[str, HostRecord]:
+    """All hosts by name; a person's own record counts before one of `configs/`.
+
+    Raises:
+        UsageError: for a wrong record, with file and line.
+    """
+    found: dict[str, HostRecord] = {}
+    for folder in (configs, own or own_records()):
+        for name, record in load_all(KIND, HostRecord, folder).items():
+            record._home = folder / KIND
+            found[name] = record
+    return found
+
+
+def find_host(name: str, configs: Path = CONFIGS, own: Path | None = None) -> HostRecord:
+    """One host by name.
+
+    Raises:
+        UsageError: naming the known ones, and the nearest.
+    """
+    return pick(KIND, load_hosts(configs, own), name)
