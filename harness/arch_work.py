@@ -18,7 +18,7 @@ from harness.build.toolchain import Compiler
 from harness.config import ArchRecord
 from harness.errors import HarnessError
 from harness.history import Past
-from harness.machine.kinds import MachineKind, hercules_kind, qemu_kind, share_out
+from harness.machine.kinds import MachineKind, hercules_kind, host_kind, qemu_kind, share_out
 from harness.next_boot import next_boot
 from harness.prepare import Checkout
 from harness.session import Session
@@ -213,6 +213,7 @@ class ArchWork:
         number = request.id.rpartition("-")[2]
         what = f"boot {number} on {kind.name}, {len(request.tests)} tests ({request.purpose})"
         with (
+            kind.alone,
             session.jobserver.hold(min(kind.cpus, most_cpus or kind.cpus)),
             session.progress.activity(self.label(request.variant), what, expected.seconds) as doing,
         ):
@@ -240,7 +241,9 @@ class ArchWork:
         return self._programs
 
     def _machine_kinds(self, bootable: Bootable) -> tuple[MachineKind, ...]:
-        """What can boot this architecture here: QEMU, and Hercules where it is known and installed."""
+        """What can boot this architecture here: QEMU, and Hercules where it is installed; or a host."""
+        if not self._kinds and self.session.host:
+            self._kinds = (host_kind(self.session.host),)
         if not self._kinds:
             cache, missing = self.session.workspace.cache, self._tools.hercules_missing
             accelerator = choose_accelerator(bootable, self._tools.qemu_version, cache, self.session.children)

@@ -110,7 +110,7 @@ def _bisect(
 ) -> tuple[Bisection, Path]:
     if request.in_history:
         plan = renamed(plan, f"{request.good[:_SHOWN]}..{request.bad[:_SHOWN]}")
-    tools, lacking = find_tools(plan.arches)
+    tools, lacking = find_tools(plan)
     make_ground = history_ground if request.in_history else series_ground
     ground = make_ground(plan, request.good, request.bad, workspace.cache, progress.say)
     history = ground.history

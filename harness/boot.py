@@ -74,7 +74,7 @@ def boot(
         InfrastructureError: if the run folder can't be written.
     """
     nonce = new_nonce()
-    finish = bootable.arch.guest.finish
+    finish = kind.finish or bootable.arch.guest.finish
     manifest = render(nonce, request.tests, kind.time_scale, finish, kind.channel)
     initramfs = run_dir / "boots" / f"{request.id}.cpio"
     log = run_dir / "logs" / f"{request.id}.log"
@@ -98,7 +98,7 @@ def boot(
         seconds=outcome.seconds,
         log=str(log.relative_to(run_dir)),
         command=machine.command,
-        notes=kind.notes,
+        notes=(*kind.notes, *outcome.notes),
     )
 
 

@@ -15,7 +15,7 @@ from harness.cli_bisect import bisect_command, judge_command
 from harness.cli_cache import cache_group
 from harness.cli_cells import repro_command, rerun_command
 from harness.cli_export import export_command
-from harness.cli_hosts import hosts_group
+from harness.cli_hosts import complete_hosts, hosts_group
 from harness.cli_parts import as_json_option, console, quiet_option, tell
 from harness.cli_results import results_command
 from harness.errors import HarnessError, InfrastructureError, UsageError
@@ -109,6 +109,10 @@ def _planning(command: Any) -> Any:
             help="Architecture; may be repeated. Default: those of the plan.",
         ),
         click.option(
+            "--host", shell_complete=complete_hosts, metavar="NAME",
+            help="Boot on this physical host, which says the architecture (thp-harness hosts list).",
+        ),
+        click.option(
             "--tree", shell_complete=_complete("trees"), metavar="NAME|PATH[@REV]",
             help="Kernel tree: a name of configs/trees, or a local git checkout (left untouched).",
         ),
@@ -181,6 +185,7 @@ def make_plan_of(arguments: dict[str, Any]) -> Plan:
             defconfig=arguments["defconfig"],
             tests=arguments["tests"],
             shard=Shard.from_text(shard) if shard else None,
+            host=arguments["host"],
         )
     )
 

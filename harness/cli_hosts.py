@@ -87,6 +87,32 @@ def check_command(name: str, as_json: bool) -> int:
     return 0 if fit else InfrastructureError.default_exit_code
 
 
+@hosts_group.command("recover")
+@_name
+def recover_command(name: str) -> None:
+    """Get a host back to its own kernel, by all means that its record has, and forget that it needed care."""
+    from contextlib import ExitStack
+
+    from harness.hosts.console import open_console
+    from harness.hosts.keeper import Keeper
+    from harness.hosts.recovery import Sight, look
+
+    record, memory = _known(name)
+    keeper = Keeper(record, memory, lambda line: click.echo(line, err=True))
+    with memory.alone(), ExitStack() as opened:
+        by_itself = look(record, memory.standing().away) is Sight.BACK
+        console = open_console(record) if record.console and not by_itself else None
+        if console:
+            opened.callback(console.close)
+        recovery = keeper.bring_back(console, by_itself=by_itself)
+    if not recovery.back:
+        raise InfrastructureError(
+            f"{name} did not come back: {recovery}",
+            hint="Somebody must look at it; then give this command again.",
+        )
+    click.echo(f"{name} is back: {recovery}")
+
+
 @hosts_group.command("reserve")
 @_name
 @click.option(

@@ -55,6 +55,8 @@ class Forecast:
     cells: tuple[CellForecast, ...]
     overrides: tuple[str, ...] = ()
     """Symbols that two configuration fragments want differently, and which of them counts."""
+    host: str = ""
+    """The physical host that boots the kernels; empty for emulators."""
 
     @property
     def seconds(self) -> float:
@@ -85,6 +87,7 @@ def forecast(plan: Plan, workspace: Workspace) -> Forecast:
         tests=tuple(test.name for test in planned_tests(plan.suites)),
         cells=tuple(cell for arch in plan.arches for cell in _cells(plan, arch, checkouts, workspace)),
         overrides=_overrides(plan),
+        host=plan.host.name if plan.host else "",
     )
 
 
@@ -100,7 +103,7 @@ def _cells(
     history = History(workspace.state)
     recipe = plan.recipes[arch.name]
     for variant in VARIANTS:
-        cached, problem = _look_up(arch, recipe, variant, checkouts, workspace)
+        cached, problem = _look_up(arch, recipe, variant, checkouts, workspace, plan.host is None)
         yield CellForecast(
             arch=arch.name,
             variant=variant,
@@ -113,11 +116,12 @@ def _cells(
 
 
 def _look_up(
-    arch: ArchRecord, recipe: Recipe, variant: str, checkouts: Checkouts, workspace: Workspace
+    arch: ArchRecord, recipe: Recipe, variant: str, checkouts: Checkouts, workspace: Workspace, emulated: bool
 ) -> tuple[bool, str]:
     try:
         compiler = find_compiler(arch)
-        program.require(arch.qemu)
+        if emulated:
+            program.require(arch.qemu)
     except UsageError as error:
         return False, f"{error} ({error.hint})"
     request = KernelRequest(
@@ -139,6 +143,8 @@ def print_forecast(cast: Forecast, console: Console) -> None:
     say(f"Series  {cast.series}{mark}: {cast.series_title}")
     for number, subject in enumerate(cast.patches, 1):
         say(f"        {number}. {subject}")
+    if cast.host:
+        say(f"Host    {cast.host}")
     say(f"Tests   {len(cast.tests)} on each kernel")
     for arch, configuration in {cell.arch: cell.configuration for cell in cast.cells}.items():
         say(f"Config  {arch}: {configuration}")

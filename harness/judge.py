@@ -129,7 +129,7 @@ def judge(
     workspace.create()
     with in_use(workspace.cache, progress.say):
         check_disk(workspace, room(plan, workspace))
-        tools, lacking = find_tools(plan.arches)
+        tools, lacking = find_tools(plan)
         if lacking:
             raise next(iter(lacking.values()))
         checkouts, scope = _checked_out(plan, workspace, progress, str(predicate), all_tests)

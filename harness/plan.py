@@ -24,6 +24,8 @@ from harness.config import (
     pick,
 )
 from harness.errors import UsageError
+from harness.hosts.arch import arch_of
+from harness.hosts.record import HostRecord, find_host
 from harness.known_failures import read_known_failures
 from harness.shard import Shard
 from results.model import Claim, Evidence, KnownFailure, KnownGap, PlannedTest
@@ -54,6 +56,8 @@ class Request:
     """Names of `configs/tests/*.yaml`, instead of those that the series' record names."""
     shard: Shard | None = None
     """The part of the architectures that this machine takes; all without one."""
+    host: str | None = None
+    """The physical host that boots the kernels; it says the architecture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +90,13 @@ class Plan:
     """Boot both kernels even if they are the same bytes."""
     jobs: int
     known_failures: tuple[KnownFailure, ...] = ()
+    host: HostRecord | None = None
+    """The physical host that boots the kernels; None for emulators."""
 
     @property
     def label(self) -> str:
         """Short name for the run's folder."""
-        names = [arch.name for arch in self.arches]
+        names = [self.host.name] if self.host else [arch.name for arch in self.arches]
         arches = "+".join(names) if len(names) <= NAMES_IN_LABEL else f"{len(names)}-architectures"
         return re.sub(r"[^A-Za-z0-9._+-]+", "-", f"{arches}-{self.tree.name}-{self.series.name}")[:80]
 
@@ -104,7 +110,9 @@ def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
     defaults = _choose_plan(request.plan, configs)
     series, source = _choose_series(request.series or defaults.series, request.tree, configs)
     suites = _choose_suites(request.tests or defaults.tests or series.tests or DEFAULT_TESTS, configs)
-    chosen = _choose_arches(request.arches or defaults.arches, configs)
+    host = find_host(request.host, configs) if request.host else None
+    chosen = _arch_of_host(host, request, configs) if host else ()
+    chosen = chosen or _choose_arches(request.arches or defaults.arches, configs)
     arches = tuple(_with_memory(arch, suites) for arch in chosen)
     names = {arch.name for arch in arches}
     if stray := {name.partition(":")[0] for name in request.allow_unexercised} - names:
@@ -115,7 +123,12 @@ def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
         names = {arch.name for arch in arches}
     return Plan(
         arches=arches,
-        recipes=make_recipes(arches, request.kconfig, request.defconfig, configs),
+        recipes=make_recipes(
+            arches,
+            (*(host.kconfig if host else ()), *request.kconfig),
+            host.defconfig if host and request.defconfig is None else request.defconfig,
+            configs,
+        ),
         tree=chosen_tree,
         series=series,
         series_source=source,
@@ -126,6 +139,7 @@ def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
         always_boot=request.always_boot,
         jobs=request.jobs,
         known_failures=read_known_failures(chosen_tree.name, arches, configs),
+        host=host,
     )
 
 
@@ -143,6 +157,16 @@ def _who_asks(request: Request, defaults: PlanRecord, series: SeriesRecord) -> s
     if defaults.tests:
         return f"plan '{defaults.name}'"
     return f"series '{series.name}'" if series.tests else ""
+
+
+def _arch_of_host(host: HostRecord, request: Request, configs: Path) -> tuple[ArchRecord, ...]:
+    arch = arch_of(host, configs)
+    if set(request.arches) - {arch.name}:
+        raise UsageError(
+            f"--arch {' '.join(request.arches)}: the host {host.name} is {arch.name}",
+            hint="Leave --arch out: the host says it.",
+        )
+    return (arch,)
 
 
 def _choose_suites(names: Iterable[str], configs: Path) -> tuple[SuiteRecord, ...]:

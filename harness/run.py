@@ -52,7 +52,7 @@ def run(plan: Plan, workspace: Workspace, progress: Progress, command: Sequence[
 
 
 def _run(plan: Plan, workspace: Workspace, progress: Progress, command: Sequence[str]) -> tuple[Run, Path]:
-    tools, lacking = find_tools(plan.arches)
+    tools, lacking = find_tools(plan)
     checkouts = prepare(plan, workspace.cache, progress.say)
     session = open_session(plan, workspace, progress, checkouts, command)
     carry_out(session, tools, lacking, lambda arch, known: tasks(ArchWork(session, arch, known)))
@@ -98,7 +98,7 @@ def check_disk(workspace: Workspace, in_cache: int = DISK_FREE_BYTES) -> None:
             )
 
 
-def find_tools(arches: Sequence[ArchRecord]) -> tuple[Mapping[str, Tools], Mapping[str, HarnessError]]:
+def find_tools(plan: Plan) -> tuple[Mapping[str, Tools], Mapping[str, HarnessError]]:
     """Tools by architecture, and what is wrong with the others.
 
     Raises:
@@ -106,14 +106,21 @@ def find_tools(arches: Sequence[ArchRecord]) -> tuple[Mapping[str, Tools], Mappi
     """
     tools: dict[str, Tools] = {}
     lacking: dict[str, HarnessError] = {}
-    for arch in arches:
+    for arch in plan.arches:
         try:
-            tools[arch.name] = Tools(find_compiler(arch), program.require(arch.qemu), hercules_missing(arch))
+            tools[arch.name] = _tools(arch, emulated=plan.host is None)
         except HarnessError as error:
             lacking[arch.name] = error
     if not tools:
         raise next(iter(lacking.values()))
     return tools, lacking
+
+
+def _tools(arch: ArchRecord, *, emulated: bool) -> Tools:
+    compiler = find_compiler(arch)
+    if not emulated:
+        return Tools(compiler, qemu_version="")
+    return Tools(compiler, program.require(arch.qemu), hercules_missing(arch))
 
 
 def hercules_missing(arch: ArchRecord) -> str:

@@ -20,6 +20,8 @@ from harness.checkout.worktree import worktree
 from harness.config import SuiteRecord
 from harness.errors import UsageError
 from harness.history import History
+from harness.hosts.keeper import Keeper
+from harness.hosts.standing import Memory
 from harness.jobserver import Jobserver
 from harness.lock import POLL_SECONDS, claim
 from harness.plan import Plan, claims, known_gaps, planned_tests, wholly_allowed
@@ -78,6 +80,8 @@ class Session:
     history: History
     cells: dict[tuple[str, str], Cell]
     jobserver: Jobserver
+    host: Keeper | None = None
+    """The physical host that boots everything; None where emulators do."""
     checks: list[Check] = field(default_factory=list)
     children: Children = field(default_factory=Children)
     _recording: threading.Lock = field(default_factory=threading.Lock)
@@ -134,7 +138,9 @@ class Session:
         self.children.end_all()
 
     def close(self) -> None:
-        """Let go of the run folder and the token pool; nothing may be running any more."""
+        """Let go of the host, the run folder and the token pool; nothing may be running any more."""
+        if self.host:
+            self.host.give_back()
         self.jobserver.close()
         self.lock.close()
 
@@ -193,13 +199,21 @@ def open_session(
 
     Raises:
         UsageError: if the series asks for tests that neither it nor the tree has.
+        InfrastructureError: if the plan's host is not to be had.
     """
     suites: tuple[SuiteRecord, ...] = ()
     if walk is None or walk.boots:
         suites = _suites_in_tree(plan, checkouts, workspace.cache, progress.say)
     planned = planned_tests(suites)
     fact = _plan_fact(plan, checkouts, planned, command, walk, bisect)
-    opened = _resume(workspace, fact, progress) or _begin(workspace, plan, fact)
+    children = Children()
+    host = _take_host(plan, workspace, progress, children)
+    try:
+        opened = _resume(workspace, fact, progress) or _begin(workspace, plan, fact)
+    except BaseException:
+        if host:
+            host.give_back()
+        raise
     journal = Journal(opened.run_dir)
     if opened.resumed:
         journal.append("resume")
@@ -220,6 +234,8 @@ def open_session(
         cells=opened.cells,
         checks=list(opened.checks),
         jobserver=Jobserver(plan.jobs),
+        host=host,
+        children=children,
     )
 
 
@@ -241,6 +257,15 @@ def finished_run(plan: Plan, checkouts: Checkouts, workspace: Workspace) -> Path
 
 def _newest(home: Path) -> Sequence[Path]:
     return sorted((path for path in home.glob("*") if path.is_dir()), reverse=True)[:RUNS_LOOKED_AT]
+
+
+def _take_host(plan: Plan, workspace: Workspace, progress: Progress, children: Children) -> Keeper | None:
+    if plan.host is None:
+        return None
+    memory = Memory(workspace.state, plan.host.name)
+    keeper = Keeper(plan.host, memory, progress.say, lambda: children.stopping)
+    keeper.take()
+    return keeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +342,7 @@ def _plan_fact(
         "allow": plan.allow_unexercised,
         "known failures": [asdict(entry) for entry in plan.known_failures],
         "always boot": plan.always_boot,
+        **({"host": plan.host.model_dump()} if plan.host else {}),
         "harness": __version__,
         **({"walk": asdict(replace(walk, seed=0))} if walk else {}),
         **({"bisect": asdict(bisect)} if bisect else {}),

@@ -73,7 +73,7 @@ def room(plan: Plan, workspace: Workspace) -> int:
 def _walk(
     plan: Plan, request: WalkRequest, workspace: Workspace, progress: Progress, command: Sequence[str]
 ) -> tuple[Walk, Path]:
-    tools, lacking = find_tools(plan.arches)
+    tools, lacking = find_tools(plan)
     checkouts = prepare(plan, workspace.cache, progress.say)
     scope = _scope(request, checkouts, workspace.cache)
     checkouts = with_patches(checkouts, scope.own, workspace.cache)

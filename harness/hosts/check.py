@@ -106,14 +106,8 @@ def _check_room(link: Link, folder: str) -> Check:
     return Check("disk", enough, f"{folder}: {free} MiB free", fix)
 
 
-def users(link: Link) -> tuple[str, ...]:
-    """Who is logged in there; our own connection has no terminal and is not counted (who(1))."""
-    said = link.run("who")
-    return tuple(dict.fromkeys(line.split()[0] for line in said.out.splitlines() if line.strip()))
-
-
 def _check_users(link: Link, record: HostRecord) -> Check:
-    found = users(link)
+    found = link.users()
     if not found:
         return Check("users", True, "nobody is logged in")
     if record.despite_users:

@@ -118,6 +118,11 @@ class Link:
             raise LinkError(f"{self.record.name}: {said.complaint}")
         return said.out
 
+    def users(self) -> tuple[str, ...]:
+        """Who is logged in there (who(1)); our own connection has no terminal and is not counted."""
+        said = self.run("who")
+        return tuple(dict.fromkeys(line.split()[0] for line in said.out.splitlines() if line.strip()))
+
     def upload(self, local: Path, remote: str) -> None:
         """Copy a file, and compare what has arrived.
 

@@ -23,6 +23,8 @@ class Ending:
     broken: bool
     """The machine failed, not the guest: the emulator crashed, or was killed from outside."""
     detail: str
+    notes: tuple[str, ...] = ()
+    """What the reader of a report must know of this boot."""
 
 
 class Machine(Protocol):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 from harness.config import ArchRecord
+from harness.hosts.keeper import Keeper
 from harness.machine.accel import Accelerator
 from harness.machine.base import BootFiles, Machine
 from harness.machine.hercules import Hercules
+from harness.machine.host import PhysicalHost
 from harness.machine.qemu import Qemu
 from harness.process import Children
 from results.model import PlannedTest
@@ -33,6 +37,10 @@ class MachineKind:
     """The guest's block device that carries its log; empty where the console does."""
     notes: tuple[str, ...] = ()
     """What the reader of a report must know of it."""
+    finish: Literal["", "poweroff", "restart"] = ""
+    """What the guest program does at its end; empty where the architecture says it."""
+    alone: AbstractContextManager[Any] = field(default_factory=nullcontext)
+    """Held for each boot, where there is only one such machine."""
 
     def can_run(self, test: PlannedTest) -> bool:
         """Whether nothing that the test needs is known to be missing."""
@@ -67,6 +75,22 @@ def hercules_kind(arch: ArchRecord) -> MachineKind | None:
         make=lambda files, folder, children: Hercules(facts, files, folder, children),
         channel=facts.channel,
         notes=facts.limits,
+    )
+
+
+def host_kind(keeper: Keeper) -> MachineKind:
+    """A physical host, which must come back: what we boot on it restarts it."""
+    record = keeper.record
+    return MachineKind(
+        name=f"host {record.name}",
+        cpus=0,
+        cmdline=record.cmdline,
+        time_scale=record.time_scale,
+        make=lambda files, folder, children: PhysicalHost(keeper, files, children),
+        lacks=record.lacks,
+        notes=(f"booted on the physical host {record.name} ({record.about}), not on an emulator",),
+        finish="restart",
+        alone=keeper.boots,
     )
 
 

@@ -43,6 +43,8 @@ class Outcome:
     end: BootEnd
     detail: str
     seconds: float
+    notes: tuple[str, ...] = ()
+    """As `Ending.notes`."""
 
 
 class _Console:
@@ -94,7 +96,7 @@ async def watch(machine: Machine, nonce: str, limits: Limits, log: BinaryIO) -> 
     console = _Console(log, nonce, limits)
     try:
         await machine.start()
-        early = await _follow(machine, console, started + limits.total)
+        early = await _follow(machine, console, time.monotonic() + limits.total)
     except InfrastructureError as error:
         early = (BootEnd.MACHINE, str(error))
     except OSError as error:
@@ -102,7 +104,7 @@ async def watch(machine: Machine, nonce: str, limits: Limits, log: BinaryIO) -> 
     finally:
         ending = await machine.stop()
     end, detail = early or _explain(machine, console, ending.broken, ending.detail)
-    return Outcome(end, detail, time.monotonic() - started)
+    return Outcome(end, detail, time.monotonic() - started, ending.notes)
 
 
 async def _follow(machine: Machine, console: _Console, deadline: float) -> tuple[BootEnd, str] | None:

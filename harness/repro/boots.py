@@ -9,6 +9,7 @@ from harness.boot import COMMON_CMDLINE, limits_for
 from harness.config import HerculesFacts
 from harness.machine.accel import Accelerator
 from harness.machine.hercules_files import CHANNEL, CHANNEL_BYTES, COMMANDS, INITRAMFS_ADDRESS, contents
+from harness.machine.host import PhysicalHost
 from harness.machine.kinds import MachineKind, hercules_kind, qemu_kind
 from harness.machine.qemu import Qemu
 from harness.manifest import new_nonce, render
@@ -113,6 +114,8 @@ def _wanted(past: PastCell, boot: Boot, tests: Sequence[PlannedTest], nonces: Ma
 
 def _boot(wanted: _Wanted, initramfs: str) -> bytes:
     past, boot = wanted.past, wanted.boot
+    if boot.accelerator == PhysicalHost.accelerator:
+        return _by_hand(boot)
     count = len(wanted.tests or boot.tests)
     log = f"{wanted.name}.log"
     return (
@@ -127,6 +130,12 @@ def _boot(wanted: _Wanted, initramfs: str) -> bytes:
         + (_qemu(wanted) if boot.machine == Qemu.name else _hercules(wanted))
         + f"\tshow_results {log} {wanted.nonce}\n".encode()
     )
+
+
+def _by_hand(boot: Boot) -> bytes:
+    """A physical host is nobody's to take: the script only says what was done there."""
+    words = join([f"the run booted this on the {boot.machine}. There: {join(boot.command)}; then kexec -e"])
+    return f"\tfail {words}\n".encode()
 
 
 def _kind(wanted: _Wanted) -> MachineKind:

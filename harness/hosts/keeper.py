@@ -1,0 +1,108 @@
+"""Keeps a host for a run: nobody else gets it meanwhile, and in the end it is back on its own kernel."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+
+from harness.errors import HarnessError, InfrastructureError
+from harness.hosts.console import Console
+from harness.hosts.link import Link, connected
+from harness.hosts.record import HostRecord
+from harness.hosts.recovery import Recovery, Rescue, Sight
+from harness.hosts.reservation import current, release, take
+from harness.hosts.standing import Memory, Standing
+
+PURPOSE = "a run"
+
+
+class Keeper:
+    """The host of one run; `take` it, and `give_back` at the end whatever happened."""
+
+    def __init__(
+        self,
+        record: HostRecord,
+        memory: Memory,
+        say: Callable[[str], None],
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.record = record
+        self.memory = memory
+        self.boots = threading.Lock()
+        """Held for each boot: there is only one machine."""
+        self._say = say
+        self._stopping = stopping
+        self._held = ExitStack()
+        self._is_ours_by_hand = False
+
+    def take(self) -> None:
+        """Get the host back if an earlier run left it away, and reserve it.
+
+        Raises:
+            InfrastructureError: if it needs care, can't be reached, or somebody else has it.
+        """
+        self._held.enter_context(self.memory.alone())
+        try:
+            self.settle()
+            with connected(self.record) as link:
+                self.reserve(link)
+        except BaseException:
+            self._held.close()
+            raise
+
+    def settle(self) -> None:
+        """Have the host on its own kernel.
+
+        Raises:
+            InfrastructureError: if it needs care.
+        """
+        standing = self.memory.standing()
+        if not standing.needs_care and standing.away:
+            self._say(f"{self.record.name} is away since {standing.away.since}: waiting for it")
+            self.bring_back(None, by_itself=True)
+            standing = self.memory.standing()
+        if standing.needs_care or standing.away:
+            raise InfrastructureError(
+                f"the host {self.record.name} needs care: {standing.needs_care or 'it is still away'}",
+                hint=f"Look at it; then: thp-harness hosts recover {self.record.name}",
+            )
+
+    def reserve(self, link: Link) -> None:
+        """Reserve the host, or renew that; what the user reserved by hand is left as it is.
+
+        Raises:
+            Reserved: if somebody else has it.
+        """
+        found = current(link)
+        if found and found.owner == self.memory.owner() and not found.words.endswith(f": {PURPOSE}"):
+            self._is_ours_by_hand = True
+            return
+        take(link, self.memory, PURPOSE, self.record.limits.reserve_hours)
+
+    def bring_back(self, console: Console | None, *, by_itself: bool) -> Recovery:
+        """Wait for the host's own kernel, restart the host if it does not come, and remember the outcome."""
+        standing = self.memory.standing()
+        rescue = Rescue(self.record, standing.away, console, self._stopping, self._say)
+        recovery = rescue.carry_out(by_itself=by_itself)
+        self.memory.note(
+            "recovery", sight=recovery.sight.name, steps=[asdict(step) for step in recovery.steps]
+        )
+        if recovery.back:
+            self.memory.remember(Standing())
+        elif recovery.sight is not Sight.STOPPED:
+            self.memory.remember(replace(standing, needs_care=str(recovery)))
+        return recovery
+
+    def give_back(self) -> None:
+        """Let others have the host; says what went wrong with that, and does not raise."""
+        with self._held:
+            standing = self.memory.standing()
+            if standing.needs_care or standing.away or self._is_ours_by_hand:
+                return
+            try:
+                with connected(self.record) as link:
+                    release(link, self.memory)
+            except HarnessError as error:
+                self._say(f"{self.record.name} stays reserved: {error}")

@@ -1,0 +1,184 @@
+"""A physical host as a machine: its own kernel starts ours with kexec, its console carries the report.
+
+Ours runs from RAM and restarts the machine at its end. A token on the kernel command line, which the
+console shows, proves which kernel reports; a new boot id proves that the host's own one came back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import threading
+import time
+
+from harness.errors import InfrastructureError
+from harness.hosts.console import Console, open_console
+from harness.hosts.keeper import Keeper
+from harness.hosts.kexec import command, launch, load
+from harness.hosts.link import connected
+from harness.hosts.recovery import Sight, identity, look
+from harness.machine.base import BootFiles, Ending
+from harness.process import Children
+
+POLL_SECONDS = 0.05
+LOOK_SECONDS = 2.0
+NEVER_LEFT_SECONDS = 60.0
+"""A host that still answers after this did not start our kernel."""
+OVERLAP = 512
+"""Bytes of the previous chunk that are searched again."""
+SYSRQ_KEYS = (b"l", b"t")
+"""Backtraces of all CPUs, then of all tasks (Documentation/admin-guide/sysrq.rst)."""
+_LINE = rb"[\r\n](?:<\d+>)?(?:\[[^\]\r\n]*\] ?)*"
+"""What may stand before the kernel's own words."""
+_BANNER = re.compile(_LINE + rb"Linux version \d")
+_RESTART = re.compile(_LINE + rb"reboot: (?:Restarting system|Power down|System halted)[^\n]*\n")
+_FRAME = re.compile(rb"THP:[0-9a-f]{16}:\d+:[0-9a-f]{8} ")
+_LAST_WORDS = re.compile(rb"Kernel panic - not syncing|" + _FRAME.pattern + rb"done \d")
+
+
+class _Screen:
+    """Follows the console: whether our kernel was seen to start, and where its words end."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        self.proved = False
+        self.over = False
+        """What comes now is not ours any more: firmware, and the host's own kernel."""
+        self.leaving = False
+        """Our kernel is about to restart the machine."""
+        self._tail = b""
+
+    def pass_on(self, chunk: bytes) -> bytes:
+        """As much of a chunk as belongs to our boot.
+
+        Raises:
+            InfrastructureError: if tests report before the token was seen.
+        """
+        window = self._tail + chunk
+        begin = 0
+        if not self.proved and (found := window.find(self.token.encode())) >= 0:
+            self.proved, begin = True, found
+        if not self.proved:
+            if _FRAME.search(window):
+                raise InfrastructureError("tests report, but the console never showed our kernel's token")
+            self._tail = window[-OVERLAP:]
+            return chunk
+        self.leaving = self.leaving or bool(_LAST_WORDS.search(window, begin))
+        end = self._end(window, begin)
+        kept = window[:end] if end is not None else window
+        self.over = end is not None
+        self._tail = window[max(begin, len(window) - OVERLAP) :]
+        return kept[len(window) - len(chunk) :]
+
+    def _end(self, window: bytes, begin: int) -> int | None:
+        if restart := _RESTART.search(window, begin):
+            self.leaving = True
+            return restart.end()
+        if banner := _BANNER.search(window, begin):
+            self.leaving = True
+            return banner.start()
+        return None
+
+
+class PhysicalHost:
+    """One boot on a physical host; see `harness.machine.base.Machine`."""
+
+    accelerator = "kexec"
+
+    def __init__(self, keeper: Keeper, files: BootFiles, children: Children) -> None:
+        self.name = f"host {keeper.record.name}"
+        self._keeper = keeper
+        self._children = children
+        token = f"thp.token={secrets.token_hex(8)}"
+        self._files = BootFiles(files.kernel, files.initramfs, (token, *files.cmdline))
+        self._screen = _Screen(token)
+        self._console: Console | None = None
+        self._left = False
+        self._stopped = threading.Event()
+        self._trouble = ""
+        self._is_back = False
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What loads the kernel on the host; `kexec -e` starts it."""
+        files, options = self._files, self._keeper.record.kexec_options
+        return command(options, str(files.kernel), str(files.initramfs), files.cmdline)
+
+    @property
+    def panicked(self) -> bool:
+        """Nobody tells but the console."""
+        return False
+
+    async def start(self) -> None:
+        """Load the kernel, listen to the console, and let the host go."""
+        await asyncio.to_thread(self._start)
+
+    def _start(self) -> None:
+        keeper, record = self._keeper, self._keeper.record
+        keeper.settle()
+        with connected(record) as link:
+            keeper.reserve(link)
+            if (found := link.users()) and not record.despite_users:
+                raise InfrastructureError(
+                    f"{record.name} is not taken from under its users: {', '.join(found)}",
+                    hint="Ask them to leave, or say `despite_users: true` in the record.",
+                )
+            before = identity(link)
+            self._console = open_console(record)
+            load(link, self._files.kernel, self._files.initramfs, self._files.cmdline)
+            keeper.memory.left(self._screen.token, before)
+            self._left = True
+            launch(link)
+        threading.Thread(target=self._look_out, daemon=True).start()
+
+    def _look_out(self) -> None:
+        """The kernel under test has no network: whoever answers is the host's own, from before or after."""
+        started = time.monotonic()
+        while not self._stopped.wait(LOOK_SECONDS):
+            sight = look(self._keeper.record, self._keeper.memory.standing().away)
+            if sight in (Sight.BACK, Sight.OTHER):
+                self._is_back = True
+                return
+            if sight is Sight.SAME and time.monotonic() - started > NEVER_LEFT_SECONDS:
+                self._trouble = "kexec -e did not start the kernel that was loaded"
+                return
+
+    async def read(self) -> bytes:
+        """Next bytes of the console, until our kernel's words end."""
+        assert self._console
+        while not self._screen.over:
+            over = self._is_back or self._trouble or self._children.stopping
+            if chunk := self._console.take():
+                if kept := self._screen.pass_on(chunk):
+                    return kept
+            elif over:
+                return b""
+            else:
+                await asyncio.sleep(POLL_SECONDS)
+        return b""
+
+    async def interrupt(self) -> None:
+        """A BREAK on the console and SysRq keys, if it can make one."""
+        for key in SYSRQ_KEYS:
+            if self._console:
+                await asyncio.to_thread(self._console.send_break, key)
+
+    async def stop(self) -> Ending:
+        """See the host back on its own kernel; that may take all that the record's limits allow."""
+        self._stopped.set()
+        try:
+            return await asyncio.to_thread(self._bring_back)
+        finally:
+            if self._console:
+                await asyncio.to_thread(self._console.close)
+
+    def _bring_back(self) -> Ending:
+        if not self._left:
+            return Ending(broken=True, detail="never started")
+        by_itself = self._screen.leaving or self._is_back
+        recovery = self._keeper.bring_back(self._console, by_itself=by_itself)
+        notes = (f"{self.name}: {recovery}",) if len(recovery.steps) > 1 or not by_itself else ()
+        if not recovery.back:
+            return Ending(broken=True, detail=f"{self.name} did not come back: {recovery}", notes=notes)
+        return Ending(broken=bool(self._trouble), detail=self._trouble, notes=notes)
