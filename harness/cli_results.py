@@ -178,6 +178,34 @@ def _remarks(one: Stored) -> list[str]:
     return [mark for mark, holds in marks.items() if holds]
 
 
+@results_command.command("simulate")
+@click.argument("run_name", metavar="RUN", default="latest")
+@click.option("--nights", type=click.IntRange(1, 1000), default=28, show_default=True, metavar="N")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, metavar="N")
+@store_option
+def simulate_command(run_name: str, nights: int, seed: int, store: str | None) -> None:
+    """Make up the nights before RUN, to try the dashboard; they are marked as simulated everywhere.
+
+    Their folders are in `simulated` of the state folder. Remove that and `results rebuild` to be rid of them.
+    """
+    from harness.store import opened
+    from harness.workspace import from_environment
+    from results.document import ResultsError, from_json
+    from results.simulate import simulate, write_simulated
+
+    workspace = from_environment()
+    folder = workspace.find_run(run_name)
+    try:
+        run = from_json((folder / "results.json").read_text(encoding="utf-8"))
+        folders = [write_simulated(one, workspace.simulated) for one in simulate(run, nights, seed)]
+    except FileNotFoundError:
+        raise UsageError(f"{folder} has no results yet", hint="Choose another run.") from None
+    except (ResultsError, ValueError) as error:
+        raise UsageError(f"{folder}: {error}", hint="Choose another run.") from None
+    with opened(chosen_store(store)) as opened_store:
+        _print_imported(opened_store, opened_store.import_folders(folders), as_json=False)
+
+
 def vars_of(value: Any) -> dict[str, Any]:
     """A value of ours as JSON has it."""
     from dataclasses import asdict
