@@ -14,6 +14,7 @@ from harness import __version__
 from harness.cli_bisect import bisect_command, judge_command
 from harness.cli_cache import cache_group
 from harness.cli_cells import repro_command, rerun_command
+from harness.cli_dashboard import dashboard_command
 from harness.cli_export import export_command
 from harness.cli_hosts import complete_hosts, hosts_group
 from harness.cli_parts import as_json_option, console, quiet_option, tell
@@ -329,6 +330,7 @@ main.add_command(rerun_command)
 main.add_command(export_command)
 main.add_command(results_command)
 main.add_command(hosts_group)
+main.add_command(dashboard_command)
 
 
 _FOR_COMPARING = ("allow_unexercised", "always_boot")

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.cache.listing import SCHEMA as CACHE
 from harness.cache.listing import Listing
+from harness.cli_dashboard import SCHEMA as DASHBOARD
 from harness.cli_results import IMPORT_SCHEMA, LIST_SCHEMA
 from harness.config import ROOT
 from harness.doctor import Check
@@ -18,6 +19,7 @@ from harness.hosts.listing import ListedHost
 from harness.judge import SCHEMA as JUDGE
 from harness.judge import JudgeAnswer
 from results.bisect_document import schema as bisect_schema
+from results.dashboard.site import Built
 from results.document import schema as results_schema
 from results.rerun_document import schema as rerun_schema
 from results.store.store import Imported, State, Stored
@@ -121,6 +123,14 @@ def results_list_schema() -> dict[str, Any]:
     return _object("Folders in the store of results, the latest first", properties)
 
 
+def dashboard_schema() -> dict[str, Any]:
+    """Schema of `thp-harness dashboard build --json`."""
+    from pydantic import TypeAdapter
+
+    layout = TypeAdapter(Built).json_schema(mode="serialization")
+    return _object("A dashboard that was built", {"schema": {"const": DASHBOARD}, **layout["properties"]})
+
+
 def _list_of(model: Any) -> dict[str, Any]:
     from pydantic import TypeAdapter
 
@@ -156,6 +166,7 @@ def write_all(docs: Path) -> None:
         ("rerun", rerun_schema()),
         ("results-import", results_import_schema()),
         ("results-list", results_list_schema()),
+        ("dashboard", dashboard_schema()),
     ):
         (docs / f"{name}.schema.json").write_text(json.dumps(schema, indent=2) + "\n")
 

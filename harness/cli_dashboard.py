@@ -1,0 +1,51 @@
+"""Commands for the dashboard: pages of all runs in the store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from harness.cli_results import chosen_store, store_option
+from harness.errors import InfrastructureError, UsageError
+
+SCHEMA = "thp-harness/dashboard/1"
+
+
+@click.group("dashboard")
+def dashboard_command() -> None:
+    """Show what all runs say: what broke when, on which architecture."""
+
+
+@dashboard_command.command("build")
+@click.argument("out", type=click.Path(path_type=Path), metavar="OUT")
+@click.option(
+    "--nights", type=click.IntRange(1, 1000), default=60, show_default=True, metavar="N",
+    help="The latest N runs of each series.",
+)  # fmt: skip
+@store_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def build_command(out: Path, nights: int, store: str | None, as_json: bool) -> None:
+    """Write the dashboard as a folder of pages, in place of those of an earlier build.
+
+    They need no server and no network: open OUT/index.html, or copy OUT to any web server.
+    """
+    from dataclasses import asdict
+
+    from harness.store import opened
+    from results.dashboard.site import SiteError, build_site
+
+    try:
+        with opened(chosen_store(store)) as opened_store:
+            built = build_site(opened_store, out, nights)
+    except SiteError as error:
+        failure = (
+            UsageError if "other files" in str(error) or "not a folder" in str(error) else InfrastructureError
+        )
+        raise failure(str(error), hint=error.hint) from None
+    if as_json:
+        click.echo(json.dumps({"schema": SCHEMA, **asdict(built)}, indent=2))
+        return
+    click.echo(f"{built.runs} of {built.stored_runs} runs on {built.pages} pages, with {built.logs} logs")
+    click.echo(str(out / "index.html"))

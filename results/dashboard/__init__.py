@@ -1,0 +1,1 @@
+"""The store as a static site: what broke when, seen at a glance, and two clicks from the line of the log."""

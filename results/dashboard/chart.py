@@ -1,0 +1,68 @@
+"""Numbers over nights as SVG. Lines keep their width and dots stay round however the picture is stretched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+WIDTH, HEIGHT, MARGIN = 1000, 200, 12
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One night's number."""
+
+    place: int
+    """Of the night among all nights of the chart."""
+    value: float
+    words: str
+    href: str = ""
+    """Where it comes from; or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One architecture's numbers."""
+
+    name: str
+    points: Sequence[Point]
+
+
+def chart(curves: Sequence[Curve], nights: int) -> Markup:
+    """Draw curves above the same nights; the legend and the labels are the page's."""
+    low, high = bounds(curves)
+    parts = [
+        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(", ".join(curve.name for curve in curves))}, base line to top: '
+        f'{low:g} to {high:g}; the numbers are in the table below">'
+    ]
+    parts += [f'<path class="grid" d="M0 {y}H{WIDTH}"/>' for y in (MARGIN, HEIGHT // 2, HEIGHT - MARGIN)]
+    for number, curve in enumerate(curves):
+        at = [(_x(point.place, nights), _y(point.value, low, high), point) for point in curve.points]
+        path = "L".join(f"{x:g} {y:g}" for x, y, _ in at)
+        parts.append(f'<g class="curve c{number % 6}"><path class="line" d="M{path}"/>')
+        for x, y, point in at:
+            dot = f'<path class="dot" d="M{x:g} {y:g}h0"><title>{escape(point.words)}</title></path>'
+            parts.append(f'<a href="{escape(point.href)}">{dot}</a>' if point.href else dot)
+        parts.append("</g>")
+    return Markup("".join((*parts, "</svg>")))
+
+
+def bounds(curves: Sequence[Curve]) -> tuple[float, float]:
+    """The least and the greatest number; a little apart if all are the same."""
+    values = [point.value for curve in curves for point in curve.points] or [0.0]
+    low, high = min(values), max(values)
+    if low == high:
+        apart = abs(low) / 10 or 1.0
+        return low - apart, high + apart
+    return low, high
+
+
+def _x(place: int, nights: int) -> float:
+    return round((place + 0.5) * WIDTH / max(nights, 1), 1)
+
+
+def _y(value: float, low: float, high: float) -> float:
+    return round(HEIGHT - MARGIN - (value - low) / (high - low) * (HEIGHT - 2 * MARGIN), 1)

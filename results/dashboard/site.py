@@ -1,0 +1,255 @@
+"""Writes the dashboard: a folder of pages that need nothing but each other."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from results.dashboard import charts, wordings
+from results.dashboard.history import History, Line, Row, outcome_of_row, read_history
+from results.dashboard.logs import log_page
+from results.export import excerpt, wording
+from results.store.store import Store
+from results.trends import Change, step_in_words
+
+MARKER = ".thp-harness-dashboard"
+"""A folder with this file is ours to write into, and to take old pages from."""
+DEFAULT_NIGHTS = 60
+_SUBFOLDERS = ("run", "test", "log")
+
+
+class SiteError(Exception):
+    """The pages can't be written there; `hint` says what to do."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What was written."""
+
+    folder: str
+    pages: int
+    logs: int
+    runs: int
+    """Shown, of those in the store."""
+    stored_runs: int
+    first_page_bytes: int
+
+
+def build_site(store: Store, out: Path, nights: int = DEFAULT_NIGHTS) -> Built:
+    """Write all pages, in place of those of an earlier build.
+
+    Raises:
+        SiteError: if the folder is somebody else's, or can't be written.
+        StoreError: if the store can't be read.
+    """
+    history = read_history(store, nights)
+    try:
+        _claim(out)
+        return _Site(history, out).write()
+    except OSError as error:
+        raise SiteError(f"{error.filename or out}: {error.strerror}", "Choose another folder.") from None
+
+
+def _claim(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise SiteError(f"{out} is not a folder", "Choose another one.")
+    if out.is_dir() and any(out.iterdir()) and not (out / MARKER).exists():
+        raise SiteError(f"{out} has other files", "Choose an empty folder, or one of an earlier dashboard.")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / MARKER).write_text("Made by `thp-harness dashboard build`, which removes what is old in here.\n")
+    for name in _SUBFOLDERS:
+        (out / name).mkdir(exist_ok=True)
+
+
+def address(*words: str) -> str:
+    """A file name for some words, with the first in it, that no name of a run or a test can misuse."""
+    name = " ".join(words)
+    readable = re.sub(r"[^A-Za-z0-9_+-]+", "-", words[0]).strip("-")[:80]
+    return f"{readable}.{sha256(name.encode('utf-8', 'backslashreplace')).hexdigest()[:8]}"
+
+
+@dataclass
+class _Site:
+    """One build."""
+
+    history: History
+    out: Path
+    written: set[Path] = field(default_factory=set)
+    wanted: dict[tuple[int, str], set[int]] = field(default_factory=dict)
+    """Lines that pages point at, by run and log."""
+
+    def __post_init__(self) -> None:
+        self.runs: dict[int, Row] = {
+            key: row for line in self.history.lines for key, row in line.runs.items()
+        }
+        self.runs |= {row.id: row for row, _ in self.history.findings}
+        self._there: dict[tuple[int, str], bool] = {}
+        self.environment = _environment()
+        self.style = Markup("").join(
+            _source(self.environment, name) for name in ("report.css", "dashboard.css")
+        )
+        self.script = _source(self.environment, "dashboard.js")
+        self.policy = _content_policy(self.style, self.script)
+
+    def write(self) -> Built:
+        """Write everything, then take away what an earlier build has left."""
+        first = self._page("index.html", "overview.html")
+        for name in ("runs", "tests", "numbers", "sweeps", "splats", "flakes", "searches", "compare"):
+            self._page(f"{name}.html", f"{name}.html", states=self._states() if name == "compare" else "")
+        for line in self.history.lines:
+            for night in line.nights:
+                self._page(self.run_page(night.key), "run.html", line=line, night=night)
+            for name in line.names:
+                self._page(self.test_page(line, name), "test.html", line=line, name=name)
+        pages = len(self.written)
+        self._write_logs()
+        self._sweep()
+        shown = sum(len(line.nights) for line in self.history.lines)
+        logs = len(self.written) - pages
+        return Built(str(self.out), pages, logs, shown, self.history.runs, first)
+
+    # Addresses, as seen from the top of the site
+
+    def run_page(self, key: int) -> str:
+        """The page of a run."""
+        return f"run/{address(self.runs[key].name, self.runs[key].identity)}.html"
+
+    def test_page(self, line: Line, name: str) -> str:
+        """The page of a test's history."""
+        return f"test/{address(name, line.tree, line.series)}.html"
+
+    def log_line(self, key: int, log: str, line: int | None) -> str:
+        """The page of a log at a line; empty if the log is not there any more."""
+        if not log or key not in self.runs:
+            return ""
+        if (key, log) not in self._there:
+            self._there[key, log] = excerpt.exists(Path(self.runs[key].path), log)
+        if not self._there[key, log]:
+            return ""
+        lines = self.wanted.setdefault((key, log), set())
+        if line:
+            lines.add(line)
+        return f"{self._log_page(key, log)}{f'#L{line}' if line else ''}"
+
+    def _log_page(self, key: int, log: str) -> str:
+        return f"log/{address(log, self.runs[key].identity)}.html"
+
+    def _page(self, path: str, template: str, **values: Any) -> int:
+        root = "../" * path.count("/")
+        text = self.environment.get_template(template).render(
+            **values,
+            site=self,
+            history=self.history,
+            root=root,
+            here=path,
+            style=self.style,
+            script=self.script,
+            policy=self.policy,
+        )
+        return self._save(path, text)
+
+    def _save(self, path: str, text: str) -> int:
+        target = self.out / path
+        content = text.encode("utf-8", "backslashreplace")
+        draft = target.with_suffix(".new")
+        draft.write_bytes(content)
+        draft.replace(target)
+        self.written.add(target)
+        return len(content)
+
+    def _write_logs(self) -> None:
+        for (key, log), lines in self.wanted.items():
+            run, target = self.runs[key], self.out / self._log_page(key, log)
+            back = f"../{self.run_page(key)}"
+            try:
+                text = log_page(Path(run.path) / log, f"{run.name}: {log}", quote(back), lines)
+            except OSError as error:
+                text = f"<!DOCTYPE html><title>log</title><p>The log can't be read: {error.strerror}"
+            self._save(str(target.relative_to(self.out)), text)
+
+    def _sweep(self) -> None:
+        for name in _SUBFOLDERS:
+            for old in (self.out / name).glob("*.html"):
+                if old not in self.written:
+                    old.unlink()
+
+    def _states(self) -> Markup:
+        """Every test of every run in one letter: what the page that compares any two runs is made from."""
+        runs = []
+        for line in self.history.lines:
+            for night in reversed(line.nights):
+                states = [
+                    wordings.LETTERS[outcome_of_row(rows[night.key])] if night.key in rows else " "
+                    for rows in line.tests.values()
+                ]
+                runs.append(
+                    {
+                        "name": night.name,
+                        "page": self.run_page(night.key),
+                        "line": self.history.lines.index(line),
+                        "states": "".join(states),
+                    }
+                )
+        tests = [
+            [[name, arch, self.test_page(line, name)] for name, arch in line.tests]
+            for line in self.history.lines
+        ]
+        words = {
+            letter: [str(outcome), wordings.SIGNS[outcome]] for outcome, letter in wordings.LETTERS.items()
+        }
+        document = json.dumps({"runs": runs, "tests": tests, "words": words})
+        return Markup(document.replace("<", "\\u003c"))  # so that no name ends the script element
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader("results.dashboard"), PackageLoader("results.export")]),
+        autoescape=True,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.globals.update(
+        wording=wording,
+        words=wordings,
+        charts=charts,
+        step_in_words=step_in_words,
+        outcome_of_row=outcome_of_row,
+        Change=Change,
+    )
+    environment.filters["slug"] = lambda text: re.sub(r"[^A-Za-z0-9_.-]+", "-", str(text))
+    return environment
+
+
+def _finalize(value: Any) -> Any:
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return wording.visible(value)
+
+
+def _source(environment: Environment, name: str) -> Markup:
+    assert environment.loader is not None
+    return Markup(environment.loader.get_source(environment, name)[0])
+
+
+def _content_policy(style: str, script: str) -> str:
+    """Our own style and script, by their hash: 'self' means nothing to a page that is read from a file."""
+    style_hash, script_hash = (b64encode(sha256(text.encode()).digest()).decode() for text in (style, script))
+    return (
+        f"default-src 'none'; style-src 'sha256-{style_hash}'; script-src 'sha256-{script_hash}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
