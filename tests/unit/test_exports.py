@@ -44,7 +44,8 @@ TRICKS = (
 
 def tricked(text: str) -> Run:
     """A run in which a guest, a compiler and a series say nothing but this."""
-    run = json.loads(to_json(regression_run()))
+    sample = regression_run()
+    run = json.loads(to_json(replace(sample, arches=sample.arches[1:], cells=sample.cells[2:])))
 
     def everywhere(part: object, key: str = "") -> object:
         if isinstance(part, dict):

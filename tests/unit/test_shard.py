@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.config import ArchRecord, TypicalTimes, load_all
@@ -35,6 +35,7 @@ def names(arches: list[ArchRecord] | tuple[ArchRecord, ...]) -> list[str]:
     return [arch.name for arch in arches]
 
 
+@settings(max_examples=25)
 @given(plans())
 def test_every_architecture_is_in_exactly_one_part(plan: tuple[list[ArchRecord], int]) -> None:
     arches, count = plan
@@ -45,6 +46,7 @@ def test_every_architecture_is_in_exactly_one_part(plan: tuple[list[ArchRecord],
         assert part == [name for name in names(arches) if name in part]
 
 
+@settings(max_examples=25)
 @given(plans(), st.randoms())
 def test_machines_agree_whatever_the_order(plan: tuple[list[ArchRecord], int], chance: object) -> None:
     arches, count = plan
@@ -54,6 +56,7 @@ def test_machines_agree_whatever_the_order(plan: tuple[list[ArchRecord], int], c
     assert [sorted(names(part)) for part in split(shuffled, count)] == wanted
 
 
+@settings(max_examples=25)
 @given(plans())
 def test_no_part_takes_much_longer_than_its_share(plan: tuple[list[ArchRecord], int]) -> None:
     arches, count = plan
