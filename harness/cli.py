@@ -17,6 +17,7 @@ from harness.cli_cells import repro_command, rerun_command
 from harness.cli_dashboard import dashboard_command
 from harness.cli_export import export_command
 from harness.cli_hosts import complete_hosts, hosts_group
+from harness.cli_nightly import nightly_command
 from harness.cli_parts import as_json_option, console, quiet_option, tell
 from harness.cli_results import results_command
 from harness.errors import HarnessError, InfrastructureError, UsageError
@@ -337,16 +338,17 @@ _FOR_COMPARING = ("allow_unexercised", "always_boot")
 """Options of `_planning` that mean nothing to a command that does not compare two kernels."""
 
 
-def _add_with_planning(command: click.Command) -> None:
+def _add_with_planning(command: click.Command, *, compares: bool = False) -> None:
     """Add a command of another module, with the options of `_planning` after its own."""
     own, command.params = command.params, []
     _planning(command)
     for option in command.params:
         if isinstance(option, click.Option) and option.name in _FOR_COMPARING:
-            option.hidden = True
+            option.hidden = not compares
     command.params = [*own, *reversed(command.params)]
     main.add_command(command)
 
 
 _add_with_planning(bisect_command)
+_add_with_planning(nightly_command, compares=True)
 _add_with_planning(judge_command)

@@ -18,6 +18,8 @@ from harness.hosts.listing import SCHEMA as HOSTS
 from harness.hosts.listing import ListedHost
 from harness.judge import SCHEMA as JUDGE
 from harness.judge import JudgeAnswer
+from harness.nightly import SCHEMA as NIGHTLY
+from harness.nightly import NightReport
 from results.bisect_document import schema as bisect_schema
 from results.dashboard.site import Built
 from results.document import schema as results_schema
@@ -105,6 +107,15 @@ def judge_schema() -> dict[str, Any]:
     return {"$schema": DRAFT, **layout, "properties": properties, "required": sorted(properties)}
 
 
+def nightly_schema() -> dict[str, Any]:
+    """Schema of `thp-harness nightly --json`, and of a run's nightly.json."""
+    from pydantic import TypeAdapter
+
+    layout = TypeAdapter(NightReport).json_schema(mode="serialization")
+    properties = {"schema": {"const": NIGHTLY}, **layout["properties"]}
+    return {"$schema": DRAFT, **layout, "properties": properties, "required": sorted(properties)}
+
+
 def results_import_schema() -> dict[str, Any]:
     """Schema of `thp-harness results import --json` and `rebuild --json`."""
     counts = {str(state): {"type": "integer", "minimum": 0} for state in State}
@@ -163,6 +174,7 @@ def write_all(docs: Path) -> None:
         ("walk", walk_schema()),
         ("bisect", bisect_schema()),
         ("judge", judge_schema()),
+        ("nightly", nightly_schema()),
         ("rerun", rerun_schema()),
         ("results-import", results_import_schema()),
         ("results-list", results_list_schema()),
