@@ -157,6 +157,12 @@ class TestLore:
         assert applied.tree == git(kernel, "rev-parse", "master^{tree}")
         message = open_mirror(tmp_path / "cache").run("log", "-1", "--format=%B", applied.patches[1].commit)
         assert "Reviewed-by: Reviewer <reviewer@kernel.example>" in message
+        assert applied.letter.message_id == MESSAGE_ID
+        assert applied.letter.subject == "[PATCH v3 0/3] mm: thp: lazy page tables"
+        assert applied.letter.author == "Committer <committer@kernel.example>"
+        assert applied.letter.url == lore.mask.replace("%s", f"{MESSAGE_ID}/")
+        assert applied.patches[0].url.startswith(lore.mask.partition("%s")[0])
+        assert applied.patches[0].url.endswith("/raw")
 
     def test_is_fetched_once(self, lore: Lore, kernel: Path, tmp_path: Path) -> None:
         first = self._apply(f"<{MESSAGE_ID}>", kernel, tmp_path, lore.mask)

@@ -280,6 +280,20 @@ class TestCommand:
             assert answer.code == 2
             assert words in answer.stderr
 
+    @pytest.mark.parametrize("kind", ["walk", "bisection"])
+    def test_only_runs(self, invoke: Invoke, tmp_path: Path, kind: str) -> None:
+        first = json.loads((RUNS / NAMES[0] / "events.jsonl").read_text().splitlines()[0])
+        note = {"id": "a" * 40, "name": "patch/1", "subject": "s", "author": "a"}
+        if kind == "walk":
+            first["fact"]["walk"] = {"numbers": [0], "kernels": [0], "boots": True, "checks": 0, "seed": 0}
+        else:
+            ends = {"good": note, "bad": note, "commits": 1}
+            first["fact"]["bisect"] = {"until": "t fails", "confidence": 0.9, **ends}
+        (tmp_path / "events.jsonl").write_text(json.dumps(first) + "\n")
+        answer = invoke("export", "mail", str(tmp_path))
+        assert answer.code == 2
+        assert f"is a {kind}, and only runs can be exported" in answer.stderr
+
     def test_half_written(self, invoke: Invoke, tmp_path: Path) -> None:
         folder = tmp_path / "half"
         shutil.copytree(RUNS / NAMES[0], folder)

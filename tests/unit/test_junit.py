@@ -1,4 +1,5 @@
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped
@@ -63,6 +64,19 @@ def test_a_verdict_becomes_what_junit_has_for_it(read_back, verdict, expected):
     assert outcome(case) == expected
     if expected:
         assert case.result[0].message == f"{verdict}: for this reason"
+
+
+def test_a_case_has_what_gitlab_and_jenkins_show(read_back, tmp_path):
+    found = cases(read_back(regression_run()), "arm64")
+    case = found["arm64.thp_pmd_split/partial_mremap"]
+    element = case._elem
+    assert element.get("file") == "logs/arm64-series-1.log"
+    assert float(element.get("time")) >= 0
+    assert [child.tag for child in element] == ["failure", "system-out"]
+    assert "expected 0x5a in the moved half" in case.result[0].text
+    root = ElementTree.parse(tmp_path / "junit.xml").getroot()
+    assert root.tag == "testsuites"
+    assert {suite.tag for suite in root} == {"testsuite"}
 
 
 def test_the_type_of_a_failure_is_its_verdict(read_back):
