@@ -114,15 +114,21 @@ def units(tmp_path: Path) -> list[Path]:
     return found
 
 
+def verify(units: list[Path]) -> subprocess.CompletedProcess[str]:
+    """What systemd says of these units; what it says of others on this machine is not our business."""
+    return run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *units)
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd")
 class TestSystemd:
     def test_verify(self, units: list[Path]) -> None:
-        answer = run("systemd-analyze", "verify", "--man=no", *units)
-        assert (answer.returncode, answer.stderr) == (0, "")
+        answer = verify(units)
+        assert answer.returncode == 0
+        assert "thp-harness" not in answer.stderr
 
     def test_verify_finds_mistakes(self, units: list[Path]) -> None:
         units[0].write_text(units[0].read_text().replace("Type=oneshot", "Typo=oneshot"))
-        assert "Typo" in run("systemd-analyze", "verify", "--man=no", *units).stderr
+        assert "Typo" in verify(units).stderr
 
     def test_a_signal_reaches_the_program(self, tmp_path: Path) -> None:
         command = re.search(r"^ExecStart=(.*?) %S", UNITS[0].read_text(), re.MULTILINE)
