@@ -69,15 +69,12 @@ def test_no_input_of_a_person_becomes_a_script() -> None:
         assert "${{" not in script, name
 
 
-def test_guests_give_the_runner_no_orders() -> None:
-    started = [
-        script for name, script in scripts() if name.startswith("github") and "thp-harness run" in script
-    ]
-    assert len(started) == 2
-    for script in started:
-        before, _, after = script.partition("thp-harness run")
-        assert "::stop-commands::$token" in before
-        assert '"::$token::"' in after
+@pytest.mark.parametrize("command", ["thp-harness nightly", "thp-harness run"])
+def test_guests_give_the_runner_no_orders(command: str) -> None:
+    (script,) = (script for name, script in scripts() if name.startswith("github") and command in script)
+    before, _, after = script.partition(command)
+    assert "::stop-commands::$token" in before
+    assert '"::$token::"' in after
 
 
 def test_every_shard_is_run_once() -> None:
@@ -130,19 +127,12 @@ class TestSystemd:
         units[0].write_text(units[0].read_text().replace("Type=oneshot", "Typo=oneshot"))
         assert "Typo" in verify(units).stderr
 
-    def test_a_signal_reaches_the_program(self, tmp_path: Path) -> None:
-        command = re.search(r"^ExecStart=(.*?) %S", UNITS[0].read_text(), re.MULTILINE)
-        assert command
-        lock = tmp_path / "lock"
-        process = subprocess.Popen(
-            [*command[1].split(), lock, "sh", "-c", "echo $$; exec sleep 60"], stdout=subprocess.PIPE
-        )
-        assert process.stdout
-        assert int(process.stdout.readline()) == process.pid
-        assert run(*command[1].split(), lock, "true").returncode == 75
-        process.terminate()
-        assert process.wait(30) != 0
-        assert run(*command[1].split(), lock, "true").returncode == 0
+    def test_the_commands_are_those_of_the_program(self) -> None:
+        commands = re.findall(r"^Exec\w+=-?\S+/thp-harness (.*)$", UNITS[0].read_text(), re.MULTILINE)
+        assert commands[0].startswith("nightly ")
+        for command in commands:
+            answer = run(Path(sys.executable).with_name("thp-harness"), *command.split(), "--help")
+            assert (answer.returncode, answer.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(
