@@ -50,13 +50,16 @@ class BootRequest:
     tests: tuple[PlannedTest, ...]
 
 
-def limits_for(tests: Sequence[PlannedTest], time_scale: float) -> Limits:
-    """Time limits of a boot: every test may use its own time-out, and a dead guest is noticed soon."""
+def limits_for(tests: Sequence[PlannedTest], time_scale: float, boot_silence: float = 0.0) -> Limits:
+    """Time limits of a boot: every test may use its own time-out, and a dead guest is noticed soon.
+
+    `boot_silence` is the least that is granted before the first test, in seconds.
+    """
     longest = max((test.timeout_seconds for test in tests), default=0.0)
     total = BOOT_BUDGET + sum(test.timeout_seconds for test in tests)
     return Limits(
-        total=total * time_scale,
-        boot_silence=BOOT_SILENCE * time_scale,
+        total=total * time_scale + boot_silence,
+        boot_silence=max(BOOT_SILENCE * time_scale, boot_silence),
         test_silence=(longest + TEST_SLACK) * time_scale,
     )
 
@@ -81,7 +84,7 @@ def boot(
     machine = _machine(bootable, kind, initramfs, children)
     try:
         _write_initramfs(initramfs, bootable.programs, manifest)
-        outcome = _watch(machine, nonce, limits_for(request.tests, kind.time_scale), log)
+        outcome = _watch(machine, nonce, limits_for(request.tests, kind.time_scale, kind.boot_silence), log)
     except OSError as error:
         raise InfrastructureError(f"{error.filename or run_dir}: {error.strerror}") from None
     return BootFact(

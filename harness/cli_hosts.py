@@ -11,6 +11,7 @@ from harness.errors import InfrastructureError
 
 if TYPE_CHECKING:
     from harness.hosts.record import HostRecord
+    from harness.hosts.reservation import Reservation
     from harness.hosts.standing import Memory
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -89,28 +90,35 @@ def check_command(name: str, as_json: bool) -> int:
 
 @hosts_group.command("recover")
 @_name
-def recover_command(name: str) -> None:
+@_as_json
+def recover_command(name: str, as_json: bool) -> int:
     """Get a host back to its own kernel, by all means that its record has, and forget that it needed care."""
     from contextlib import ExitStack
+    from dataclasses import asdict
 
     from harness.hosts.console import open_console
     from harness.hosts.keeper import Keeper
-    from harness.hosts.recovery import Sight, look
+    from harness.hosts.recovery import SCHEMA, Sight, look
 
     record, memory = _known(name)
     keeper = Keeper(record, memory, lambda line: click.echo(line, err=True))
-    with memory.alone(), ExitStack() as opened:
+    with ExitStack() as opened:
         by_itself = look(record, memory.standing().away) is Sight.BACK
         console = open_console(record) if record.console and not by_itself else None
         if console:
             opened.callback(console.close)
-        recovery = keeper.bring_back(console, by_itself=by_itself)
+        recovery = keeper.recover(console, by_itself=by_itself)
+    if as_json:
+        steps = [asdict(step) for step in recovery.steps]
+        _print({"schema": SCHEMA, "host": name, "back": recovery.back, "steps": steps})
+        return 0 if recovery.back else InfrastructureError.default_exit_code
     if not recovery.back:
         raise InfrastructureError(
             f"{name} did not come back: {recovery}",
             hint="Somebody must look at it; then give this command again.",
         )
     click.echo(f"{name} is back: {recovery}")
+    return 0
 
 
 @hosts_group.command("reserve")
@@ -119,7 +127,8 @@ def recover_command(name: str) -> None:
     "--hours", type=click.FloatRange(0, 24 * 14, min_open=True), metavar="N", help="So long.  [the record's]"
 )
 @click.option("--for", "purpose", default="by hand", metavar="WORDS", help="What others are told.")
-def reserve_command(name: str, hours: float | None, purpose: str) -> None:
+@_as_json
+def reserve_command(name: str, hours: float | None, purpose: str, as_json: bool) -> None:
     """Keep a host for yourself, or keep it longer. Runs of yours may use it, others' may not."""
     from harness.hosts.link import connected
     from harness.hosts.reservation import current, take
@@ -127,13 +136,15 @@ def reserve_command(name: str, hours: float | None, purpose: str) -> None:
     record, memory = _known(name)
     with connected(record) as link:
         take(link, memory, purpose, hours or record.limits.reserve_hours)
-        click.echo(f"{name} is reserved: {current(link)}")
+        found = current(link)
+    _print_reservation(name, found, as_json)
 
 
 @hosts_group.command("release")
 @_name
 @click.option("--force", is_flag=True, help="Also if somebody else has it.")
-def release_command(name: str, force: bool) -> int:
+@_as_json
+def release_command(name: str, force: bool, as_json: bool) -> None:
     """Let others have a host."""
     from harness.hosts.link import connected
     from harness.hosts.reservation import current, release
@@ -144,5 +155,13 @@ def release_command(name: str, force: bool) -> int:
         left = current(link)
     if left:
         raise InfrastructureError(f"{name} is not yours: {left}", hint="--force takes it from them.")
-    click.echo(f"{name} is free")
-    return 0
+    _print_reservation(name, None, as_json)
+
+
+def _print_reservation(name: str, found: Reservation | None, as_json: bool) -> None:
+    from harness.hosts.reservation import SCHEMA
+
+    if as_json:
+        _print({"schema": SCHEMA, "host": name, "reservation": found.as_document() if found else None})
+    else:
+        click.echo(f"{name} is reserved: {found}" if found else f"{name} is free")

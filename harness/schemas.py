@@ -16,6 +16,10 @@ from harness.forecast import Forecast
 from harness.hosts.check import SCHEMA as HOST_CHECK
 from harness.hosts.listing import SCHEMA as HOSTS
 from harness.hosts.listing import ListedHost
+from harness.hosts.recovery import SCHEMA as RECOVERY
+from harness.hosts.recovery import Step
+from harness.hosts.reservation import SCHEMA as RESERVATION
+from harness.hosts.reservation import Reservation
 from harness.judge import SCHEMA as JUDGE
 from harness.judge import JudgeAnswer
 from harness.nightly import SCHEMA as NIGHTLY
@@ -76,6 +80,24 @@ def host_check_schema() -> dict[str, Any]:
     checks = {"type": "array", "items": TypeAdapter(Check).json_schema(mode="serialization")}
     found = {"host": {"type": "string"}, "checks": checks}
     return _document("What `thp-harness hosts check` found", HOST_CHECK, found)
+
+
+def reservation_schema() -> dict[str, Any]:
+    """Schema of `thp-harness hosts reserve --json` and `release --json`."""
+    from pydantic import TypeAdapter
+
+    layout = TypeAdapter(Reservation).json_schema(mode="serialization")
+    found = {"host": {"type": "string"}, "reservation": {"anyOf": [layout, {"type": "null"}]}}
+    return _document("Who has a host", RESERVATION, found)
+
+
+def recovery_schema() -> dict[str, Any]:
+    """Schema of `thp-harness hosts recover --json`."""
+    from pydantic import TypeAdapter
+
+    steps = {"type": "array", "items": TypeAdapter(Step).json_schema(mode="serialization")}
+    found = {"host": {"type": "string"}, "back": {"type": "boolean"}, "steps": steps}
+    return _document("How a host was got back", RECOVERY, found)
 
 
 def _document(title: str, schema: str, properties: dict[str, Any]) -> dict[str, Any]:
@@ -171,6 +193,8 @@ def write_all(docs: Path) -> None:
         ("cache", cache_schema()),
         ("hosts", hosts_schema()),
         ("host-check", host_check_schema()),
+        ("reservation", reservation_schema()),
+        ("recovery", recovery_schema()),
         ("walk", walk_schema()),
         ("bisect", bisect_schema()),
         ("judge", judge_schema()),

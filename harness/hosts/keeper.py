@@ -12,7 +12,7 @@ from harness.hosts.console import Console
 from harness.hosts.link import Link, connected
 from harness.hosts.record import HostRecord
 from harness.hosts.recovery import Recovery, Rescue, Sight
-from harness.hosts.reservation import current, release, take
+from harness.hosts.reservation import Reservation, current, release, take
 from harness.hosts.standing import Memory, Standing
 
 PURPOSE = "a run"
@@ -35,7 +35,6 @@ class Keeper:
         self._say = say
         self._stopping = stopping
         self._held = ExitStack()
-        self._is_ours_by_hand = False
 
     def take(self) -> None:
         """Get the host back if an earlier run left it away, and reserve it.
@@ -75,11 +74,8 @@ class Keeper:
         Raises:
             Reserved: if somebody else has it.
         """
-        found = current(link)
-        if found and found.owner == self.memory.owner() and not found.words.endswith(f": {PURPOSE}"):
-            self._is_ours_by_hand = True
-            return
-        take(link, self.memory, PURPOSE, self.record.limits.reserve_hours)
+        if not self._is_by_hand(current(link)):
+            take(link, self.memory, PURPOSE, self.record.limits.reserve_hours)
 
     def bring_back(self, console: Console | None, *, by_itself: bool) -> Recovery:
         """Wait for the host's own kernel, restart the host if it does not come, and remember the outcome."""
@@ -95,14 +91,31 @@ class Keeper:
             self.memory.remember(replace(standing, needs_care=str(recovery)))
         return recovery
 
+    def recover(self, console: Console | None, *, by_itself: bool) -> Recovery:
+        """As `bring_back`, for a person who has looked at it; then whoever wants the host may have it."""
+        with self.memory.alone():
+            recovery = self.bring_back(console, by_itself=by_itself)
+        if recovery.back:
+            self._release()
+        return recovery
+
     def give_back(self) -> None:
         """Let others have the host; says what went wrong with that, and does not raise."""
         with self._held:
             standing = self.memory.standing()
-            if standing.needs_care or standing.away or self._is_ours_by_hand:
-                return
-            try:
-                with connected(self.record) as link:
+            if not (standing.needs_care or standing.away):
+                self._release()
+
+    def _release(self) -> None:
+        try:
+            with connected(self.record) as link:
+                if not self._is_by_hand(current(link)):
                     release(link, self.memory)
-            except HarnessError as error:
-                self._say(f"{self.record.name} stays reserved: {error}")
+        except HarnessError as error:
+            self._say(f"{self.record.name} stays reserved: {error}")
+
+    def _is_by_hand(self, found: Reservation | None) -> bool:
+        """Whether we have reserved it, but not for a run."""
+        if found is None or found.owner != self.memory.owner():
+            return False
+        return not found.words.endswith(f": {PURPOSE}")

@@ -90,6 +90,8 @@ class HostLimits(Record):
     connect_seconds: Seconds = 10
     banner_seconds: Seconds = 2
     """A forwarded port takes connections at once, also when no SSH server is behind it to say hello."""
+    boot_seconds: Seconds = 60
+    """From `kexec -e` to the first words of our kernel: devices are shut down, images are checked."""
     step_seconds: Seconds = 60
     """A way to restart that leaves the console silent for so long did not work."""
     back_seconds: Seconds = 600

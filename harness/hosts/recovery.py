@@ -13,6 +13,7 @@ from harness.hosts.link import Link, LinkError, connected
 from harness.hosts.record import HostRecord
 from harness.hosts.standing import Away, Identity
 
+SCHEMA = "thp-harness/recovery/1"
 POLL_SECONDS = 1.0
 CYCLE_SECONDS = 60.0
 _ASK = "cat /proc/sys/kernel/random/boot_id /proc/version /proc/cmdline"
@@ -54,7 +55,7 @@ class Recovery:
         return self.sight is Sight.BACK
 
     def __str__(self) -> str:
-        return "; ".join(map(str, self.steps))
+        return "; ".join(map(str, self.steps)) or self.sight.value
 
 
 def identity(link: Link) -> Identity:
@@ -102,6 +103,8 @@ class Rescue:
         sight = Sight.SILENT
         ways = self._ways() if not by_itself else ((("by itself", None)), *self._ways())
         for way, act in ways:
+            if self.stopping():
+                return Recovery(Sight.STOPPED, tuple(steps))
             started = time.monotonic()
             trouble = act() if act else ""
             if not trouble:

@@ -6,8 +6,9 @@ Times are those of the host's clock, for writing and for reading, so clocks need
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from harness.errors import InfrastructureError
 from harness.hosts.link import Link, LinkError
@@ -52,7 +53,7 @@ fi
 _TELL = """printf '%s\\n' "$now" "$holder" "$until" "$words"\n"""
 _REMOVE = """if [ "$holder" = {owner} ]; then rm -f reservation; sync; fi\n"""
 _REMOVE_ANY = "rm -f reservation; sync\n"
-BY_HAND = "by hand"
+SCHEMA = "thp-harness/reservation/1"
 
 
 class Reserved(InfrastructureError):  # noqa: N818 - what it says to the user
@@ -69,6 +70,10 @@ class Reservation:
     ends: datetime
     """By the host's clock."""
     seconds_left: int
+
+    def as_document(self) -> dict[str, Any]:
+        """For JSON; see docs/host.schema.json."""
+        return {**asdict(self), "ends": self.ends.isoformat()}
 
     def __str__(self) -> str:
         left = self.seconds_left // 60

@@ -37,6 +37,8 @@ class MachineKind:
     """The guest's block device that carries its log; empty where the console does."""
     notes: tuple[str, ...] = ()
     """What the reader of a report must know of it."""
+    boot_silence: float = 0.0
+    """At least so many seconds without console output are no hang before the first test."""
     finish: Literal["", "poweroff", "restart"] = ""
     """What the guest program does at its end; empty where the architecture says it."""
     alone: AbstractContextManager[Any] = field(default_factory=nullcontext)
@@ -89,6 +91,7 @@ def host_kind(keeper: Keeper) -> MachineKind:
         make=lambda files, folder, children: PhysicalHost(keeper, files, children),
         lacks=record.lacks,
         notes=(f"booted on the physical host {record.name} ({record.about}), not on an emulator",),
+        boot_silence=record.limits.boot_seconds,
         finish="restart",
         alone=keeper.boots,
     )

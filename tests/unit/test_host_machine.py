@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from harness.boot import limits_for
 from harness.errors import InfrastructureError, UsageError
 from harness.hosts.console import Console, open_console, opened
 from harness.hosts.keeper import Keeper
@@ -289,6 +290,19 @@ def test_a_host_that_can_not_be_got_back_needs_care(
 
 
 @needs_sshd
+def test_who_stops_us_leaves_the_host_as_it_is(server: PrivateSshd, now: Identity, tmp_path: Path) -> None:
+    power = {"reboot": f"touch {tmp_path}/rebooted", "cycle": ["touch", str(tmp_path / "cycled")]}
+    record = HostRecord.model_validate(server.record(power=power))
+    ours = Keeper(record, Memory(tmp_path, record.name), print, lambda: True)
+    ours.memory.left("token", now)
+    before = ours.memory.standing()
+    recovery = ours.bring_back(None, by_itself=False)
+    assert (recovery.back, recovery.steps) == (False, ())
+    assert ours.memory.standing() == before
+    assert not (tmp_path / "rebooted").exists() and not (tmp_path / "cycled").exists()
+
+
+@needs_sshd
 def test_another_kernel_than_before_is_not_the_hosts_own(
     server: PrivateSshd, now: Identity, tmp_path: Path
 ) -> None:
@@ -356,6 +370,7 @@ def test_what_boots_on_a_host_restarts_it(tmp_path: Path) -> None:
     record = HostRecord.model_validate(PLACE)
     kind = host_kind(Keeper(record, Memory(tmp_path, "desk"), print))
     assert (kind.name, kind.finish) == ("host desk", "restart")
+    assert limits_for((), kind.time_scale, kind.boot_silence).boot_silence == record.limits.boot_seconds
     machine = kind.make(BootFiles(Path("K"), Path("I"), kind.cmdline), tmp_path, Children())
     assert machine.command[:5] == ("kexec", "-c", "-l", "K", "--initrd=I")
     assert "console=ttyS0" in machine.command[5]

@@ -216,7 +216,9 @@ def test_a_reservation_by_hand_is_made_and_given_back(
     write_record(tmp_path, server.record())
     mine = {"XDG_CONFIG_HOME": str(tmp_path)}
     theirs = {**mine, "XDG_STATE_HOME": str(tmp_path / "other")}
-    assert "by hand, " in invoke("hosts", "reserve", "nearby", "--hours", "1", env=mine).stdout
+    reserved = invoke("hosts", "reserve", "nearby", "--hours", "1", "--json", env=mine).json
+    jsonschema.validate(reserved, json.loads((DOCS / "reservation.schema.json").read_text()))
+    assert reserved["reservation"]["words"].endswith(": by hand")
     refused = invoke("hosts", "reserve", "nearby", "--for", "me", env=theirs)
     assert (refused.code, "is reserved" in refused.stderr) == (3, True)
     assert invoke("hosts", "release", "nearby", env=theirs).code == 3
