@@ -1,6 +1,7 @@
 # make run            build, boot and compare every architecture of the default plan
 # make run ARCH=arm64 only one (or several: ARCH="x86_64 arm64")
 # make test           the whole test suite, real kernel boots included
+# make nightly        the tests that are left out of it, since they take minutes each
 # make quick          the tests that take seconds
 # make check          ruff and mypy
 # make bench          figures against the plain commands, hours (ONLY=name for one)
@@ -12,13 +13,17 @@ ARCH ?=
 ARGS ?=
 ONLY ?=
 
-.PHONY: run test quick check bench packages test-packages clean
+.PHONY: run test nightly quick check bench packages test-packages clean
 
 run: packages
 	$(BIN)/thp-harness run $(addprefix --arch ,$(ARCH)) $(ARGS)
 
 test: packages test-packages
-	$(BIN)/pytest --durations=25
+	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m slow --durations=25
+
+nightly: packages test-packages
+	$(BIN)/pytest -m nightly --durations=25
 
 quick: $(VENV)/ready
 	$(BIN)/pytest -m "not slow"

@@ -1,4 +1,4 @@
-"""How many processes run the tests: the quick ones use every CPU, kernels are built and booted one by one."""
+"""What all tests share: how many processes run them, and which are left to the night."""
 
 from __future__ import annotations
 
@@ -10,3 +10,13 @@ import pytest
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Workers for `--numprocesses auto`; 0 for none, since a kernel's build takes all CPUs by itself."""
     return len(os.sched_getaffinity(0)) if config.option.markexpr == "not slow" else 0
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out those marked `nightly` here: a developer's own `-m` would replace one in addopts."""
+    if "nightly" in (config.option.markexpr or ""):
+        return
+    nightly = [item for item in items if item.get_closest_marker("nightly")]
+    if nightly:
+        config.hook.pytest_deselected(items=nightly)
+        items[:] = [item for item in items if item not in nightly]

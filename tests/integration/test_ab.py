@@ -27,7 +27,6 @@ pytestmark = pytest.mark.slow
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "series"
 STAND_IN = CONFIGS / "series" / SMALL_SERIES
-LAZY = CONFIGS / "series" / "thp-lazy-pgtable-standin"
 TESTS = 27
 SPLITS = "pmd_split."
 """In the names of tests that split a huge page; the others must not."""
@@ -266,23 +265,3 @@ def test_warnings_and_splats_are_regressions_though_every_test_passes(run_series
     assert "split_huge_pmd_locked" in splat["title"]
     assert any("-Wunused-variable" in reason for reason in arch["reasons"])
     assert any("split_huge_pmd_locked" in reason for reason in arch["reasons"])
-
-
-def test_a_failed_split_that_is_ignored_is_found_by_the_sweep(
-    thp_harness: Program, ab_run: Answer, tmp_path: Path
-) -> None:
-    """The operation and the allocation are named; without a failing allocation nothing is wrong."""
-    folder = tmp_path / "ignores-failed-split"
-    shutil.copytree(LAZY, folder)
-    shutil.copytree(FIXTURES / "ignores-failed-split", folder, dirs_exist_ok=True)
-    suites = ("--tests", "pmd_split", "--tests", "fault_sweep")
-    answer = thp_harness("run", "--arch", "x86_64", "--series", str(folder), *suites, "--json", timeout=1800)
-    arch = arch_of(answer)
-    assert (answer.code, arch["verdict"]) == (1, "regression")
-    bad = {test["name"]: test["reason"] for test in arch["tests"] if test["verdict"] == "regression"}
-    assert list(bad) == ["fault_sweep.madv_dontneed"]
-    (sweep,) = [sweep for sweep in arch["sweeps"] if sweep["verdict"] == "regression"]
-    assert sweep["operation"] == "madv_dontneed"
-    wrong = [row["n"] for row in sweep["series"]["rows"] if row["why"]]
-    assert wrong == [1]
-    assert "madv_dontneed" in answer.json["headline"]

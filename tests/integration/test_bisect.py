@@ -211,7 +211,9 @@ def test_a_good_that_is_bad_and_a_bad_that_is_good_are_told_with_evidence(
     assert f"bad is good: {commits[4][:12]} does not show it: builds" in both_good.json["headline"]
 
 
-@pytest.mark.parametrize("culprit", [2, 4, 6])
+@pytest.mark.parametrize(
+    "culprit", [4, *(pytest.param(number, marks=pytest.mark.nightly) for number in (2, 6))]
+)
 def test_a_kernel_that_dies_in_30_percent_of_its_boots_is_found(
     program: Program, make_history: Callable[[Sequence[str]], History], culprit: int
 ) -> None:
@@ -340,6 +342,7 @@ def test_judge_answers_as_git_wants_it(
 # A real series
 
 
+@pytest.mark.nightly
 def test_a_real_series(thp_harness: Program, ab_run: Answer) -> None:
     """Patch 6 breaks a test on x86; every kernel between grows from the one before."""
     series = ("--series", str(FIXTURE), "--good", "3", "--bad", "8")

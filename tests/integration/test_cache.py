@@ -155,7 +155,8 @@ def test_gc_that_is_killed_in_the_middle_breaks_nothing(program: Program, tree: 
         assert program("run", *tree.arguments).code == 0
         gc = program.start("cache", "gc", "--max-size", "0M")
         assert gc.stdout
-        assert all("removed" in gc.stdout.readline() for _ in range(lines))
+        said = [gc.stdout.readline() for _ in range(lines)]
+        assert all("removed" in line for line in said), said
         gc.kill()
         gc.communicate(timeout=60)
     again = program("run", *tree.arguments)
