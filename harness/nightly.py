@@ -24,8 +24,8 @@ from harness.plan import Plan
 from harness.prepare import prepare
 from harness.progress import Progress
 from harness.run import check_disk, run
-from harness.session import LOCK as RUN_LOCK
-from harness.session import finished_run
+from harness.run_folder import LOCK as RUN_LOCK
+from harness.run_folder import finished_run
 from harness.store import opened, remember, store_address
 from harness.workspace import Workspace
 from results.assemble import assemble

@@ -28,8 +28,8 @@ from harness.past_cell import PastCell
 from harness.process import Children
 from harness.progress import Progress
 from harness.run import check_disk, hercules_missing
+from harness.run_folder import LOCK
 from harness.schedule import Kind, Task, work_off
-from harness.session import LOCK
 from harness.workspace import Workspace
 from results.assemble import read_boot
 from results.journal import Journal, JournalError, read_events

@@ -17,7 +17,7 @@ from harness.hosts.standing import Memory
 from tests.private_sshd import PrivateSshd, Wire, free_port, needs_sshd, private_sshd, wire_to, write_record
 from tests.program import Invoke
 
-pytestmark = needs_sshd
+pytestmark = [pytest.mark.slow, needs_sshd]
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -57,6 +57,7 @@ def run(program: Path) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+@pytest.mark.slow
 def test_what_does_not_compile_is_skipped_with_the_compilers_words(tree: Path) -> None:
     cases = {name: CaseRecord(sources=(f"{name}.c",)) for name in ("good", "bad")}
     programs = built(suite(**cases), tree)
@@ -66,11 +67,13 @@ def test_what_does_not_compile_is_skipped_with_the_compilers_words(tree: Path) -
     assert "# SKIP it does not compile here: bad.c:2:2: error: #error not for this architecture" in said
 
 
+@pytest.mark.slow
 def test_flags_of_a_case_are_the_compilers(tree: Path) -> None:
     programs = built(suite(bad=CaseRecord(sources=("bad.c",), flags=("-DWANTED",))), tree)
     assert run(programs / "mine" / "bad") == (0, "")
 
 
+@pytest.mark.slow
 def test_the_only_program_of_a_suite_must_compile(tree: Path) -> None:
     lone = ProgramRecord(name="mine", tree_sources=("bad.c", "helper.c"))
     broken = SuiteRecord(name="mine", about="Mine", program=lone, evidence={}, cases={"all": CaseRecord()})
