@@ -223,6 +223,7 @@ def keeper(server: PrivateSshd, state: Path, said: list[str], **changes: Any) ->
 IMPATIENT = {"banner_seconds": 30, "connect_seconds": 30, "back_seconds": 0.5, "step_seconds": 0.1}
 
 
+@pytest.mark.slow
 @needs_sshd
 def test_a_host_has_one_user_at_a_time(server: PrivateSshd, tmp_path: Path) -> None:
     said: list[str] = []
@@ -239,6 +240,7 @@ def test_a_host_has_one_user_at_a_time(server: PrivateSshd, tmp_path: Path) -> N
     assert said == []
 
 
+@pytest.mark.slow
 @needs_sshd
 def test_what_was_reserved_by_hand_stays_reserved_after_a_run(server: PrivateSshd, tmp_path: Path) -> None:
     mine = keeper(server, tmp_path, [])
@@ -252,6 +254,7 @@ def test_what_was_reserved_by_hand_stays_reserved_after_a_run(server: PrivateSsh
         release(link, mine.memory)
 
 
+@pytest.mark.slow
 @needs_sshd
 def test_a_host_that_came_back_while_nobody_looked_is_taken_up_again(
     server: PrivateSshd, now: Identity, tmp_path: Path
@@ -265,6 +268,7 @@ def test_a_host_that_came_back_while_nobody_looked_is_taken_up_again(
     ours.give_back()
 
 
+@pytest.mark.slow
 @needs_sshd
 def test_a_host_that_can_not_be_got_back_needs_care(
     server: PrivateSshd, now: Identity, tmp_path: Path
@@ -289,6 +293,7 @@ def test_a_host_that_can_not_be_got_back_needs_care(
         keeper(server, tmp_path, []).take()
 
 
+@pytest.mark.slow
 @needs_sshd
 def test_who_stops_us_leaves_the_host_as_it_is(server: PrivateSshd, now: Identity, tmp_path: Path) -> None:
     power = {"reboot": f"touch {tmp_path}/rebooted", "cycle": ["touch", str(tmp_path / "cycled")]}
@@ -302,6 +307,7 @@ def test_who_stops_us_leaves_the_host_as_it_is(server: PrivateSshd, now: Identit
     assert not (tmp_path / "rebooted").exists() and not (tmp_path / "cycled").exists()
 
 
+@pytest.mark.slow
 @needs_sshd
 def test_another_kernel_than_before_is_not_the_hosts_own(
     server: PrivateSshd, now: Identity, tmp_path: Path
@@ -312,6 +318,7 @@ def test_another_kernel_than_before_is_not_the_hosts_own(
         ours.take()
 
 
+@pytest.mark.slow
 @needs_sshd
 def test_a_kernel_of_ours_that_answers_is_not_the_hosts_own(server: PrivateSshd, tmp_path: Path) -> None:
     token = Path("/proc/cmdline").read_text().split()[0]
@@ -326,6 +333,7 @@ def test_a_kernel_of_ours_that_answers_is_not_the_hosts_own(server: PrivateSshd,
 # Loading a kernel
 
 
+@pytest.mark.slow
 @needs_sshd
 def test_a_kernel_that_is_not_taken_leaves_nothing_behind(server: PrivateSshd, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
@@ -352,6 +360,7 @@ def started(kept: Keeper, folder: Path) -> None:
     asyncio.run(start_and_stop())
 
 
+@pytest.mark.slow
 @needs_sshd
 def test_a_host_is_not_taken_from_under_its_users(server: PrivateSshd, tmp_path: Path) -> None:
     server.program("who", "#!/bin/sh\necho alice tty1\n")
