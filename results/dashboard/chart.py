@@ -30,9 +30,9 @@ class Curve:
     points: Sequence[Point]
 
 
-def chart(curves: Sequence[Curve], nights: int) -> Markup:
-    """Draw curves above the same nights; the legend and the labels are the page's."""
-    low, high = bounds(curves)
+def chart(curves: Sequence[Curve], nights: int, scale: tuple[float, float]) -> Markup:
+    """Draw curves above the same nights, between the ends of a scale; legend and labels are the page's."""
+    low, high = scale
     parts = [
         f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
         f'aria-label="{escape(", ".join(curve.name for curve in curves))}, base line to top: '

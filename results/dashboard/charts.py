@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
+from statistics import median
 
 from markupsafe import Markup
 
 from results.dashboard.chart import Curve, Point, bounds, chart
 from results.dashboard.history import Line, Measure, Row
 from results.dashboard.wordings import KINDS, number
+from results.trends import STEP_PERCENT
+
+_APART = 1.5
+"""One median may be so many times another on the same scale."""
 
 LogLine = Callable[[int, str, int | None], str]
 
@@ -29,6 +34,8 @@ class Plot:
     high: str
     varies: bool
     """Whether there is anything to see."""
+    relative: bool
+    """Drawn in percent of each curve's own median."""
 
 
 def plots(line: Line, log_line: LogLine, root: str) -> list[Plot]:
@@ -41,14 +48,30 @@ def plots(line: Line, log_line: LogLine, root: str) -> list[Plot]:
         measures = [one for one in group if any(row.series is not None for row in one.rows.values())]
         if measures:
             curves = [_curve(one, line, places, log_line, root) for one in measures]
-            low, high = bounds(curves)
             varies = any(len({point.value for point in curve.points}) > 1 for curve in curves)
-            svg = chart(curves, len(line.nights)) if varies else Markup("")
-            drawn.append(
-                Plot(kind, test, what, unit, measures, svg, number(low, unit), number(high, unit), varies)
-            )
+            relative = _as_percent(curves)
+            low, high = bounds(relative or curves)
+            if relative:
+                low, high = min(low, -STEP_PERCENT), max(high, STEP_PERCENT)
+            svg = chart(relative or curves, len(line.nights), (low, high)) if varies else Markup("")
+            least, most = (f"{end:+.3g} %" if relative else number(end, unit) for end in (low, high))
+            drawn.append(Plot(kind, test, what, unit, measures, svg, least, most, varies, bool(relative)))
     order = list(KINDS)
     return sorted(drawn, key=lambda plot: (not plot.varies, order.index(plot.kind), plot.test, plot.what))
+
+
+def _as_percent(curves: Sequence[Curve]) -> list[Curve]:
+    """Curves so far from each other that one scale hides what moves; none if they are near, or at zero."""
+    middles = [median(point.value for point in curve.points) for curve in curves]
+    if min(middles) <= 0 or max(middles) < _APART * min(middles):
+        return []
+    return [
+        replace(
+            curve,
+            points=[replace(point, value=100 * (point.value / middle - 1)) for point in curve.points],
+        )
+        for curve, middle in zip(curves, middles, strict=True)
+    ]
 
 
 def _curve(measure: Measure, line: Line, places: dict[int, int], log_line: LogLine, root: str) -> Curve:
@@ -80,4 +103,4 @@ def seconds(line: Line, name: str, log_line: LogLine, root: str) -> tuple[Markup
     if not curves:
         return Markup(""), "", ""
     low, high = bounds(curves)
-    return chart(curves, len(line.nights)), f"{low:.3g} s", f"{high:.3g} s"
+    return chart(curves, len(line.nights), (low, high)), f"{low:.3g} s", f"{high:.3g} s"

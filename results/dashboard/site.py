@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
@@ -46,6 +47,8 @@ class Built:
     """Shown, of those in the store."""
     stored_runs: int
     first_page_bytes: int
+    page_seconds: float
+    """To read the store and write the slowest of the pages."""
 
 
 def build_site(store: Store, out: Path, nights: int = DEFAULT_NIGHTS) -> Built:
@@ -55,10 +58,14 @@ def build_site(store: Store, out: Path, nights: int = DEFAULT_NIGHTS) -> Built:
         SiteError: if the folder is somebody else's, or can't be written.
         StoreError: if the store can't be read.
     """
+    began = monotonic()
     history = read_history(store, nights)
+    read = monotonic() - began
     try:
         _claim(out)
-        return _Site(history, out).write()
+        site = _Site(history, out)
+        built = site.write()
+        return replace(built, page_seconds=round(read + site.slowest, 3))
     except OSError as error:
         raise SiteError(f"{error.filename or out}: {error.strerror}", "Choose another folder.") from None
 
@@ -90,6 +97,8 @@ class _Site:
     written: set[Path] = field(default_factory=set)
     wanted: dict[tuple[int, str], set[int]] = field(default_factory=dict)
     """Lines that pages point at, by run and log."""
+    slowest: float = 0.0
+    """Seconds of the page that took longest."""
 
     def __post_init__(self) -> None:
         self.runs: dict[int, Row] = {
@@ -119,7 +128,7 @@ class _Site:
         self._sweep()
         shown = sum(len(line.nights) for line in self.history.lines)
         logs = len(self.written) - pages
-        return Built(str(self.out), pages, logs, shown, self.history.runs, first)
+        return Built(str(self.out), pages, logs, shown, self.history.runs, first, 0.0)
 
     # Addresses, as seen from the top of the site
 
@@ -148,7 +157,7 @@ class _Site:
         return f"log/{address(log, self.runs[key].identity)}.html"
 
     def _page(self, path: str, template: str, **values: Any) -> int:
-        root = "../" * path.count("/")
+        began, root = monotonic(), "../" * path.count("/")
         text = self.environment.get_template(template).render(
             **values,
             site=self,
@@ -159,7 +168,9 @@ class _Site:
             script=self.script,
             policy=self.policy,
         )
-        return self._save(path, text)
+        size = self._save(path, text)
+        self.slowest = max(self.slowest, monotonic() - began)
+        return size
 
     def _save(self, path: str, text: str) -> int:
         target = self.out / path

@@ -153,3 +153,22 @@ def by_signature(line: Line) -> list[Signature]:
 def lines(text: str) -> list[str]:
     """Lines, so that each can be made visible by itself."""
     return text.split("\n")
+
+
+SEARCHES: Mapping[str, str] = {
+    "walk": "Walk; safe to bisect:",
+    "bisect": "Bisection; the commit was",
+    "rerun": "Rerun;",
+}
+"""What stands before the verdict of a search."""
+
+
+def searches_of(line: Line, findings: Sequence[tuple[Row, Sequence[Row]]]) -> list[Row]:
+    """Walks and bisections of a series on a tree, and reruns of its runs; the latest first."""
+    names = {night.name for night in line.nights}
+    subject = (line.tree, line.series)
+    return [
+        folder
+        for folder, _ in findings
+        if folder.about in names or (folder.series and (folder.tree, folder.series) == subject)
+    ]

@@ -114,6 +114,7 @@ FIGURES = (
     Figure("big-log", 60, "a console log of 1 GiB is read", big_log.big_log, "s"),
     Figure("big-log-memory", 200, "peak of the process that reads it", big_log.big_log_memory, "MiB"),
     Figure("store-rows", 50, "a million test results go into a store", stored.store_rows, "s"),
+    Figure("dashboard-page", 2, "the slowest page of its dashboard", stored.dashboard_page, "s"),
 )
 """In the order in which they are measured: the cold run leaves its kernels to those after it."""
 

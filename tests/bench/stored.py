@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 
+from results.dashboard.site import Built, build_site
 from results.model import Run
 from results.store.rows import Record, record_of
 from results.store.store import BATCH_ROWS, Store, open_store
 from tests.bench.bench import Bench, BenchError
-from tests.bench.clock import clocked
+from tests.bench.clock import Span, clocked
 from tests.bench.figure import Measured
 from tests.unit.sample_run import green_run
 
@@ -25,19 +28,28 @@ _APART = timedelta(hours=2)
 
 def store_rows(bench: Bench) -> Measured:
     """Seconds to put a million rows into an SQLite file."""
-    file = bench.folder / "store.db"
-    for old in bench.folder.glob("store.db*"):
-        old.unlink()
-    store = open_store(str(file))
-    records = list(many_records(ROWS))
-    span = clocked(lambda: fill(store, records))
-    if store.count("tests") != ROWS:
-        raise BenchError(f"the store has {store.count('tests')} rows, not {ROWS}")
-    store.close()
-    size = file.stat().st_size >> 20
-    file.unlink()
-    words = f"{ROWS / span.wall:,.0f} rows a second; {len(records)} runs, {size} MiB; {span.cost}"
-    return Measured((span.wall,), words)
+    span, built = bench.once(_fill_and_show)
+    runs = built.stored_runs
+    return Measured((span.wall,), f"{ROWS / span.wall:,.0f} rows a second; {runs} runs; {span.cost}")
+
+
+def dashboard_page(bench: Bench) -> Measured:
+    """Seconds to read that store and write the slowest page of the dashboard."""
+    _, built = bench.once(_fill_and_show)
+    words = f"of {built.pages} pages, {built.runs} runs; the first has {built.first_page_bytes >> 10} KiB"
+    return Measured((built.page_seconds,), words)
+
+
+def _fill_and_show(bench: Bench) -> tuple[Span, Built]:
+    with tempfile.TemporaryDirectory(prefix="store-", dir=bench.folder) as name:
+        store = open_store(str(Path(name) / "results.db"))
+        records = list(many_records(ROWS))
+        span = clocked(lambda: fill(store, records))
+        if store.count("tests") != ROWS:
+            raise BenchError(f"the store has {store.count('tests')} rows, not {ROWS}")
+        built = build_site(store, Path(name) / "site")
+        store.close()
+    return span, built
 
 
 def fill(store: Store, records: list[Record]) -> None:

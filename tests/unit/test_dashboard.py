@@ -11,7 +11,9 @@ from urllib.parse import unquote
 import jsonschema
 import pytest
 
+from results import walk_document
 from results.dashboard.chart import Curve, Point, chart
+from results.dashboard.charts import plots
 from results.dashboard.history import History, read_history
 from results.dashboard.logs import MOST_LINES, log_page
 from results.dashboard.site import SiteError, address, build_site
@@ -23,6 +25,7 @@ from tests.program import Invoke, Program
 from tests.unit.sample_numbers import measured_run
 from tests.unit.sample_parts import write_logs
 from tests.unit.sample_run import green_run, hostile_run, regression_run, troubled_run
+from tests.unit.sample_walk import hostile_walk
 from tests.unit.stored_runs import write_run
 from tests.unit.test_schemas import published
 
@@ -245,9 +248,38 @@ def test_a_chart_has_a_dot_for_each_number_inside_its_picture() -> None:
     points = [
         Point(place, value, f"<{place}>", f"log/x.html#L{place}") for place, value in enumerate((5, 5, 9))
     ]
-    svg = str(chart([Curve("arm64", points), Curve("one", points[:1])], 3))
+    svg = str(chart([Curve("arm64", points), Curve("one", points[:1])], 3, (5, 9)))
     assert svg.count('class="dot"') == 4
     assert "&lt;0&gt;" in svg
     for x, y in re.findall(r"M([0-9.]+) ([0-9.]+)h0", svg):
         assert 0 <= float(x) <= 1000
         assert 0 <= float(y) <= 200
+
+
+def test_noise_is_not_blown_up_to_fill_a_chart(tmp_path: Path) -> None:
+    """Curves that are far apart are drawn in percent of their own median, but never closer than five."""
+    run = green_run()
+
+    def grown(run: Run, factor: float) -> Run:
+        cells = tuple(
+            replace(cell, build=cell.build and replace(cell.build, image_bytes=round(size * factor)))
+            for cell, size in zip(run.cells, (10_000_000, 10_000_000, 40_000_000, 40_000_000), strict=True)
+        )
+        return replace(run, cells=cells)
+
+    (line,) = history_of(tmp_path, *nights(grown(run, 1), grown(run, 1.0001), grown(run, 1))).lines
+    plot = next(plot for plot in plots(line, lambda *_: "", "") if plot.what == "kernel image")
+    assert (plot.relative, plot.low, plot.high) == (True, "-5 %", "+5 %")
+
+
+def test_searches_of_a_series_are_on_the_overview(tmp_path: Path) -> None:
+    walk = hostile_walk()
+    run = replace(green_run(), subject=walk.subject)
+    store = store_of(tmp_path, run)
+    (tmp_path / "walk").mkdir()
+    (tmp_path / "walk" / "walk.json").write_text(walk_document.to_json(walk))
+    store.import_folders([tmp_path / "walk"])
+    build_site(store, tmp_path / "site")
+    overview = Links(tmp_path / "site" / "index.html")
+    (link,) = (link for link in overview.links if link.startswith("searches.html#"))
+    assert link.partition("#")[2] in Links(tmp_path / "site" / "searches.html").places
