@@ -49,3 +49,22 @@ def build_command(out: Path, nights: int, store: str | None, as_json: bool) -> N
         return
     click.echo(f"{built.runs} of {built.stored_runs} runs on {built.pages} pages, with {built.logs} logs")
     click.echo(str(out / "index.html"))
+
+
+@dashboard_command.command("serve")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, metavar="N")
+@click.option("--nights", type=click.IntRange(1, 1000), default=60, show_default=True, metavar="N")
+@store_option
+def serve_command(port: int, nights: int, store: str | None) -> None:
+    """Serve the dashboard on 127.0.0.1, with a page of what is running now, until Ctrl-C.
+
+    It imports this machine's finished runs when its first page is asked for.
+    """
+    import tempfile
+
+    from harness.serve import Dashboard, serve
+    from harness.workspace import from_environment
+
+    with tempfile.TemporaryDirectory(prefix="thp-harness-dashboard-") as folder:
+        dashboard = Dashboard(from_environment(), chosen_store(store), Path(folder), nights)
+        serve(dashboard, port, lambda address: click.echo(f"{address} and {address}live"))

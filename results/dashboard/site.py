@@ -106,12 +106,8 @@ class _Site:
         }
         self.runs |= {row.id: row for row, _ in self.history.findings}
         self._there: dict[tuple[int, str], bool] = {}
-        self.environment = _environment()
-        self.style = Markup("").join(
-            _source(self.environment, name) for name in ("report.css", "dashboard.css")
-        )
-        self.script = _source(self.environment, "dashboard.js")
-        self.policy = _content_policy(self.style, self.script)
+        self.environment = environment()
+        self.values = page_values(self.environment)
 
     def write(self) -> Built:
         """Write everything, then take away what an earlier build has left."""
@@ -164,9 +160,7 @@ class _Site:
             history=self.history,
             root=root,
             here=path,
-            style=self.style,
-            script=self.script,
-            policy=self.policy,
+            **self.values,
         )
         size = self._save(path, text)
         self.slowest = max(self.slowest, monotonic() - began)
@@ -225,8 +219,9 @@ class _Site:
         return Markup(document.replace("<", "\\u003c"))  # so that no name ends the script element
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """What all pages are made with: strict, and harmless whatever is shown."""
+    made = Environment(
         loader=ChoiceLoader([PackageLoader("results.dashboard"), PackageLoader("results.export")]),
         autoescape=True,
         finalize=_finalize,
@@ -234,7 +229,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.globals.update(
+    made.globals.update(
         wording=wording,
         words=wordings,
         charts=charts,
@@ -242,8 +237,15 @@ def _environment() -> Environment:
         outcome_of_row=outcome_of_row,
         Change=Change,
     )
-    environment.filters["slug"] = lambda text: re.sub(r"[^A-Za-z0-9_.-]+", "-", str(text))
-    return environment
+    made.filters["slug"] = lambda text: re.sub(r"[^A-Za-z0-9_.-]+", "-", str(text))
+    return made
+
+
+def page_values(made: Environment) -> dict[str, Markup | str]:
+    """Style, script and content security policy of a page."""
+    style = Markup("").join(_source(made, name) for name in ("report.css", "dashboard.css"))
+    script = _source(made, "dashboard.js")
+    return {"style": style, "script": script, "policy": _content_policy(style, script)}
 
 
 def _finalize(value: Any) -> Any:
