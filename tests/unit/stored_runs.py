@@ -181,7 +181,7 @@ def test_a_clear_store_is_as_good_as_new(address: str, tmp_path: Path) -> None:
 def test_many_rows_of_one_run(address: str) -> None:
     store = open_store(address)
     run = green_run()
-    many = replace(run.arches[0], tests=run.arches[0].tests * 400)
+    many = replace(run.arches[0], tests=run.arches[0].tests * 330)
     assert store.put([_recorded(replace(run, arches=(many,)))]) == [State.NEW]
     assert store.count("tests") == len(many.tests)
 

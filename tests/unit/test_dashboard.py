@@ -86,6 +86,7 @@ def nights(*runs: Run) -> list[Run]:
     ]
 
 
+@pytest.mark.slow
 def test_a_month_is_on_pages_of_which_every_link_leads_somewhere(site: Path) -> None:
     pages = {page: Links(page) for page in site.rglob("*.html")}
     assert len(pages) > 60
@@ -98,6 +99,7 @@ def test_a_month_is_on_pages_of_which_every_link_leads_somewhere(site: Path) -> 
                 assert unquote(place) in pages[target].places, (page, link)
 
 
+@pytest.mark.slow
 def test_the_first_page_is_small_and_takes_nothing_from_elsewhere(site: Path) -> None:
     assert (site / "index.html").stat().st_size < 200_000
     for page in site.rglob("*.html"):
@@ -142,6 +144,7 @@ def test_series_are_kept_apart(tmp_path: Path) -> None:
     assert len(history_of(tmp_path, run, other).lines) == 2
 
 
+@pytest.mark.slow
 def test_hostile_words_are_only_words(tmp_path: Path) -> None:
     run = replace(hostile_run(), id='../../"><script>alert(1)</script>')
     arch = replace(run.arches[0], arch='"><img src=x onerror=alert(1)>')
@@ -175,6 +178,7 @@ def test_an_empty_store_has_pages_that_say_so(tmp_path: Path) -> None:
     assert "There are no runs in the store yet" in (tmp_path / "site" / "index.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_build_takes_away_what_the_one_before_left_and_nothing_else(tmp_path: Path) -> None:
     store, out = month_of(tmp_path, green_run()), tmp_path / "site"
     many = build_site(store, out)
