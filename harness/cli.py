@@ -254,16 +254,18 @@ def walk_command(
     from harness.patches import Choice
     from harness.progress import Progress
     from harness.run import command_for_people
+    from harness.store import remember
     from harness.walk import WalkRequest, walk
     from harness.workspace import from_environment
 
     if only and first is not None:
         raise UsageError("--only and --from exclude each other", hint="Give one of them.")
-    plan = make_plan_of(arguments)
+    plan, workspace = make_plan_of(arguments), from_environment()
     request = WalkRequest(Choice(only, first), not no_boot, checks or 0, seed)
     progress = Progress(console(stderr=True), quiet)
-    outcome, folder = walk(plan, request, from_environment(), progress, command_for_people())
+    outcome, folder = walk(plan, request, workspace, progress, command_for_people())
     write_walk_reports(outcome, folder)
+    remember(folder, workspace, tell)
     print_walk_outcome(outcome, folder, as_json, console())
     return outcome.exit_code
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from harness.cli_parts import as_json_option, console, quiet_option
+from harness.cli_parts import as_json_option, console, quiet_option, tell
 from harness.errors import HarnessError, InfrastructureError, UsageError
 
 ALL = "all"
@@ -73,6 +73,7 @@ def bisect_command(
     from harness.output import print_bisect_outcome, write_bisect_reports
     from harness.progress import Progress
     from harness.run import command_for_people
+    from harness.store import remember
     from harness.workspace import from_environment
 
     _require_arch(arguments)
@@ -80,11 +81,12 @@ def bisect_command(
     in_history = bool(arguments["tree"]) and not arguments["series"] and bool(good or bad) and not patches
     if in_history:
         arguments["series"] = f"git:{good}..{bad}"
-    plan = make_plan_of(arguments)
+    plan, workspace = make_plan_of(arguments), from_environment()
     request = BisectRequest(until, good, bad, confidence, all_tests, in_history)
     progress = Progress(console(stderr=True), quiet)
-    outcome, folder = bisect(plan, request, from_environment(), progress, command_for_people())
+    outcome, folder = bisect(plan, request, workspace, progress, command_for_people())
     write_bisect_reports(outcome, folder)
+    remember(folder, workspace, tell)
     print_bisect_outcome(outcome, folder, as_json, console())
     return outcome.exit_code
 

@@ -116,11 +116,13 @@ def rerun_command(
     from harness.past_cell import choose_tests, find_cells
     from harness.progress import Progress
     from harness.rerun import RerunRequest, rerun
+    from harness.store import remember
     from harness.workspace import from_environment
 
     workspace = from_environment()
     cells = find_cells(workspace.find_run(run_name), cell)
     request = RerunRequest(cells, times, choose_tests(cells[0].plan.planned, tests), jobs)
     outcome, folder = rerun(request, workspace, Progress(console(stderr=True), quiet))
+    remember(folder, workspace, tell)
     print_rerun_outcome(outcome, folder, as_json, console())
     return outcome.exit_code

@@ -77,7 +77,7 @@ class Server:
 def server(programs: Path) -> Iterator[Server]:
     """Start one; as somebody else if we are root, who may not."""
     user = next((name for name in _USERS if _known(name)), None) if os.geteuid() == 0 else None
-    with tempfile.TemporaryDirectory(prefix="thp-pg-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="thp-pg-", dir="/tmp", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         if user:
             shutil.chown(folder, user)

@@ -99,6 +99,7 @@ def test_the_first_commit_that_does_not_boot_is_found(
     assert f"--good {commits[7][:12]} --bad {commits[8][:12]}" in mail
     again = program("report", folder.name, "--json")
     assert (again.code, again.json) == (0, answer.json)
+    assert [one["kind"] for one in program("results", "list", "--json").json["folders"]] == ["bisect"]
 
 
 def test_the_state_of_git_is_nowhere_and_a_dirty_or_deleted_worktree_is_made_again(

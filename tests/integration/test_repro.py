@@ -222,3 +222,4 @@ def test_a_rerun_counts_and_goes_on_where_it_was_stopped(
     (folder / "rerun.json").unlink()
     assert program("report", folder.name, "--json").json == answer.json
     assert (folder / "rerun.json").exists()
+    assert [one["kind"] for one in program("results", "list", "--json").json["folders"]] == ["rerun"]

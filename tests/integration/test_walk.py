@@ -92,6 +92,7 @@ def test_every_patch_is_judged_and_nothing_is_done_twice(program: Program, tree:
     document = json.loads((folder / "walk.json").read_text())
     jsonschema.validate(document, json.loads((ROOT / "docs" / "walk.schema.json").read_text()))
     assert (folder / "walk.html").stat().st_size > 10_000
+    assert [one["kind"] for one in program("results", "list", "--json").json["folders"]] == ["walk"]
 
     again = walk(program, tree)
     assert [step["state"] for step in steps_of(again)] == OF_EACH_PATCH
