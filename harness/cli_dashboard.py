@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli_parts import as_json_option
 from harness.cli_results import chosen_store, store_option
 from harness.errors import InfrastructureError, UsageError
 
@@ -25,7 +26,7 @@ def dashboard_command() -> None:
     help="The latest N runs of each series.",
 )  # fmt: skip
 @store_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@as_json_option
 def build_command(out: Path, nights: int, store: str | None, as_json: bool) -> None:
     """Write the dashboard as a folder of pages, in place of those of an earlier build.
 

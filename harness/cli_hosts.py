@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli_parts import as_json_option
 from harness.errors import InfrastructureError
 
 if TYPE_CHECKING:
     from harness.hosts.record import HostRecord
     from harness.hosts.reservation import Reservation
     from harness.hosts.standing import Memory
-
-_as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
 
 def complete_hosts(context: click.Context, parameter: click.Parameter, start: str) -> list[str]:
@@ -48,7 +47,7 @@ def hosts_group() -> None:
 
 
 @hosts_group.command("list")
-@_as_json
+@as_json_option
 def list_command(as_json: bool) -> None:
     """List the hosts, and what is remembered of them; asks none of them."""
     from rich.console import Console
@@ -66,7 +65,7 @@ def list_command(as_json: bool) -> None:
 
 @hosts_group.command("check")
 @_name
-@_as_json
+@as_json_option
 def check_command(name: str, as_json: bool) -> int:
     """Say what is wrong with a host, and how to put it right; changes nothing there.
 
@@ -90,7 +89,7 @@ def check_command(name: str, as_json: bool) -> int:
 
 @hosts_group.command("recover")
 @_name
-@_as_json
+@as_json_option
 def recover_command(name: str, as_json: bool) -> int:
     """Get a host back to its own kernel, by all means that its record has, and forget that it needed care."""
     from contextlib import ExitStack
@@ -127,7 +126,7 @@ def recover_command(name: str, as_json: bool) -> int:
     "--hours", type=click.FloatRange(0, 24 * 14, min_open=True), metavar="N", help="So long.  [the record's]"
 )
 @click.option("--for", "purpose", default="by hand", metavar="WORDS", help="What others are told.")
-@_as_json
+@as_json_option
 def reserve_command(name: str, hours: float | None, purpose: str, as_json: bool) -> None:
     """Keep a host for yourself, or keep it longer. Runs of yours may use it, others' may not."""
     from harness.hosts.link import connected
@@ -143,7 +142,7 @@ def reserve_command(name: str, hours: float | None, purpose: str, as_json: bool)
 @hosts_group.command("release")
 @_name
 @click.option("--force", is_flag=True, help="Also if somebody else has it.")
-@_as_json
+@as_json_option
 def release_command(name: str, force: bool, as_json: bool) -> None:
     """Let others have a host."""
     from harness.hosts.link import connected

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli_parts import as_json_option
 from harness.errors import InfrastructureError, UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ store_option = click.option(
     help="An SQLite file, or postgresql://USER@HOST/DATABASE.  [default: $THP_HARNESS_STORE, else among "
     "the state]",
 )  # fmt: skip
-_as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
 
 @click.group("results")
@@ -44,7 +44,7 @@ def chosen_store(store: str | None) -> str:
 @results_command.command("import")
 @click.argument("places", nargs=-1, type=click.Path(path_type=Path), metavar="[DIR…]")
 @store_option
-@_as_json
+@as_json_option
 def import_command(places: tuple[Path, ...], store: str | None, as_json: bool) -> int:
     """Import run folders, from this machine or another.
 
@@ -67,7 +67,7 @@ def import_command(places: tuple[Path, ...], store: str | None, as_json: bool) -
 
 @results_command.command("rebuild")
 @store_option
-@_as_json
+@as_json_option
 def rebuild_command(store: str | None, as_json: bool) -> int:
     """Throw the store away, and read all folders that it knows, and this machine's, anew.
 
@@ -128,7 +128,7 @@ def _print_imported(store: Store, outcome: Sequence[Imported], as_json: bool) ->
 @click.option("--keep", type=click.IntRange(min=0), metavar="N", help="All but the latest N.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @store_option
-@_as_json
+@as_json_option
 def prune_command(
     older_than: int | None, keep: int | None, dry_run: bool, store: str | None, as_json: bool
 ) -> None:
@@ -150,7 +150,7 @@ def prune_command(
 @click.option("--kind", type=click.Choice(["run", "walk", "bisect", "rerun"]), help="Only these.")
 @click.option("-n", "--most", type=click.IntRange(min=1), metavar="N", help="The latest N only.")
 @store_option
-@_as_json
+@as_json_option
 def list_command(kind: str | None, most: int | None, store: str | None, as_json: bool) -> None:
     """List what is in the store, the latest first."""
     from harness.store import opened

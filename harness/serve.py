@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.errors import InfrastructureError
 from harness.lock import is_held
-from harness.session import LOCK
+from harness.run_folder import LOCK
 from harness.store import homes, opened
 from harness.workspace import Workspace
 from results.dashboard.live import live_page

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.lock import claim
-from harness.session import LOCK
+from harness.run_folder import LOCK
 from results.journal import Journal, PlanFact
 from tests.program import Program
 from tests.unit.sample_parts import build_of
