@@ -90,7 +90,7 @@ class NightReport:
             self.headline if self.is_new else f"Nothing new since {self.run}: {self.headline}",
             *(f"  new: {words}" for words in self.news),
             *(f"  still: {words}" for words in self.still),
-            *(f"  bisected: {each.words} ({each.folder})" for each in self.culprits),
+            *(f"  {each.until}: {each.words} {each.folder}" for each in self.culprits),
             f"Run folder: {self.run_dir}",
         ]
 
@@ -244,7 +244,7 @@ def _bisect(night: _Night, until: str, arches: tuple[str, ...]) -> Culprit:
     try:
         outcome, folder = bisect(narrow, request, night.workspace, night.progress, night.command)
     except HarnessError as error:
-        return Culprit(until, arches, f"{until}: {error}", "")
+        return Culprit(until, arches, f"could not be bisected: {error}", "")
     write_bisect_reports(outcome, folder)
     remember(folder, night.workspace, night.progress.say)
     return Culprit(until, arches, outcome.headline, str(folder))
