@@ -219,9 +219,9 @@ def _look(folder: Path, known: Mapping[str, tuple[Stamp, str]]) -> Looked:
             return path, Imported(path, State.UNCHANGED, name)
         return path, read_folder(folder, stamp)
     except UnfinishedError as error:
-        return path, Imported(path, State.UNFINISHED, why=str(error))
+        return path, Imported(path, State.UNFINISHED, why=clean(str(error)))
     except RefusedError as error:
-        return path, Imported(path, State.REFUSED, why=str(error))
+        return path, Imported(path, State.REFUSED, why=clean(str(error)))
     except OSError as error:
         return path, Imported(path, State.REFUSED, why=error.strerror or str(error))
 

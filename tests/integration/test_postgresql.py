@@ -12,9 +12,12 @@ import pytest
 
 from harness.store import VARIABLE, remember
 from harness.workspace import Workspace
+from results.dashboard.site import build_site
+from results.simulate import simulate
 from results.store.store import open_store
 from tests.postgresql import Server, binaries, server
 from tests.program import Program
+from tests.unit.sample_numbers import measured_run
 from tests.unit.sample_run import green_run
 from tests.unit.stored_runs import *  # noqa: F403  (what every store must do)
 from tests.unit.stored_runs import write_run
@@ -52,6 +55,15 @@ def test_two_imports_at_once(program: Program, address: str, database: str) -> N
     store = open_store(store_address)
     assert len(store.listing()) == 6
     assert store.count("tests") == 6 * sum(len(arch.tests) for arch in green_run().arches)
+
+
+def test_a_dashboard_is_built_from_it(address: str, tmp_path: Path) -> None:
+    store = open_store(address)
+    runs = [*simulate(measured_run(), 8, 1), measured_run()]
+    store.import_folders(write_run(tmp_path / "runs", run, str(place)) for place, run in enumerate(runs))
+    built = build_site(store, tmp_path / "site")
+    assert (built.runs, built.stored_runs) == (9, 9)
+    assert "fails on" in (tmp_path / "site" / "index.html").read_text()
 
 
 def test_a_server_that_goes_away_is_told_and_the_run_can_be_imported_later(

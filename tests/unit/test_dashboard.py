@@ -18,12 +18,12 @@ from results.dashboard.history import History, read_history
 from results.dashboard.logs import MOST_LINES, log_page
 from results.dashboard.site import SiteError, address, build_site
 from results.dashboard.wordings import number
-from results.model import Run
+from results.model import Run, Status, Verdict
 from results.simulate import simulate, write_simulated
 from results.store.store import Store, open_store
 from tests.program import Invoke, Program
 from tests.unit.sample_numbers import measured_run
-from tests.unit.sample_parts import write_logs
+from tests.unit.sample_parts import TESTS, arch_of, comparison_of, write_logs
 from tests.unit.sample_run import green_run, hostile_run, regression_run, troubled_run
 from tests.unit.sample_walk import hostile_walk
 from tests.unit.stored_runs import write_run
@@ -129,6 +129,18 @@ def test_what_changed_is_said_in_words(tmp_path: Path) -> None:
         "thp_pmd_split.partial_mremap fails on arm64 since 2025-06-03; it passed last on 2025-06-02"
     )
     assert any("is flaky on arm64: bad in 1 of 1 nights" in one.words for one in line.open)
+
+
+def test_a_tree_that_is_broken_without_the_series_is_told_as_such(tmp_path: Path) -> None:
+    green = green_run()
+    broken = comparison_of(
+        "arm64", TESTS[0], Verdict.FAILS_ON_BOTH, base=Status.FAIL, series=Status.FAIL, exercised=False
+    )
+    both = replace(green, arches=(green.arches[0], arch_of("arm64", changed=(broken,))))
+    build_site(store_of(tmp_path, *nights(green, both)), tmp_path / "site")
+    page = (tmp_path / "site" / "index.html").read_text()
+    assert f"{TESTS[0]} fails on arm64 since 2025-06-02" in page
+    assert "arm64 fails without the series, too" in page
 
 
 def test_an_architecture_that_is_not_tested_any_more_is_told(tmp_path: Path) -> None:

@@ -86,6 +86,18 @@ def test_a_folder_that_is_damaged_is_told_and_the_others_go_in(
     assert said in answer.stderr
 
 
+def test_what_is_said_of_a_damaged_folder_obeys_no_escape(invoke: Invoke, program: Program) -> None:
+    document = json.loads(to_json(green_run()))
+    document["arches"][0]["tests"][0]["base"]["counters"]["\x1b[31m\nrefused: fake"] = "no change"
+    folder = write_run(program.state / "runs", green_run())
+    (folder / "results.json").write_text(json.dumps(document))
+    answer = invoke("results", "import")
+    assert answer.code == 3
+    assert len(answer.stderr.splitlines()) == 1
+    assert "\\x1b[31m" in answer.stderr
+    assert "\x1b" not in answer.stderr
+
+
 def test_strange_files_are_refused(invoke: Invoke, program: Program) -> None:
     runs = program.state / "runs"
     for name in ("pipe", "folder", "loop", "half"):
