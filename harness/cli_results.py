@@ -69,7 +69,7 @@ def import_command(places: tuple[Path, ...], store: str | None, as_json: bool) -
 @store_option
 @as_json_option
 def rebuild_command(store: str | None, as_json: bool) -> int:
-    """Throw the store away, and read all folders that it knows, and this machine's, anew.
+    """Read all folders that the store knows, and this machine's, anew, and let go of everything else.
 
     Runs whose folders are gone are lost.
     """
@@ -81,8 +81,7 @@ def rebuild_command(store: str | None, as_json: bool) -> int:
     known = _known_paths(address)
     folders = find_folders([*known, *homes(from_environment())])
     with opened(address) as opened_store:
-        opened_store.clear()
-        outcome = opened_store.import_folders(folders, _tell_trouble)
+        outcome = opened_store.rebuild(folders, _tell_trouble)
         return _print_imported(opened_store, outcome, as_json)
 
 

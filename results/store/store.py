@@ -107,11 +107,20 @@ class Store:
         self, folders: Iterable[Path], told: Callable[[Imported], None] = lambda one: None
     ) -> list[Imported]:
         """Import folders; those that have not changed are not even read."""
-        known = self._stamps()
+        return self._import(folders, self._stamps(), told)
+
+    def _import(
+        self,
+        folders: Iterable[Path],
+        known: Mapping[str, tuple[Stamp, str]],
+        told: Callable[[Imported], None],
+        *,
+        anew: bool = False,
+    ) -> list[Imported]:
         outcome = []
         for batch in _batches(_look(folder, known) for folder in folders):
             records = [found for _, found in batch if isinstance(found, Record)]
-            states = iter(self.put(records) if records else ())
+            states = iter(self.put(records, anew=anew) if records else ())
             for path, found in batch:
                 if isinstance(found, Record):
                     found = Imported(path, next(states), found.folder["name"])
@@ -124,16 +133,19 @@ class Store:
         with self.reading() as connection:
             return {row[0]: (Stamp(*row[:3]), row[3]) for row in connection.execute(select(*columns))}
 
-    def put(self, records: Iterable[Record]) -> list[State]:
-        """Store records, all or none; each takes the place of the one with its identity if that differs."""
-        with self._writing() as connection:
-            return [self._put(connection, record) for record in records]
+    def put(self, records: Iterable[Record], *, anew: bool = False) -> list[State]:
+        """Store records, all or none; each takes the place of the one with its identity.
 
-    def _put(self, connection: Connection, record: Record) -> State:
+        If nothing has changed, that one stays, unless all is to be made `anew`.
+        """
+        with self._writing() as connection:
+            return [self._put(connection, record, anew) for record in records]
+
+    def _put(self, connection: Connection, record: Record, anew: bool) -> State:
         c = FOLDERS.c
         asked = select(c.id, c.digest, c.path).where(c.identity == record.folder["identity"])
         before = connection.execute(asked).one_or_none()
-        if before and before.digest == record.folder["digest"]:
+        if before and not anew and before.digest == record.folder["digest"]:
             if before.path != record.folder["path"] and not Path(before.path).exists():
                 connection.execute(FOLDERS.update().where(c.id == before.id).values(**_place(record)))
             return State.UNCHANGED
@@ -174,12 +186,15 @@ class Store:
         if dry_run or not old:
             return gone
         with self._writing() as connection:
-            for first in range(0, len(old), _KEYS_AT_ONCE):
-                keys = [key for key, _ in old[first : first + _KEYS_AT_ONCE]]
-                connection.execute(delete(FOLDERS).where(FOLDERS.c.id.in_(keys)))
+            self._forget(connection, [key for key, _ in old])
         with explained(self.address):
             tidy(self._engine)
         return gone
+
+    def _forget(self, connection: Connection, keys: Sequence[int]) -> None:
+        for first in range(0, len(keys), _KEYS_AT_ONCE):
+            part = keys[first : first + _KEYS_AT_ONCE]
+            connection.execute(delete(FOLDERS).where(FOLDERS.c.id.in_(part)))
 
     def _old(self, older_than_days: int | None, keep: int | None) -> list[tuple[int, Stored]]:
         columns = [FOLDERS.c[name] for name in Stored.__dataclass_fields__]
@@ -197,12 +212,18 @@ class Store:
             if row[1] < limit or (keep is not None and place >= keep)
         ]
 
-    def clear(self) -> None:
-        """Throw everything away, and make the tables anew."""
+    def rebuild(
+        self, folders: Iterable[Path], told: Callable[[Imported], None] = lambda one: None
+    ) -> list[Imported]:
+        """Read folders anew, changed or not, and let go of everything else; killed, it has lost nothing."""
+        outcome = self._import(folders, {}, told, anew=True)
+        read = {one.path for one in outcome if one.state in (State.NEW, State.REPLACED)}
         with self._writing() as connection:
-            METADATA.drop_all(connection)
-        self._engine.dispose()
-        self._engine = open_engine(self.address)
+            rows = connection.execute(select(FOLDERS.c.id, FOLDERS.c.path)).all()
+            self._forget(connection, [key for key, path in rows if clean(path) not in read])
+        with explained(self.address):
+            tidy(self._engine)
+        return outcome
 
     def count(self, table: str) -> int:
         """Rows of one of the tables."""

@@ -169,13 +169,20 @@ def test_an_older_store_is_brought_up_and_keeps_what_it_has(
             assert connection.exec_driver_sql("SELECT mood FROM folders").all() == [(None,)]
 
 
-def test_a_clear_store_is_as_good_as_new(address: str, tmp_path: Path) -> None:
+def test_a_store_that_is_built_again_has_what_the_folders_have(address: str, tmp_path: Path) -> None:
     store = open_store(address)
-    folder = write_run(tmp_path, green_run())
-    states(store, folder)
-    store.clear()
-    assert store.listing() == []
-    assert states(store, folder) == [State.NEW]
+    kept = write_run(tmp_path, replace(green_run(), id="kept"))
+    gone = write_run(tmp_path, replace(green_run(), id="gone"))
+    states(store, kept, gone)
+    before = rows(store)
+    with store._writing() as connection:
+        connection.execute(DETAILS["tests"].delete())
+    assert states(store, kept, gone) == [State.UNCHANGED, State.UNCHANGED]
+    (gone / "results.json").unlink()
+    gone.rmdir()
+    assert [one.state for one in store.rebuild(store.paths())] == [State.REPLACED, State.UNFINISHED]
+    assert [one.name for one in store.listing()] == ["kept"]
+    assert rows(store) == {name: count // 2 for name, count in before.items()}
 
 
 def test_many_rows_of_one_run(address: str) -> None:

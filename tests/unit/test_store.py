@@ -60,7 +60,7 @@ def test_an_empty_machine_has_nothing_to_import(invoke: Invoke) -> None:
 def test_rebuild_reads_folders_of_elsewhere_again(invoke: Invoke, finished: Path, tmp_path: Path) -> None:
     write_run(tmp_path / "other machine", replace(regression_run(), id="elsewhere"))
     assert invoke("results", "import", str(tmp_path / "other machine")).code == 0
-    assert invoke("results", "rebuild").stdout.endswith(": 2 new\n")
+    assert invoke("results", "rebuild").stdout.endswith(": 1 new, 1 replaced\n")
 
 
 @pytest.mark.parametrize(
