@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -15,12 +16,16 @@ from urllib.parse import quote
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from results import walk_document
 from results.dashboard import charts, wordings
 from results.dashboard.history import History, Line, Row, outcome_of_row, read_history
 from results.dashboard.logs import log_page
-from results.export import excerpt, wording
+from results.document import ResultsError, read_as
+from results.export import excerpt, walk_words, wording
 from results.store.store import Store
 from results.trends import Change, step_in_words
+from results.walk_model import Step, Walk
+from results.walk_verdict import own_faults
 
 MARKER = ".thp-harness-dashboard"
 """A folder with this file is ours to write into, and to take old pages from."""
@@ -149,6 +154,22 @@ class _Site:
             lines.add(line)
         return f"{self._log_page(key, log)}{f'#L{line}' if line else ''}"
 
+    def walk_of(self, folder: Row) -> Walk | None:
+        """A walk's patches and architectures, if its folder is still there."""
+        with suppress(OSError, ResultsError):
+            text = (Path(folder.path) / "walk.json").read_text(encoding="utf-8")
+            return read_as(Walk, walk_document.SCHEMA, text)
+        return None
+
+    def step_line(self, key: int, step: Step) -> str:
+        """Where to read what a patch did on an architecture: its own fault, else its boot, else its build."""
+        for fault in own_faults(step):
+            if fault.log:
+                return self.log_line(key, fault.log, fault.lines.first if fault.lines else None)
+        if step.boots:
+            return self.log_line(key, step.boots[-1].log, None)
+        return self.log_line(key, step.build.log, None) if step.build else ""
+
     def _log_page(self, key: int, log: str) -> str:
         return f"log/{address(log, self.runs[key].identity)}.html"
 
@@ -232,6 +253,7 @@ def environment() -> Environment:
     made.globals.update(
         wording=wording,
         words=wordings,
+        walk_words=walk_words,
         charts=charts,
         step_in_words=step_in_words,
         outcome_of_row=outcome_of_row,
@@ -243,7 +265,7 @@ def environment() -> Environment:
 
 def page_values(made: Environment) -> dict[str, Markup | str]:
     """Style, script and content security policy of a page."""
-    style = Markup("").join(_source(made, name) for name in ("report.css", "dashboard.css"))
+    style = Markup("").join(_source(made, name) for name in ("report.css", "walk.css", "dashboard.css"))
     script = _source(made, "dashboard.js")
     return {"style": style, "script": script, "policy": _content_policy(style, script)}
 

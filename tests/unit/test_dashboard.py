@@ -21,11 +21,12 @@ from results.dashboard.wordings import number
 from results.model import Run, Status, Verdict
 from results.simulate import simulate, write_simulated
 from results.store.store import Store, open_store
+from results.walk_verdict import own_faults
 from tests.program import Invoke, Program
 from tests.unit.sample_numbers import measured_run
 from tests.unit.sample_parts import TESTS, arch_of, comparison_of, write_logs
 from tests.unit.sample_run import green_run, hostile_run, regression_run, troubled_run
-from tests.unit.sample_walk import hostile_walk
+from tests.unit.sample_walk import hostile_walk, walk_of
 from tests.unit.stored_runs import write_run
 from tests.unit.test_schemas import published
 
@@ -298,4 +299,26 @@ def test_searches_of_a_series_are_on_the_overview(tmp_path: Path) -> None:
     build_site(store, tmp_path / "site")
     overview = Links(tmp_path / "site" / "index.html")
     (link,) = (link for link in overview.links if link.startswith("searches.html#"))
-    assert link.partition("#")[2] in Links(tmp_path / "site" / "searches.html").places
+    searches = tmp_path / "site" / "searches.html"
+    assert link.partition("#")[2] in Links(searches).places
+
+
+def test_a_walk_is_shown_patch_by_patch_with_the_line_of_each_fault(tmp_path: Path) -> None:
+    walk, store, folder = (
+        walk_of({"x86_64": ["ok", "warns", "one warns"]}),
+        store_of(tmp_path),
+        tmp_path / "walk",
+    )
+    (folder / "logs").mkdir(parents=True)
+    (folder / "walk.json").write_text(walk_document.to_json(walk))
+    fault = own_faults(walk.columns[0].steps[2])[0]
+    (folder / fault.log).write_text("\n".join(f"line {number}" for number in range(1, 400)))
+    store.import_folders([folder])
+    build_site(store, tmp_path / "site")
+    page = (tmp_path / "site" / "searches.html").read_text()
+    assert page.count('<tr role="row">') == 1 + len(walk.rows)
+    (link,) = (link for link in Links(tmp_path / "site" / "searches.html").links if link.startswith("log/"))
+    assert (tmp_path / "site" / link.partition("#")[0]).exists()
+    (folder / "walk.json").unlink()
+    build_site(store, tmp_path / "site")
+    assert '<table class="walk' not in (tmp_path / "site" / "searches.html").read_text()
