@@ -67,7 +67,9 @@ def list_command(as_json: bool) -> None:
 @_name
 @as_json_option
 def check_command(name: str, as_json: bool) -> int:
-    """Say what is wrong with a host, and how to put it right; changes nothing there.
+    """Say what is wrong with a host, and how to put it right.
+
+    It leaves a line in the host's kernel log, to see whether the console shows it.
 
     Exit status: 0 fit for a run, 3 not.
     """

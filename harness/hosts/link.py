@@ -198,7 +198,7 @@ def _open(record: HostRecord, opened: list[Any]) -> Any:
 def _parse_jump(text: str, user: str) -> tuple[str, str, int]:
     name, _, place = text.rpartition("@")
     address, _, port = place.partition(":")
-    return name or user, address, int(port) if port.isdigit() else 22
+    return name or user, address, int(port or 22)
 
 
 def _connection(

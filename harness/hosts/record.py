@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +29,12 @@ def _absolute(text: str) -> str:
     return _one_word(text)
 
 
+def _jump(text: str) -> str:
+    if text and not re.fullmatch(r"(?:[^@:\s]+@)?[^@:\s]+(?::[0-9]+)?", text):
+        raise ValueError(f"'{text}' is not [USER@]ADDRESS[:PORT]")
+    return text
+
+
 Word = Annotated[str, AfterValidator(_one_word)]
 FolderThere = Annotated[str, AfterValidator(_absolute)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -43,8 +50,8 @@ class SshFacts(Record):
     key: str = ""
     """File of the private key; empty means those of the agent and the usual ones in ~/.ssh."""
     known_hosts: str = "~/.ssh/known_hosts"
-    jump: str = ""
-    """A host to go through, `[USER@]ADDRESS[:PORT]`, with the same keys."""
+    jump: Annotated[str, AfterValidator(_jump)] = ""
+    """A host to go through, `[USER@]ADDRESS[:PORT]`, with the same keys and the same known hosts."""
 
 
 class ConsoleFacts(Record):

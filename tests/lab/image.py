@@ -17,8 +17,10 @@ from harness.build import initramfs
 
 PACKAGES = ("busybox-static", "dropbear-bin", "kexec-tools", "openssh-sftp-server")
 KERNEL = "linux-image-cloud-amd64"
-PROGRAMS = ("usr/sbin/dropbear", "sbin/kexec", "usr/lib/openssh/sftp-server")
-LIBRARIES = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")
+PROGRAMS = ("usr/sbin/dropbear", "usr/sbin/kexec", "usr/lib/openssh/sftp-server")
+LIBRARIES = "usr/lib/x86_64-linux-gnu"
+MERGED = ("bin", "sbin", "lib", "lib64")
+"""Folders that are links into usr/, as on an installed Debian, whichever of the two a package uses."""
 MODULES = ("virtio_pci", "virtio_net", "virtio_blk")
 MODULE_NAMES = ("virtio", "failover", "net_failover")
 """How the names of these begin, and of those that they need."""
@@ -66,7 +68,9 @@ class Image:
 def build_image(folder: Path) -> Image:
     """Download, unpack and pack, all in `folder`."""
     root = folder / "root"
-    root.mkdir()
+    for name in MERGED:
+        (root / "usr" / name).mkdir(parents=True)
+        (root / name).symlink_to(f"usr/{name}")
     for package in _download(folder / "packages"):
         _unpack(package, root)
     kernel = next((root / "boot").glob("vmlinuz-*"))
@@ -108,7 +112,7 @@ def _download(folder: Path) -> list[Path]:
 
 def _unpack(package: Path, root: Path) -> None:
     """All of a package but for the modules of the kernel that nobody wants; they are most of it."""
-    unpack = ["tar", "-x", "-C", str(root)]
+    unpack = ["tar", "-x", "--keep-directory-symlink", "-C", str(root)]
     if package.name.startswith("linux-"):
         wanted = ("./boot/vmlinuz-*", *(f"*/{word}*.ko*" for word in MODULE_NAMES))
         unpack += ["--wildcards", *wanted]
@@ -117,12 +121,8 @@ def _unpack(package: Path, root: Path) -> None:
     assert archive.returncode == 0, package
 
 
-def _library_path(root: Path) -> str:
-    return ":".join(str(root / folder) for folder in LIBRARIES)
-
-
 def _make_host_key(root: Path, path: Path) -> str:
-    environment = {**os.environ, "LD_LIBRARY_PATH": _library_path(root)}
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(root / LIBRARIES)}
     command = [str(root / "usr/bin/dropbearkey"), "-t", "ed25519", "-f", str(path)]
     said = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
     return " ".join(re.findall(r"^(ssh-ed25519) (\S+)", said, re.MULTILINE)[0])
@@ -132,7 +132,7 @@ def _programs(root: Path) -> Mapping[str, initramfs.Entry]:
     """The programs and their shared libraries, which all lie in one folder of the guest."""
     entries = {name: initramfs.program(root / name) for name in PROGRAMS}
     entries[SFTP_SERVER] = entries.pop("usr/lib/openssh/sftp-server")
-    environment = {**os.environ, "LD_LIBRARY_PATH": _library_path(root)}
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(root / LIBRARIES)}
     for name in PROGRAMS:
         command = ["ldd", str(root / name)]
         said = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
@@ -144,9 +144,8 @@ def _programs(root: Path) -> Mapping[str, initramfs.Entry]:
 
 def _modules(root: Path) -> Iterator[tuple[str, bytes]]:
     """Modules in the order in which they can be loaded."""
-    files = {
-        path.name.partition(".ko")[0].replace("-", "_"): path for path in root.glob("lib/modules/**/*.ko*")
-    }
+    found = root.glob("usr/lib/modules/**/*.ko*")
+    files = {path.name.partition(".ko")[0].replace("-", "_"): path for path in found}
     loaded: set[str] = set()
 
     def load(name: str) -> Iterator[tuple[str, bytes]]:

@@ -58,6 +58,7 @@ def test_files_are_found_from_where_the_record_is(tmp_path: Path) -> None:
         ({"ssh": {"address": "a", "port": 70000}}, "ssh.port: "),
         ({"ssh": {"address": "-oProxyCommand=evil x"}}, "must be one word"),
         ({"ssh": {"address": ""}}, "must be one word"),
+        ({"ssh": {"address": "a", "jump": "me@there:ssh"}}, "is not [USER@]ADDRESS[:PORT]"),
         ({"folder": "var/lib"}, "must be an absolute path"),
         ({"uploads": "/tmp/a b"}, "must be one word"),
         ({"time_scale": 0}, "time_scale: "),
