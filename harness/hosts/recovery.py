@@ -169,7 +169,7 @@ class Rescue:
         """Seconds since `started`, from time to time until the host should long be back."""
         while (waited := time.monotonic() - started) < self.record.limits.back_seconds:
             yield waited
-            time.sleep(POLL_SECONDS)
+            time.sleep(min(POLL_SECONDS, self.record.limits.step_seconds))
 
 
 _CYCLE = "power cycle"
