@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from results.assemble import read_plan
-from results.dashboard.site import environment, page_values
+from results.dashboard.site import SCRIPT, STYLES, environment
+from results.export.web_page import page_values
 from results.journal import JOURNAL, BootFact, Event, JournalError, PlanFact, decode, read_events
 from results.model import Build
 
@@ -50,7 +51,7 @@ def live_page(folders: Iterable[Path]) -> str:
     """A page of what goes on in some folders; it asks for itself again every few seconds."""
     running = [run for run in map(_look, folders) if run][-_MOST_RUNS:]
     made = environment()
-    return made.get_template("live.html").render(runs=running[::-1], **page_values(made))
+    return made.get_template("live.html").render(runs=running[::-1], **page_values(made, STYLES, SCRIPT))
 
 
 def _look(folder: Path) -> LiveRun | None:

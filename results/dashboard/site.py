@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64encode
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -13,7 +12,7 @@ from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from results import walk_document
@@ -22,6 +21,7 @@ from results.dashboard.history import History, Line, Row, outcome_of_row, read_h
 from results.dashboard.logs import log_page
 from results.document import ResultsError, read_as
 from results.export import excerpt, walk_words, wording
+from results.export.web_page import page_values, strict_environment
 from results.store.store import Store
 from results.trends import Change, step_in_words
 from results.walk_model import Step, Walk
@@ -30,6 +30,7 @@ from results.walk_verdict import own_faults
 MARKER = ".thp-harness-dashboard"
 """A folder with this file is ours to write into, and to take old pages from."""
 DEFAULT_NIGHTS = 60
+STYLES, SCRIPT = ("report.css", "walk.css", "dashboard.css"), "dashboard.js"
 _SUBFOLDERS = ("run", "test", "log")
 
 
@@ -112,7 +113,7 @@ class _Site:
         self.runs |= {row.id: row for row, _ in self.history.findings}
         self._there: dict[tuple[int, str], bool] = {}
         self.environment = environment()
-        self.values = page_values(self.environment)
+        self.values = page_values(self.environment, STYLES, SCRIPT)
 
     def write(self) -> Built:
         """Write everything, then take away what an earlier build has left."""
@@ -242,14 +243,7 @@ class _Site:
 
 def environment() -> Environment:
     """What all pages are made with: strict, and harmless whatever is shown."""
-    made = Environment(
-        loader=ChoiceLoader([PackageLoader("results.dashboard"), PackageLoader("results.export")]),
-        autoescape=True,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
+    made = strict_environment("results.dashboard", "results.export")
     made.globals.update(
         wording=wording,
         words=wordings,
@@ -259,32 +253,4 @@ def environment() -> Environment:
         outcome_of_row=outcome_of_row,
         Change=Change,
     )
-    made.filters["slug"] = lambda text: re.sub(r"[^A-Za-z0-9_.-]+", "-", str(text))
     return made
-
-
-def page_values(made: Environment) -> dict[str, Markup | str]:
-    """Style, script and content security policy of a page."""
-    style = Markup("").join(_source(made, name) for name in ("report.css", "walk.css", "dashboard.css"))
-    script = _source(made, "dashboard.js")
-    return {"style": style, "script": script, "policy": _content_policy(style, script)}
-
-
-def _finalize(value: Any) -> Any:
-    if isinstance(value, Markup) or not isinstance(value, str):
-        return value
-    return wording.visible(value)
-
-
-def _source(environment: Environment, name: str) -> Markup:
-    assert environment.loader is not None
-    return Markup(environment.loader.get_source(environment, name)[0])
-
-
-def _content_policy(style: str, script: str) -> str:
-    """Our own style and script, by their hash: 'self' means nothing to a page that is read from a file."""
-    style_hash, script_hash = (b64encode(sha256(text.encode()).digest()).decode() for text in (style, script))
-    return (
-        f"default-src 'none'; style-src 'sha256-{style_hash}'; script-src 'sha256-{script_hash}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )

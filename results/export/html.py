@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-from base64 import b64encode
 from collections.abc import Sequence
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
 from results.export import build_facts, excerpt, lookup, numbers, storm_words, wording
 from results.export.excerpt import NumberedLines
+from results.export.web_page import page_values, slug, strict_environment
 from results.model import SEVERITY, ArchComparison, Boot, LineRange, Run, Status, TestComparison, Verdict
 
 _OUTPUT_LINES_GREEN = 12
@@ -35,15 +31,8 @@ def render_html(run: Run, run_dir: Path) -> str:
 def render_page(template: str, styles: Sequence[str], folder: Path, **values: object) -> str:
     """Render a page that has the logs of a folder at hand, and needs nothing else."""
     environment = _environment()
-    style = Markup("").join(_source(environment, name) for name in styles)
-    script = _source(environment, "report.js")
-    return environment.get_template(template).render(
-        **values,
-        logs=_Logs(folder),
-        style=style,
-        script=script,
-        policy=_content_policy(style, script),
-    )
+    parts = page_values(environment, styles, "report.js")
+    return environment.get_template(template).render(**values, **parts, logs=_Logs(folder))
 
 
 class _Logs:
@@ -73,14 +62,7 @@ class _Logs:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("results.export"),
-        autoescape=True,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
+    environment = strict_environment("results.export")
     environment.globals.update(
         wording=wording,
         lookup=lookup,
@@ -97,46 +79,11 @@ def _environment() -> Environment:
         worst_first=_worst_first,
         UNCHANGED=Verdict.UNCHANGED,
     )
-    environment.filters["slug"] = _slug
     return environment
 
 
-def _finalize(value: Any) -> Any:
-    """Make every text that a template prints harmless to look at; autoescape then makes it harmless HTML."""
-    if isinstance(value, Markup) or not isinstance(value, str):
-        return value
-    return wording.visible(value)
-
-
-def _source(environment: Environment, name: str) -> Markup:
-    assert environment.loader is not None
-    return Markup(environment.loader.get_source(environment, name)[0])
-
-
-def _content_policy(style: str, script: str) -> str:
-    """Allow our own style and script by their hash, and nothing else at all."""
-    return "; ".join(
-        (
-            "default-src 'none'",
-            f"style-src '{_source_hash(style)}'",
-            f"script-src '{_source_hash(script)}'",
-            "img-src data:",
-            "base-uri 'none'",
-            "form-action 'none'",
-        )
-    )
-
-
-def _source_hash(text: str) -> str:
-    return "sha256-" + b64encode(sha256(text.encode()).digest()).decode()
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", str(text))
-
-
 def _anchor(*names: str) -> str:
-    return "--".join(map(_slug, names))
+    return "--".join(map(slug, names))
 
 
 def _command_lines(command: Sequence[str]) -> list[str]:
