@@ -211,6 +211,7 @@ def test_a_make_that_does_not_know_its_dependencies_is_found_out(
     assert steps_of(again)[2]["same"] is None, "its objects were not trusted either"
 
 
+@pytest.mark.nightly
 def test_a_real_series(thp_harness: Program, ab_run: Answer) -> None:
     """Patch 4 adds a warning, patch 6 breaks a test on x86 only; 5 is documentation."""
     command = ("walk", "--arch", "x86_64", "--series", str(FIXTURE), "--only", "4", "--only", "6", "--json")
