@@ -19,6 +19,7 @@ from results import walk_document
 from results.dashboard import charts, wordings
 from results.dashboard.history import History, Line, Row, outcome_of_row, read_history
 from results.dashboard.logs import log_page
+from results.dashboard.machines import machines
 from results.document import ResultsError, read_as
 from results.export import excerpt, walk_words, wording
 from results.export.web_page import page_values, strict_environment
@@ -31,6 +32,8 @@ MARKER = ".thp-harness-dashboard"
 """A folder with this file is ours to write into, and to take old pages from."""
 DEFAULT_NIGHTS = 60
 STYLES, SCRIPT = ("report.css", "walk.css", "dashboard.css"), "dashboard.js"
+PAGES = ("runs", "tests", "numbers", "sweeps", "splats", "flakes", "searches", "machines", "compare")
+"""Beside the overview, and the pages of each run and each test."""
 _SUBFOLDERS = ("run", "test", "log")
 
 
@@ -118,7 +121,17 @@ class _Site:
     def write(self) -> Built:
         """Write everything, then take away what an earlier build has left."""
         first = self._page("index.html", "overview.html")
-        for name in ("runs", "tests", "numbers", "sweeps", "splats", "flakes", "searches", "compare"):
+        for name in (
+            "runs",
+            "tests",
+            "numbers",
+            "sweeps",
+            "splats",
+            "flakes",
+            "searches",
+            "machines",
+            "compare",
+        ):
             self._page(f"{name}.html", f"{name}.html", states=self._states() if name == "compare" else "")
         for line in self.history.lines:
             for night in line.nights:
@@ -249,6 +262,7 @@ def environment() -> Environment:
         words=wordings,
         walk_words=walk_words,
         charts=charts,
+        machines=machines,
         step_in_words=step_in_words,
         outcome_of_row=outcome_of_row,
         Change=Change,

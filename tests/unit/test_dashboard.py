@@ -16,6 +16,7 @@ from results.dashboard.chart import Curve, Point, chart
 from results.dashboard.charts import plots
 from results.dashboard.history import History, read_history
 from results.dashboard.logs import MOST_LINES, log_page
+from results.dashboard.machines import machines
 from results.dashboard.site import SiteError, address, build_site
 from results.dashboard.wordings import number
 from results.model import Run, Status, Verdict
@@ -301,6 +302,29 @@ def test_searches_of_a_series_are_on_the_overview(tmp_path: Path) -> None:
     (link,) = (link for link in overview.links if link.startswith("searches.html#"))
     searches = tmp_path / "site" / "searches.html"
     assert link.partition("#")[2] in Links(searches).places
+
+
+def test_machines_are_those_that_really_booted_hosts_first(tmp_path: Path) -> None:
+    run = green_run()
+    cells = tuple(
+        replace(
+            cell,
+            boots=tuple(replace(boot, machine="host labhost", accelerator="kexec") for boot in cell.boots),
+        )
+        for cell in run.cells
+    )
+    lab = replace(run, id="lab", cells=cells)
+    store = store_of(tmp_path, run, lab)
+    store.import_folders(write_simulated(run, tmp_path / "simulated") for run in simulate(lab, 5, 1))
+    history = read_history(store, 60)
+    found = machines(history)
+    assert (found[0].name, len(found[0].nights)) == ("host labhost (kexec)", 1)
+    assert sum(not night.simulated for line in history.lines for night in line.nights) == 2
+    assert {len(machine.nights) for machine in found[1:]} <= {1, 2}
+    build_site(store, tmp_path / "site")
+    page = (tmp_path / "site" / "machines.html").read_text()
+    assert page.count("<tr data-row>") == len(found)
+    assert "host labhost (kexec)" in page
 
 
 def test_a_walk_is_shown_patch_by_patch_with_the_line_of_each_fault(tmp_path: Path) -> None:
