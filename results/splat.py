@@ -13,7 +13,14 @@ from dataclasses import dataclass, field, replace
 from results.kernel_log import KernelLine
 from results.model import LineRange, Splat
 from results.protocol import without_printk_prefix
-from results.splat_frames import first_frame, has_frame, lock_place, program_counter, system_call
+from results.splat_frames import (
+    first_frame,
+    has_frame,
+    is_machinery,
+    lock_place,
+    program_counter,
+    system_call,
+)
 from results.splat_rules import (
     CUT_HERE,
     END_MARK,
@@ -186,7 +193,7 @@ def _splat(report: _Report) -> Splat:
     groups = report.header.groupdict() if report.header else {}
     what = _stable(groups.get("what") or "")
     file = _relative(groups.get("file") or "")
-    where = groups.get("where") or _place(rule, report.lines) or ""
+    where = _where(rule, groups.get("where") or "", report.lines)
     if rule.kind == "lockdep" and (usage := _rcu_usage(report.lines)):
         file, what = usage
     title = rule.title.format(what=what or "?") + (f" in {where}" if where else f" at {file}" if file else "")
@@ -194,6 +201,13 @@ def _splat(report: _Report) -> Splat:
     signature = " | ".join(part for part in (rule.kind, what, file, where, message) if part)
     lines = LineRange(report.first.number, report.last)
     return Splat(rule.kind, title, signature, lines, tuple(report.raw[:LONGEST_EXCERPT]), report.first.test)
+
+
+def _where(rule: Rule, named: str, lines: list[str]) -> str:
+    """Return the function that the header names, unless it only reports for the one that called it."""
+    if named and not is_machinery(named):
+        return named
+    return (first_frame(lines[1:]) if named else _place(rule, lines)) or named
 
 
 def _place(rule: Rule, lines: list[str]) -> str | None:

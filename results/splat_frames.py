@@ -22,7 +22,7 @@ _SYSTEM_CALL = re.compile(
 
 _MACHINERY = re.compile(
     r"^_*(?:"
-    r"dump_stack|show_stack|show_regs|show_trace|dump_backtrace|unwind|arch_stack_walk|dump_page|"
+    r"refcount_|dump_stack|show_stack|show_regs|show_trace|dump_backtrace|unwind|arch_stack_walk|dump_page|"
     r"warn\b|warn_|report_bug|handle_bug|bug_handler|die\b|die_|panic|vpanic|nmi_|exc_|asm_|sysvec_|do_error_trap|"
     r"do_trap|handle_reserved|no_context|page_fault_oops|bad_area|pgm_check|do_pgm_check|program_check|"
     r"interrupt_return|el[01]|ret_from|brk_handler|call_break_hook|do_debug_exception|do_mem_abort|do_kernel_fault|"
@@ -84,6 +84,11 @@ def frames(lines: Sequence[str]) -> Iterator[str]:
         match = _FRAME.search(line)
         if match and not match["doubtful"] and "(unreliable)" not in line:
             yield plain_name(match["function"])
+
+
+def is_machinery(function: str) -> bool:
+    """Tell whether a function only reports, locks or allocates for others."""
+    return _MACHINERY.match(function) is not None
 
 
 def has_frame(line: str) -> bool:

@@ -334,5 +334,39 @@ def test_golden_log(log: Path) -> None:
     assert [(splat.title, splat.test) for splat in find_splats(report.kernel_lines)] == expected
 
 
+PROVOKED = {
+    "warning": ["WARNING in lkdtm_WARNING"],
+    "warning_message": ["WARNING in lkdtm_WARNING_MESSAGE"],
+    "refcount": ["WARNING in lkdtm_REFCOUNT_INC_OVERFLOW"],
+    "array_bounds": ["UBSAN: array-index-out-of-bounds in lkdtm_ARRAY_BOUNDS"],
+    "list_add": ["list_add corruption in lkdtm_CORRUPT_LIST_ADD"],
+    "list_del": ["list_del corruption in lkdtm_CORRUPT_LIST_DEL"],
+    "hung_task": ["INFO: task hung in lkdtm_HUNG_TASK"],
+    "bug": ["kernel BUG in lkdtm_BUG"],
+    "exception": ["NULL pointer dereference in lkdtm_EXCEPTION"],
+    "access_null": ["NULL pointer dereference in lkdtm_ACCESS_NULL"],
+    "exec_null": ["NULL pointer dereference in execute_location"],
+    "write_ro": ["unable to handle page fault in lkdtm_WRITE_RO"],
+    "softlockup": [
+        "INFO: rcu_sched detected stall in lkdtm_SOFTLOCKUP",
+        "BUG: soft lockup in lkdtm_SOFTLOCKUP",
+        "Kernel panic: softlockup: hung tasks",
+    ],
+}
+"""By LKDTM, on a kernel without KASAN, and without a guard at the end of the stack."""
+
+
+def test_what_a_real_kernel_says_of_its_bugs() -> None:
+    """Each is found in the test that provoked it, and named by the function that did it."""
+    log = GOLDEN.parent / "splats" / "x86_64-provoke.log"
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    started = [line.split()[-1] for line in lines if "THP:" in line and " start " in line]
+    report = read_report(lines, lines_nonce(lines), planned(*started))
+    found: dict[str, list[str]] = {}
+    for splat in find_splats(report.kernel_lines):
+        found.setdefault(str(splat.test).removeprefix("provoke."), []).append(splat.title)
+    assert found == PROVOKED
+
+
 def lines_nonce(lines: list[str]) -> str:
     return next(line for line in lines if "THP:" in line).partition("THP:")[2][:16]
