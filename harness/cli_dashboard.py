@@ -35,16 +35,15 @@ def build_command(out: Path, nights: int, store: str | None, as_json: bool) -> N
     from dataclasses import asdict
 
     from harness.store import opened
-    from results.dashboard.site import SiteError, build_site
+    from results.dashboard.site import NotOursError, SiteError, build_site
 
     try:
         with opened(chosen_store(store)) as opened_store:
             built = build_site(opened_store, out, nights)
+    except NotOursError as error:
+        raise UsageError(str(error), hint=error.hint) from None
     except SiteError as error:
-        failure = (
-            UsageError if "other files" in str(error) or "not a folder" in str(error) else InfrastructureError
-        )
-        raise failure(str(error), hint=error.hint) from None
+        raise InfrastructureError(str(error), hint=error.hint) from None
     if as_json:
         click.echo(json.dumps({"schema": SCHEMA, **asdict(built)}, indent=2))
         return

@@ -110,11 +110,13 @@ def _tell_trouble(one: Imported) -> None:
 
 
 def _print_imported(store: Store, outcome: Sequence[Imported], as_json: bool) -> int:
+    from dataclasses import asdict
+
     from results.store.store import State
 
     counts = {str(state): sum(one.state is state for one in outcome) for state in State}
     if as_json:
-        folders = [vars_of(one) for one in outcome]
+        folders = [asdict(one) for one in outcome]
         _print_document({"schema": IMPORT_SCHEMA, "store": store.name, "counts": counts, "folders": folders})
     else:
         words = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
@@ -205,15 +207,10 @@ def simulate_command(run_name: str, nights: int, seed: int, store: str | None) -
         _print_imported(opened_store, opened_store.import_folders(folders), as_json=False)
 
 
-def vars_of(value: Any) -> dict[str, Any]:
-    """A value of ours as JSON has it."""
+def _print_list(found: Sequence[Stored]) -> None:
     from dataclasses import asdict
 
-    return asdict(value)
-
-
-def _print_list(found: Sequence[Stored]) -> None:
-    _print_document({"schema": LIST_SCHEMA, "folders": [vars_of(one) for one in found]})
+    _print_document({"schema": LIST_SCHEMA, "folders": [asdict(one) for one in found]})
 
 
 def _print_document(document: dict[str, Any]) -> None:

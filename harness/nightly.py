@@ -204,12 +204,11 @@ def _history(run: Run, workspace: Workspace) -> tuple[tuple[str, ...], tuple[str
 def _culprits(night: _Night, run: Run, run_dir: Path) -> tuple[Culprit, ...]:
     """Who did what is new; what an earlier call has found is not looked for again."""
     found = _found_before(run_dir)
-    wanted = new_causes(run, _run_before(run, night.workspace))
-    wanted = {
-        until: arches for until, arches in wanted.items() if until not in {each.until for each in found}
-    }
     if not night.request.bisect_seconds or len(run.subject.patches) < 2:
         return found
+    known = {each.until for each in found}
+    causes = new_causes(run, _run_before(run, night.workspace))
+    wanted = {until: arches for until, arches in causes.items() if until not in known}
     try:
         with _time_limit(night.request.bisect_seconds):
             for until, arches in wanted.items():
@@ -240,9 +239,8 @@ def _run_before(run: Run, workspace: Workspace) -> Run | None:
 def _bisect(night: _Night, until: str, arches: tuple[str, ...]) -> Culprit:
     plan = night.request.plan
     narrow = replace(plan, arches=tuple(arch for arch in plan.arches if arch.name in arches))
-    request = BisectRequest(until)
     try:
-        outcome, folder = bisect(narrow, request, night.workspace, night.progress, night.command)
+        outcome, folder = bisect(narrow, BisectRequest(until), night.workspace, night.progress, night.command)
     except HarnessError as error:
         return Culprit(until, arches, f"could not be bisected: {error}", "")
     write_bisect_reports(outcome, folder)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -40,18 +42,16 @@ def write_reports(run: Run, run_dir: Path) -> None:
     Raises:
         InfrastructureError: if the run folder can't be written.
     """
-    try:
+    with _writing(run_dir):
         (run_dir / RESULTS).write_text(to_json(run), encoding="utf-8")
         (run_dir / REPORT).write_text(render_html(run, run_dir), encoding="utf-8")
         (run_dir / JUNIT).write_text(to_junit(run), encoding="utf-8")
-    except OSError as error:
-        raise InfrastructureError(f"{error.filename or run_dir}: {error.strerror}") from None
 
 
 def print_outcome(run: Run, run_dir: Path, as_json: bool, console: Console) -> None:
     """Print for people, or the document of results.json with `run_dir` in addition."""
     if as_json:
-        print(json.dumps({**json.loads(to_json(run)), "run_dir": str(run_dir)}, indent=2))
+        _print_document(to_json(run), run_dir)
     else:
         print_run(run, console, run_dir)
 
@@ -62,17 +62,15 @@ def write_walk_reports(walk: Walk, folder: Path) -> None:
     Raises:
         InfrastructureError: if the folder can't be written.
     """
-    try:
+    with _writing(folder):
         (folder / WALK_RESULTS).write_text(walk_document.to_json(walk), encoding="utf-8")
         (folder / WALK_REPORT).write_text(render_walk(walk, folder), encoding="utf-8")
-    except OSError as error:
-        raise InfrastructureError(f"{error.filename or folder}: {error.strerror}") from None
 
 
 def print_walk_outcome(walk: Walk, folder: Path, as_json: bool, console: Console) -> None:
     """Print for people, or the document of walk.json with `run_dir` in addition."""
     if as_json:
-        print(json.dumps({**json.loads(walk_document.to_json(walk)), "run_dir": str(folder)}, indent=2))
+        _print_document(walk_document.to_json(walk), folder)
     else:
         print_walk(walk, console, folder)
 
@@ -83,18 +81,15 @@ def write_bisect_reports(bisection: Bisection, folder: Path) -> None:
     Raises:
         InfrastructureError: if the folder can't be written.
     """
-    try:
+    with _writing(folder):
         (folder / BISECT_RESULTS).write_text(bisect_document.to_json(bisection), encoding="utf-8")
         (folder / BISECT_MAIL).write_text(mails(bisection), encoding="utf-8")
-    except OSError as error:
-        raise InfrastructureError(f"{error.filename or folder}: {error.strerror}") from None
 
 
 def print_bisect_outcome(bisection: Bisection, folder: Path, as_json: bool, console: Console) -> None:
     """Print for people, or the document of bisect.json with `run_dir` in addition."""
     if as_json:
-        document = json.loads(bisect_document.to_json(bisection))
-        print(json.dumps({**document, "run_dir": str(folder)}, indent=2))
+        _print_document(bisect_document.to_json(bisection), folder)
     else:
         print_bisection(bisection, console, folder)
 
@@ -105,19 +100,28 @@ def write_rerun_report(outcome: Rerun, folder: Path) -> None:
     Raises:
         InfrastructureError: if the folder can't be written.
     """
-    try:
+    with _writing(folder):
         (folder / RERUN_RESULTS).write_text(rerun_document.to_json(outcome), encoding="utf-8")
-    except OSError as error:
-        raise InfrastructureError(f"{error.filename or folder}: {error.strerror}") from None
 
 
 def print_rerun_outcome(outcome: Rerun, folder: Path, as_json: bool, console: Console) -> None:
     """Print for people, or the document of rerun.json with `run_dir` in addition."""
     if as_json:
-        document = json.loads(rerun_document.to_json(outcome))
-        print(json.dumps({**document, "run_dir": str(folder)}, indent=2))
+        _print_document(rerun_document.to_json(outcome), folder)
     else:
         print_rerun(outcome, console, folder)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InfrastructureError(f"{error.filename or folder}: {error.strerror}") from None
+
+
+def _print_document(text: str, folder: Path) -> None:
+    print(json.dumps({**json.loads(text), "run_dir": str(folder)}, indent=2))
 
 
 def report_again(folder: Path, as_json: bool, console: Console) -> int:

@@ -111,8 +111,10 @@ def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
     series, source = _choose_series(request.series or defaults.series, request.tree, configs)
     suites = _choose_suites(request.tests or defaults.tests or series.tests or DEFAULT_TESTS, configs)
     host = find_host(request.host, configs) if request.host else None
-    chosen = _arch_of_host(host, request, configs) if host else ()
-    chosen = chosen or _choose_arches(request.arches or defaults.arches, configs)
+    if host:
+        chosen = _arch_of_host(host, request, configs)
+    else:
+        chosen = _choose_arches(request.arches or defaults.arches, configs)
     arches = tuple(_with_memory(arch, suites) for arch in chosen)
     names = {arch.name for arch in arches}
     if stray := {name.partition(":")[0] for name in request.allow_unexercised} - names:

@@ -49,12 +49,8 @@ def finished_run(plan: Plan, checkouts: Checkouts, workspace: Workspace) -> Path
     """
     suites = suites_in_tree(plan, checkouts, workspace.cache, lambda line: None)
     wanted = plan_fact(plan, checkouts, planned_tests(suites), (), None, None).digest
-    for run_dir in _newest(workspace.runs):
-        with suppress(JournalError):
-            events = list(read_events(run_dir))
-            if events and events[-1].name == "end" and read_plan(events).digest == wanted:
-                return run_dir
-    return None
+    runs = _newest(workspace.runs)
+    return next((run_dir for run_dir in runs if _events(run_dir, wanted, ended=True)), None)
 
 
 def _begin(workspace: Workspace, plan: Plan, fact: PlanFact) -> OpenedFolder:
@@ -73,7 +69,7 @@ def _home(workspace: Workspace, fact: PlanFact) -> Path:
 def _resume(workspace: Workspace, fact: PlanFact, progress: Progress) -> OpenedFolder | None:
     """The newest run with the same plan that did not come to its end and that nobody works on."""
     for run_dir in _newest(_home(workspace, fact)):
-        if not _unfinished(run_dir, fact) or not (lock := claim(run_dir / LOCK)):
+        if not _events(run_dir, fact.digest, ended=False) or not (lock := claim(run_dir / LOCK)):
             continue
         if opened := _taken_up(run_dir, fact, lock):
             kind = "bisection" if fact.bisect else "walk" if fact.walk else "run"
@@ -85,7 +81,7 @@ def _resume(workspace: Workspace, fact: PlanFact, progress: Progress) -> OpenedF
 
 def _taken_up(run_dir: Path, fact: PlanFact, lock: IO[str]) -> OpenedFolder | None:
     """What a locked run has done; None if it came to its end just before, or can't be read."""
-    events = _unfinished(run_dir, fact)
+    events = _events(run_dir, fact.digest, ended=False)
     try:
         plan = read_plan(events)
         cells = {(cell.arch, cell.variant): cell for cell in read_cells(plan, events, run_dir)}
@@ -95,15 +91,13 @@ def _taken_up(run_dir: Path, fact: PlanFact, lock: IO[str]) -> OpenedFolder | No
     return OpenedFolder(run_dir, lock, plan, cells, checks, resumed=True)
 
 
-def _unfinished(run_dir: Path, fact: PlanFact) -> list[Event]:
-    """The events of a run that has this plan and did not come to its end; none of any other."""
-    try:
+def _events(run_dir: Path, digest: str, *, ended: bool) -> list[Event]:
+    """The events of a run that has this plan, and came to its end or did not; none of any other."""
+    with suppress(JournalError):
         events = list(read_events(run_dir))
-        if not events or events[-1].name == "end" or read_plan(events).digest != fact.digest:
-            return []
-    except JournalError:
-        return []
-    return events
+        if events and (events[-1].name == "end") is ended and read_plan(events).digest == digest:
+            return events
+    return []
 
 
 def _newest(home: Path) -> Sequence[Path]:

@@ -36,152 +36,106 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 def plan_schema() -> dict[str, Any]:
     """Schema of `thp-harness plan --json`."""
-    from pydantic import TypeAdapter
-
-    layout = TypeAdapter(Forecast).json_schema(mode="serialization")
-    properties = {
-        "schema": {"const": "thp-harness/plan/1"},
-        **layout["properties"],
-        "seconds": {"type": "number", "description": "All builds and first boots, one after another."},
-    }
-    return {"$schema": DRAFT, **layout, "properties": properties, "required": sorted(properties)}
+    seconds = {"type": "number", "description": "All builds and first boots, one after another."}
+    return _of_model(Forecast, "thp-harness/plan/1", seconds=seconds)
 
 
 def doctor_schema() -> dict[str, Any]:
     """Schema of `thp-harness doctor --json`."""
-    from pydantic import TypeAdapter
-
-    check = TypeAdapter(Check).json_schema(mode="serialization")
-    properties = {
-        "schema": {"const": "thp-harness/doctor/1"},
-        "checks": {"type": "array", "items": check},
-    }
-    return {
-        "$schema": DRAFT,
-        "title": "What `thp-harness doctor` found",
-        "type": "object",
-        "properties": properties,
-        "required": sorted(properties),
-    }
+    found = {"checks": _items(Check)}
+    return _object("What `thp-harness doctor` found", "thp-harness/doctor/1", found)
 
 
 def hosts_schema() -> dict[str, Any]:
     """Schema of `thp-harness hosts list --json`."""
-    from pydantic import TypeAdapter
-
-    hosts = {"type": "array", "items": TypeAdapter(ListedHost).json_schema(mode="serialization")}
-    return _document("The hosts that are known", HOSTS, {"hosts": hosts})
+    return _object("The hosts that are known", HOSTS, {"hosts": _items(ListedHost)})
 
 
 def host_check_schema() -> dict[str, Any]:
     """Schema of `thp-harness hosts check --json`."""
-    from pydantic import TypeAdapter
-
-    checks = {"type": "array", "items": TypeAdapter(Check).json_schema(mode="serialization")}
-    found = {"host": {"type": "string"}, "checks": checks}
-    return _document("What `thp-harness hosts check` found", HOST_CHECK, found)
+    found = {"host": {"type": "string"}, "checks": _items(Check)}
+    return _object("What `thp-harness hosts check` found", HOST_CHECK, found)
 
 
 def reservation_schema() -> dict[str, Any]:
     """Schema of `thp-harness hosts reserve --json` and `release --json`."""
-    from pydantic import TypeAdapter
-
-    layout = TypeAdapter(Reservation).json_schema(mode="serialization")
-    found = {"host": {"type": "string"}, "reservation": {"anyOf": [layout, {"type": "null"}]}}
-    return _document("Who has a host", RESERVATION, found)
+    one = {"anyOf": [_layout(Reservation), {"type": "null"}]}
+    return _object("Who has a host", RESERVATION, {"host": {"type": "string"}, "reservation": one})
 
 
 def recovery_schema() -> dict[str, Any]:
     """Schema of `thp-harness hosts recover --json`."""
-    from pydantic import TypeAdapter
-
-    steps = {"type": "array", "items": TypeAdapter(Step).json_schema(mode="serialization")}
-    found = {"host": {"type": "string"}, "back": {"type": "boolean"}, "steps": steps}
-    return _document("How a host was got back", RECOVERY, found)
-
-
-def _document(title: str, schema: str, properties: dict[str, Any]) -> dict[str, Any]:
-    named = {"schema": {"const": schema}, **properties}
-    return {
-        "$schema": DRAFT,
-        "title": title,
-        "type": "object",
-        "properties": named,
-        "required": sorted(named),
-    }
+    found = {"host": {"type": "string"}, "back": {"type": "boolean"}, "steps": _items(Step)}
+    return _object("How a host was got back", RECOVERY, found)
 
 
 def cache_schema() -> dict[str, Any]:
     """Schema of `thp-harness cache ls --json`."""
-    from pydantic import TypeAdapter
-
-    layout = TypeAdapter(Listing).json_schema(mode="serialization")
-    properties = {"schema": {"const": CACHE}, **layout["properties"]}
-    return {"$schema": DRAFT, **layout, "properties": properties, "required": sorted(properties)}
+    return _of_model(Listing, CACHE)
 
 
 def judge_schema() -> dict[str, Any]:
     """Schema of `thp-harness judge --json`."""
-    from pydantic import TypeAdapter
-
-    layout = TypeAdapter(JudgeAnswer).json_schema(mode="serialization")
-    properties = {"schema": {"const": JUDGE}, **layout["properties"]}
-    return {"$schema": DRAFT, **layout, "properties": properties, "required": sorted(properties)}
+    return _of_model(JudgeAnswer, JUDGE)
 
 
 def nightly_schema() -> dict[str, Any]:
     """Schema of `thp-harness nightly --json`, and of a run's nightly.json."""
-    from pydantic import TypeAdapter
-
-    layout = TypeAdapter(NightReport).json_schema(mode="serialization")
-    properties = {"schema": {"const": NIGHTLY}, **layout["properties"]}
-    return {"$schema": DRAFT, **layout, "properties": properties, "required": sorted(properties)}
+    return _of_model(NightReport, NIGHTLY)
 
 
 def results_import_schema() -> dict[str, Any]:
     """Schema of `thp-harness results import --json` and `rebuild --json`."""
     counts = {str(state): {"type": "integer", "minimum": 0} for state in State}
     properties = {
-        "schema": {"const": IMPORT_SCHEMA},
         "store": {"type": "string", "description": "Its address, without a password."},
         "counts": {"type": "object", "properties": counts, "required": sorted(counts)},
-        "folders": _list_of(Imported),
+        "folders": _layout(list[Imported]),
     }
-    return _object("What became of folders that were to be imported", properties)
+    return _object("What became of folders that were to be imported", IMPORT_SCHEMA, properties)
 
 
 def results_list_schema() -> dict[str, Any]:
     """Schema of `thp-harness results list --json` and `prune --json`."""
-    properties = {"schema": {"const": LIST_SCHEMA}, "folders": _list_of(Stored)}
-    return _object("Folders in the store of results, the latest first", properties)
+    folders = {"folders": _layout(list[Stored])}
+    return _object("Folders in the store of results, the latest first", LIST_SCHEMA, folders)
 
 
 def dashboard_schema() -> dict[str, Any]:
     """Schema of `thp-harness dashboard build --json`."""
+    return _object("A dashboard that was built", DASHBOARD, _layout(Built)["properties"])
+
+
+def _layout(model: Any) -> dict[str, Any]:
     from pydantic import TypeAdapter
 
-    layout = TypeAdapter(Built).json_schema(mode="serialization")
-    return _object("A dashboard that was built", {"schema": {"const": DASHBOARD}, **layout["properties"]})
+    return TypeAdapter(model).json_schema(mode="serialization")
 
 
-def _list_of(model: Any) -> dict[str, Any]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(list[model]).json_schema(mode="serialization")
+def _items(model: Any) -> dict[str, Any]:
+    return {"type": "array", "items": _layout(model)}
 
 
-def _object(title: str, properties: dict[str, Any]) -> dict[str, Any]:
+def _of_model(model: Any, schema: str, **more: Any) -> dict[str, Any]:
+    """A model's own fields beside the name of their layout."""
+    layout = _layout(model)
+    properties = {"schema": {"const": schema}, **layout["properties"], **more}
+    return {"$schema": DRAFT, **layout, "properties": properties, "required": sorted(properties)}
+
+
+def _object(title: str, schema: str, properties: dict[str, Any]) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     for layout in properties.values():
         parts |= layout.pop("$defs", {})  # references are to the top of the document
-    layout = {
+    named = {"schema": {"const": schema}, **properties}
+    document = {
         "$schema": DRAFT,
         "title": title,
         "type": "object",
-        "properties": properties,
-        "required": sorted(properties),
+        "properties": named,
+        "required": sorted(named),
     }
-    return {**layout, "$defs": parts} if parts else layout
+    return {**document, "$defs": parts} if parts else document
 
 
 def write_all(docs: Path) -> None:

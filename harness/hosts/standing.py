@@ -8,7 +8,7 @@ import platform
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,10 +56,10 @@ class Memory:
 
     state: Path
     name: str
-    _folder: Path = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_folder", self.state / "hosts")
+    @property
+    def _folder(self) -> Path:
+        return self.state / "hosts"
 
     @property
     def journal(self) -> Path:

@@ -45,6 +45,10 @@ class SiteError(Exception):
         self.hint = hint
 
 
+class NotOursError(SiteError):
+    """Somebody else has something there: whoever asked must choose another place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Built:
     """What was written."""
@@ -81,9 +85,11 @@ def build_site(store: Store, out: Path, nights: int = DEFAULT_NIGHTS) -> Built:
 
 def _claim(out: Path) -> None:
     if out.exists() and not out.is_dir():
-        raise SiteError(f"{out} is not a folder", "Choose another one.")
+        raise NotOursError(f"{out} is not a folder", "Choose another one.")
     if out.is_dir() and any(out.iterdir()) and not (out / MARKER).exists():
-        raise SiteError(f"{out} has other files", "Choose an empty folder, or one of an earlier dashboard.")
+        raise NotOursError(
+            f"{out} has other files", "Choose an empty folder, or one of an earlier dashboard."
+        )
     out.mkdir(parents=True, exist_ok=True)
     (out / MARKER).write_text("Made by `thp-harness dashboard build`, which removes what is old in here.\n")
     for name in _SUBFOLDERS:
