@@ -12,6 +12,7 @@ import queue
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
@@ -54,7 +55,8 @@ def tar_entries(stream: IO[bytes]) -> Iterator[TarEntry]:
     while (header := _read(stream, _BLOCK))[0]:
         kind = header[156:157]
         size = _octal(header[124:136])
-        content = _read(stream, -(-size // _BLOCK) * _BLOCK)[:size]
+        content = _read(stream, size)
+        _read(stream, -size % _BLOCK)
         if kind == b"L":
             long_name = content.rstrip(b"\0")
             continue
@@ -106,7 +108,7 @@ def import_commit(repository: Repository, entries: Iterator[TarEntry], label: Co
     Raises GitError when an importer fails, say for a full disk.
     """
     importers = min(_MOST_IMPORTERS, os.cpu_count() or 1)
-    batches: queue.Queue[bytes | None] = queue.Queue(maxsize=2 * importers)
+    batches: queue.Queue[list[bytes] | None] = queue.Queue(maxsize=1)
     with ThreadPoolExecutor(importers) as pool:
         packers: list[Future[None]] = [pool.submit(_pack, repository, batches) for _ in range(importers)]
         try:
@@ -120,29 +122,38 @@ def import_commit(repository: Repository, entries: Iterator[TarEntry], label: Co
     return repository.run("rev-parse", "--verify", label.ref)
 
 
-def _hand_out(entries: Iterator[TarEntry], batches: queue.Queue[bytes | None]) -> list[bytes]:
-    """Queue every different content once; return the lines that put them into the tree."""
+def _hand_out(entries: Iterator[TarEntry], batches: queue.Queue[list[bytes] | None]) -> list[bytes]:
+    """Queue every different content once; return the lines that put them into the tree.
+
+    Contents are never joined or cut: the largest has some 20 MB, and each copy would add to the peak.
+    """
     files: list[bytes] = []
-    seen: set[str] = set()
+    seen: set[bytes] = set()
     batch: list[bytes] = []
     waiting = 0
     for entry in entries:
         length = b"%d" % len(entry.content)
-        blob = hashlib.sha1(b"blob " + length + b"\0" + entry.content, usedforsecurity=False).hexdigest()
-        files.append(b"M %s %s %s\n" % (entry.mode, blob.encode(), entry.path))
+        blob = _blob_id(length, entry.content)
+        files.append(b"M %s %s %s\n" % (entry.mode, blob.hex().encode(), entry.path))
         if blob in seen:
             continue
         seen.add(blob)
         batch += (b"blob\ndata ", length, b"\n", entry.content, b"\n")
         waiting += len(entry.content)
         if waiting > _BATCH_BYTES:
-            batches.put(b"".join(batch))
+            batches.put(batch)
             batch, waiting = [], 0
-    batches.put(b"".join(batch))
+    batches.put(batch)
     return files
 
 
-def _pack(repository: Repository, batches: queue.Queue[bytes | None]) -> None:
+def _blob_id(length: bytes, content: bytes) -> bytes:
+    digest = hashlib.sha1(b"blob " + length + b"\0", usedforsecurity=False)
+    digest.update(content)
+    return digest.digest()
+
+
+def _pack(repository: Repository, batches: queue.Queue[list[bytes] | None]) -> None:
     """Import contents until the queue says None. A failed importer still empties the queue."""
     with subprocess.Popen(
         _fast_import_command(repository),
@@ -153,10 +164,12 @@ def _pack(repository: Repository, batches: queue.Queue[bytes | None]) -> None:
         assert importer.stdin and importer.stderr
         try:
             for batch in iter(batches.get, None):
-                importer.stdin.write(batch)
+                importer.stdin.writelines(batch)
             importer.stdin.write(b"done\n")
             importer.stdin.close()
         except BrokenPipeError:
+            with suppress(BrokenPipeError):  # what is buffered can't be written either
+                importer.stdin.close()
             for _ in iter(batches.get, None):
                 pass
         stderr = importer.stderr.read().decode("utf-8", errors="replace")
