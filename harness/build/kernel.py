@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from harness.build import diagnostics, kconfig
+from harness.build import configured, diagnostics, kconfig
 from harness.build.cache import IMAGE, KEPT_FILES, LOG, VMLINUX, BuildCache, digest, sha256_of
 from harness.build.ccache import Ccache, find_ccache
 from harness.build.ledger import Ledger, close_ledger, open_ledger
@@ -269,13 +269,17 @@ def _configure(
     tree: Path,
     log: BinaryIO,
 ) -> Mapping[str, str]:
-    """Write the final .config and return it.
+    """Write the final .config, unless the one that is there still holds, and return it.
 
     Raises:
         BuildError: if kconfig fails, or drops a symbol that was asked for.
     """
     recipe = request.recipe
     config = objects / ".config"
+    made_from = configured.inputs(tree, request.arch, recipe, request.compiler)
+    if configured.is_current(objects, made_from):
+        log.write(b"# .config is left as it is: nothing that kconfig reads has changed\n")
+        return kconfig.read_symbols(config.read_text().splitlines(), str(config))
     _run(make, recipe.base, shop, tree, log)
     with config.open("a") as file:
         file.write(kconfig.as_config(recipe.symbols))
@@ -283,6 +287,7 @@ def _configure(
     final = kconfig.read_symbols(config.read_text().splitlines(), str(config))
     if lost := kconfig.dropped(recipe.fragments, final):
         raise BuildError("kconfig dropped symbols that the fragments ask for:\n" + "\n".join(lost))
+    configured.remember(objects, made_from)
     return final
 
 

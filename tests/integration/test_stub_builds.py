@@ -24,6 +24,7 @@ from harness.jobserver import Jobserver
 from harness.process import Children
 from results.model import Build
 from tests.integration.stub_tree import StubTree, make_stub_tree
+from tests.unit.tiny_kernel import git
 
 WARNING = "int huge_split(void)\n{\n\tint unused;\n\treturn 1;\n}\n"
 REAL_CCACHE = shutil.which("ccache")
@@ -155,6 +156,35 @@ def test_another_configuration_leaves_no_warnings_behind(bench: Bench, tmp_path:
     assert ledger.keys() == {"mm/huge_memory.o"}
     record.write_text(json.dumps({"mm/lockdep.o": ledger["mm/huge_memory.o"], **ledger}))
     assert len(bench.build().warnings) == 1
+
+
+def stamp_of_config(bench: Bench) -> int:
+    """Build once more with the objects that are there; when its .config was written."""
+    bench.forget_kernels()
+    assert bench.build().ok
+    (config,) = bench.cache.glob("objects/x86_64-base/.config")
+    return config.stat().st_mtime_ns
+
+
+def test_kconfig_is_asked_again_only_if_what_it_reads_has_changed(bench: Bench) -> None:
+    bench.build()
+    stamp = stamp_of_config(bench)
+    (bench.tree.path / "mm/before.c").write_text("int before = 1;\n")
+    git(bench.tree.path, "add", "--all")
+    assert stamp_of_config(bench) == stamp
+    assert b"nothing that kconfig reads has changed" in (bench.cache / "build.log").read_bytes()
+    (bench.tree.path / "mm/Kconfig").write_text("config SPLIT\n\tbool\n")
+    git(bench.tree.path, "add", "--all")
+    assert stamp_of_config(bench) != stamp
+
+
+def test_a_config_that_was_changed_by_hand_is_made_anew(bench: Bench) -> None:
+    bench.build()
+    (config,) = bench.cache.glob("objects/x86_64-base/.config")
+    with config.open("a") as file:
+        file.write("CONFIG_BY_HAND=y\n")
+    bench.forget_kernels()
+    assert "CONFIG_BY_HAND=y" not in final_config(bench, bench.build())
 
 
 # The compiler cache
