@@ -1,7 +1,8 @@
 """Patch by patch: a walk against clean builds of every commit, a bisection against the boots that it takes.
 
-Both are about the same fixture, whose faults are known. What a person would build from nothing is
-measured on one commit and multiplied.
+Both are about the same fixture, whose faults are known. It has fewer patches than the series that the
+figure is about, so a patch more is taken to cost what a patch of the fixture does; and what a person
+would build from nothing, with the configuration of `by_hand`, is measured on one commit and multiplied.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from pathlib import Path
 from harness.config import ROOT
 from harness.plan import Plan, Request, make_plan
 from results.journal import read_events
-from tests.bench import plain
+from tests.bench import plain, timeline
 from tests.bench.bench import ARCH, Bench, BenchError, environment, harness_program, run_to_end
-from tests.bench.by_hand import as_harness
+from tests.bench.by_hand import by_hand
 from tests.bench.clock import DISTURBED, Span, clocked
 from tests.bench.figure import Measured
 from tests.bench.package import fetched, hand_over
@@ -28,6 +29,8 @@ ARCHES = (ARCH, "arm64")
 FOUND = 1
 """Exit status of a walk or a bisection that found what is wrong."""
 CULPRIT = ("--until", "pmd_split.mremap fails")
+PATCHES = 24
+"""The series that the figure is about: as many as the seed of the project has."""
 BOOTS = 6
 """What bisecting two dozen patches may take: both ends and four between, or one end and five."""
 
@@ -39,7 +42,20 @@ class Walked:
     walk: Span
     clean: Span
     """One commit, on every architecture."""
-    commits: int
+    patches: int
+    patches_after: float
+    """So many of them were done after the last kernel of base."""
+    seconds_after: float
+    """What those took."""
+
+    @property
+    def each(self) -> float:
+        """Seconds for one patch more, on all architectures."""
+        return self.seconds_after / self.patches_after
+
+    def expected(self, patches: int) -> float:
+        """Seconds for a series of so many patches."""
+        return self.walk.wall + (patches - self.patches) * self.each
 
 
 def plan_of(bench: Bench) -> Plan:
@@ -50,12 +66,14 @@ def plan_of(bench: Bench) -> Plan:
 def walk(bench: Bench) -> Measured:
     """Every patch built, booted and judged, against building every patch from nothing."""
     done = bench.once(_walk)
-    clean = done.clean.wall * done.commits
+    ours, clean = done.expected(PATCHES), done.clean.wall * (PATCHES + 1)
     words = (
-        f"walk {done.walk.wall:.0f} s; one commit built from nothing {done.clean.wall:.0f} s, "
-        f"{done.commits} of them {clean:.0f} s (extrapolated){_remark(done.walk, done.clean)}"
+        f"{PATCHES} patches, extrapolated: {ours:.0f} s against {clean:.0f} s; "
+        f"measured: {done.patches} patches {done.walk.wall:.0f} s, one more {done.each:.1f} s, "
+        f"one commit from nothing {done.clean.wall:.0f} s"
+        f"{_remark(done.walk, done.clean)}"
     )
-    return Measured((done.walk.wall / clean,), words)
+    return Measured((ours / clean,), words)
 
 
 def bisect(bench: Bench) -> Measured:
@@ -83,12 +101,14 @@ def _walk(bench: Bench) -> Walked:
     command = (harness_program(), "walk", *arches, "--series", str(SERIES))
     tell = follow(bench, "walk")
     span = clocked(lambda: run_to_end(command, environment(xdg), tell, accepted=(FOUND,)))
-    commits = len(plain.sources_of(plan).patches) + 1
-    return Walked(span, _clean_build(bench, plan, package), commits)
+    (folder,) = (bench.workspace(xdg).state / "walks").iterdir()
+    after = timeline.after_base(read_events(folder))
+    patches = len(plain.sources_of(plan).patches)
+    return Walked(span, _clean_build(bench, plan, package), patches, after.share * patches, after.seconds)
 
 
 def _clean_build(bench: Bench, plan: Plan, package: Path) -> Span:
-    ways = [as_harness(arch) for arch in plan.arches]
+    ways = [by_hand(arch) for arch in plan.arches]
     with tempfile.TemporaryDirectory(prefix="clean-", dir=bench.folder) as name:
         folder = Path(name)
         sources = plain.write(folder / "sources.sh", plain.sources_script(plan, folder, package))

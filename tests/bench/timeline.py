@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from results.journal import Event
+from results.journal import Event, patch_variant
 from tests.bench.bench import BenchError
 
 _REUSED = re.compile(
@@ -24,6 +25,31 @@ def first_verdict(events: Iterable[Event]) -> tuple[str, datetime]:
     if not last:
         raise BenchError("the run has booted nothing")
     return min(last.items(), key=lambda item: item[1])
+
+
+@dataclass(frozen=True, slots=True)
+class AfterBase:
+    """What a walk did after the last architecture had its kernel of base."""
+
+    share: float
+    """Of all kernels of patches, those that were built then."""
+    seconds: float
+
+
+def after_base(events: Iterable[Event]) -> AfterBase:
+    """The part of a walk in which nothing was built from nothing.
+
+    Raises:
+        BenchError: if the walk ended before, or has built no patch.
+    """
+    events = list(events)
+    builds = [(event.time, event.fact["variant"]) for event in events if event.name == "build"]
+    bases = [time for time, variant in builds if variant == patch_variant(0)]
+    patches = [time for time, variant in builds if variant != patch_variant(0)]
+    if not bases or not patches or max(patches) < max(bases):
+        raise BenchError("the walk has built no patch on top of base")
+    later = sum(time > max(bases) for time in patches)
+    return AfterBase(later / len(patches), (events[-1].time - max(bases)).total_seconds())
 
 
 def boot_spans(events: Iterable[Event]) -> Sequence[tuple[datetime, datetime]]:

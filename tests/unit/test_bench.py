@@ -32,6 +32,7 @@ from tests.bench.clock import Pairs, Span, clocked, interleaved
 from tests.bench.figure import Figure, Measured, against, judge
 from tests.bench.figures import BY_NAME, FIGURES
 from tests.bench.memory import PeakMemory
+from tests.bench.patches import Walked
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "bench.schema.json"
 
@@ -227,6 +228,19 @@ class TestTimeline:
         ends = [(10, 5), (12, 6), (13, 1), (30, 10)]  # 5–10, 6–12, 12–13, 20–30
         events = [event("boot", end, "x", seconds=seconds) for end, seconds in ends]
         assert timeline.seconds_of(timeline.boot_spans([event("build", 4, "x"), *events])) == 18
+
+    def test_what_a_walk_does_after_all_kernels_of_base(self) -> None:
+        builds = [("x", 0, 90), ("x", 1, 95), ("y", 0, 100), ("x", 2, 105), ("y", 1, 112), ("y", 2, 118)]
+        events = [event("build", second, arch, variant=f"patch/{number}") for arch, number, second in builds]
+        after = timeline.after_base([event("plan", 0), *events, event("end", 130)])
+        assert (after.share, after.seconds) == (0.75, 30)
+        walked = Walked(Span(130, 200, 0), Span(200, 380, 0), 2, 2 * after.share, after.seconds)
+        assert walked.each == 20
+        assert walked.expected(24) == 130 + 22 * 20
+
+    def test_a_walk_without_patches_says_nothing_of_them(self) -> None:
+        with pytest.raises(BenchError, match="no patch"):
+            timeline.after_base([event("build", 90, "x", variant="patch/0"), event("end", 91)])
 
     def test_reused_builds(self) -> None:
         told = StringIO()
