@@ -7,34 +7,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from harness.boot import Bootable, BootRequest, boot, choose_accelerator
+from harness.boot import Bootable, BootRequest
 from harness.build.cache import BuildCache
 from harness.build.kernel import KernelRequest, Workshop, build_kernel, build_key
-from harness.build.programs import build_programs
-from harness.build.toolchain import Compiler
 from harness.config import ArchRecord
 from harness.errors import HarnessError
+from harness.executor import Tools
 from harness.history import Past
-from harness.machine.kinds import MachineKind, hercules_kind, host_kind, qemu_kind, share_out
+from harness.machine.kinds import MachineKind, share_out
 from harness.next_boot import next_boot
 from harness.prepare import Checkout
 from harness.session import Session
 from results.journal import TwinFact
 from results.model import Build, Capabilities, Cell, PlannedTest
 from results.vote import trial
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What one architecture is built and booted with."""
-
-    compiler: Compiler
-    qemu_version: str
-    hercules_missing: str = ""
-    """Why an architecture that could use Hercules boots without it."""
 
 
 def give_up(session: Session, arch: ArchRecord, reason: HarnessError) -> None:
@@ -118,7 +107,10 @@ class ArchWork:
             self.label(checkout.variant), "build", expected.seconds, expected.steps
         ) as doing:
             shop = self._shop(checkout, _file_name(checkout.variant), session.workspace.cache)
-            build, kernel = build_kernel(self._request(checkout), replace(shop, step=doing.step))
+            name = session.worktree_name(checkout)
+            build, kernel = session.executor.build(
+                self._request(checkout), name, replace(shop, step=doing.step)
+            )
             doing.outcome = _build_outcome(build)
         session.children.raise_if_stopping()
         if build.ok and not build.cached:
@@ -214,10 +206,10 @@ class ArchWork:
         what = f"boot {number} on {kind.name}, {len(request.tests)} tests ({request.purpose})"
         with (
             kind.alone,
-            session.jobserver.hold(min(kind.cpus, most_cpus or kind.cpus)),
+            session.executor.room(min(kind.cpus, most_cpus or kind.cpus)),
             session.progress.activity(self.label(request.variant), what, expected.seconds) as doing,
         ):
-            fact = boot(bootable, kind, request, session.run_dir, session.children)
+            fact = session.executor.boot(bootable, kind, request)
             doing.outcome = f"{fact.end}, {fact.detail}"
         session.children.raise_if_stopping()
         seen = session.record_boot(fact)
@@ -231,26 +223,13 @@ class ArchWork:
         """What all kernels boot with."""
         if self._programs is None:
             session = self.session
-            self._programs = build_programs(
-                self._tools.compiler,
-                session.suites,
-                session.selftests,
-                session.selftests_id(),
-                session.workspace.cache,
-            )
+            self._programs = session.executor.programs(self._tools, self.arch, session.selftests)
         return self._programs
 
     def _machine_kinds(self, bootable: Bootable) -> tuple[MachineKind, ...]:
-        """What can boot this architecture here: QEMU, and Hercules where it is installed; or a host."""
-        if not self._kinds and self.session.host:
-            self._kinds = (host_kind(self.session.host),)
+        """What can boot this architecture."""
         if not self._kinds:
-            cache, missing = self.session.workspace.cache, self._tools.hercules_missing
-            accelerator = choose_accelerator(bootable, self._tools.qemu_version, cache, self.session.children)
-            qemu = qemu_kind(self.arch, accelerator)
-            hercules = None if missing else hercules_kind(self.arch)
-            qemu = replace(qemu, notes=(*qemu.notes, missing)) if missing else qemu
-            self._kinds = (qemu, hercules) if hercules else (qemu,)
+            self._kinds = self.session.executor.machine_kinds(bootable, self._tools)
         return self._kinds
 
 

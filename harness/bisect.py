@@ -9,17 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.arch_work import ArchWork, Tools
+from harness.arch_work import ArchWork
 from harness.cache.collect import trim
 from harness.cache.sharing import in_use
 from harness.cache.size import size_limit
 from harness.config import ArchRecord
 from harness.errors import HarnessError, UsageError
+from harness.executor import ThisMachine, Tools
 from harness.ground import Ground, history_ground, series_ground
 from harness.laboratory import BootLaboratory
 from harness.plan import Plan, planned_tests
 from harness.progress import Progress, clock
-from harness.run import carry_out, check_disk, find_tools
+from harness.run import carry_out, check_disk
 from harness.schedule import Kind, Task
 from harness.session import Session, open_session
 from harness.walk import PACE, room
@@ -110,7 +111,7 @@ def _bisect(
 ) -> tuple[Bisection, Path]:
     if request.in_history:
         plan = renamed(plan, f"{request.good[:_SHOWN]}..{request.bad[:_SHOWN]}")
-    tools, lacking = find_tools(plan)
+    tools, lacking = ThisMachine().find_tools(plan)
     make_ground = history_ground if request.in_history else series_ground
     ground = make_ground(plan, request.good, request.bad, workspace.cache, progress.say)
     history = ground.history

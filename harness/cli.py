@@ -14,6 +14,7 @@ from harness import __version__
 from harness.cli_bisect import bisect_command, judge_command
 from harness.cli_cache import cache_group
 from harness.cli_cells import repro_command, rerun_command
+from harness.cli_cluster import cluster_group, clustering, site_of
 from harness.cli_dashboard import dashboard_command
 from harness.cli_export import export_command
 from harness.cli_hosts import complete_hosts, hosts_group
@@ -195,6 +196,7 @@ def make_plan_of(arguments: dict[str, Any]) -> Plan:
 @main.command("run")
 @_planning
 @_sharding
+@clustering
 @quiet_option
 @as_json_option
 def run_command(quiet: bool, as_json: bool, **arguments: Any) -> int:
@@ -210,7 +212,8 @@ def run_command(quiet: bool, as_json: bool, **arguments: Any) -> int:
 
     plan, workspace = make_plan_of(arguments), from_environment()
     progress = Progress(console(stderr=True), quiet)
-    outcome, run_dir = run(plan, workspace, progress, command_for_people())
+    with site_of(arguments, workspace) as site:
+        outcome, run_dir = run(plan, workspace, progress, command_for_people(), site)
     write_reports(outcome, run_dir)
     remember(run_dir, workspace, tell)
     print_outcome(outcome, run_dir, as_json, console())
@@ -334,6 +337,7 @@ main.add_command(export_command)
 main.add_command(results_command)
 main.add_command(hosts_group)
 main.add_command(dashboard_command)
+main.add_command(cluster_group)
 
 
 _FOR_COMPARING = ("allow_unexercised", "always_boot")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.arch_work import ArchWork, Tools
+from harness.arch_work import ArchWork
 from harness.bisect import read_predicate, renamed, require_tests
 from harness.cache.sharing import in_use
 from harness.checkout.mirror import kernel_version, tree_hash
@@ -15,13 +15,14 @@ from harness.checkout.remote import fetch_local, local_commit, open_local
 from harness.checkout.tree import LocalTree
 from harness.config import ArchRecord
 from harness.errors import UsageError
+from harness.executor import ThisMachine, Tools
 from harness.ground import commit_variant
 from harness.laboratory import BootLaboratory
 from harness.patches import walk_checkout
 from harness.plan import Plan
 from harness.prepare import Checkouts
 from harness.progress import Progress
-from harness.run import carry_out, check_disk, find_tools
+from harness.run import carry_out, check_disk
 from harness.schedule import Kind, Task
 from harness.session import open_session
 from harness.walk import PACE, room
@@ -129,7 +130,7 @@ def judge(
     workspace.create()
     with in_use(workspace.cache, progress.say):
         check_disk(workspace, room(plan, workspace))
-        tools, lacking = find_tools(plan)
+        tools, lacking = ThisMachine().find_tools(plan)
         if lacking:
             raise next(iter(lacking.values()))
         checkouts, scope = _checked_out(plan, workspace, progress, str(predicate), all_tests)

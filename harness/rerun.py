@@ -17,17 +17,18 @@ from harness.boot import Bootable, BootRequest, boot, choose_accelerator
 from harness.build.cache import IMAGE, digest
 from harness.cache.sharing import in_use
 from harness.errors import UsageError
+from harness.executor import emulators, hercules_missing
 from harness.history import History
 from harness.jobserver import Jobserver
 from harness.lock import claim
 from harness.machine import program
-from harness.machine.kinds import MachineKind, hercules_kind, qemu_kind, share_out
+from harness.machine.kinds import MachineKind, qemu_kind, share_out
 from harness.next_boot import next_boot
 from harness.output import write_rerun_report
 from harness.past_cell import PastCell
 from harness.process import Children
 from harness.progress import Progress
-from harness.run import check_disk, hercules_missing
+from harness.run import check_disk
 from harness.run_folder import LOCK
 from harness.schedule import Kind, Task, work_off
 from harness.workspace import Workspace
@@ -138,10 +139,7 @@ def _kernel(past: PastCell, tests: Sequence[PlannedTest], cache: Path, children:
     version = program.require(arch.qemu)
     bootable = Bootable(arch, past.kernel(cache) / IMAGE, past.programs())
     qemu = qemu_kind(arch, choose_accelerator(bootable, version, cache, children))
-    missing = hercules_missing(arch)
-    hercules = None if missing else hercules_kind(arch)
-    qemu = replace(qemu, notes=(*qemu.notes, missing)) if missing else qemu
-    return _Kernel(past, bootable, share_out(tests, (qemu, hercules) if hercules else (qemu,)))
+    return _Kernel(past, bootable, share_out(tests, emulators(arch, qemu, hercules_missing(arch))))
 
 
 def _fact(request: RerunRequest, kernels: Sequence[_Kernel]) -> RerunFact:

@@ -11,15 +11,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from harness.arch_work import ArchWork, Tools, give_up
-from harness.build.toolchain import find_compiler
+from harness.arch_work import ArchWork, give_up
 from harness.cache.collect import trim
 from harness.cache.sharing import in_use
 from harness.cache.size import size_limit
 from harness.cells import tasks
 from harness.config import ArchRecord
 from harness.errors import HarnessError, InfrastructureError
-from harness.machine import program
+from harness.executor import Site, ThisMachine, Tools
 from harness.plan import Plan
 from harness.prepare import prepare
 from harness.progress import Progress
@@ -33,8 +32,14 @@ DISK_FREE_BYTES = 3 << 30
 """Two kernels' objects and a worktree fit into this."""
 
 
-def run(plan: Plan, workspace: Workspace, progress: Progress, command: Sequence[str]) -> tuple[Run, Path]:
-    """Do everything that a plan asks for; returns the run and its folder.
+def run(
+    plan: Plan,
+    workspace: Workspace,
+    progress: Progress,
+    command: Sequence[str],
+    site: Site | None = None,
+) -> tuple[Run, Path]:
+    """Do everything that a plan asks for, here or at another site; returns the run and its folder.
 
     A build that fails or a guest that dies is part of the result. At the end the cache is brought
     below its limit.
@@ -46,15 +51,17 @@ def run(plan: Plan, workspace: Workspace, progress: Progress, command: Sequence[
     workspace.create()
     with in_use(workspace.cache, progress.say):
         check_disk(workspace)
-        outcome = _run(plan, workspace, progress, command)
+        outcome = _run(plan, workspace, progress, command, site or ThisMachine())
     trim(workspace.cache, limit, progress.say)
     return outcome
 
 
-def _run(plan: Plan, workspace: Workspace, progress: Progress, command: Sequence[str]) -> tuple[Run, Path]:
-    tools, lacking = find_tools(plan)
+def _run(
+    plan: Plan, workspace: Workspace, progress: Progress, command: Sequence[str], site: Site
+) -> tuple[Run, Path]:
+    tools, lacking = site.find_tools(plan)
     checkouts = prepare(plan, workspace.cache, progress.say)
-    session = open_session(plan, workspace, progress, checkouts, command)
+    session = open_session(plan, workspace, progress, checkouts, command, site=site)
     carry_out(session, tools, lacking, lambda arch, known: tasks(ArchWork(session, arch, known)))
     return assemble(session.run_dir), session.run_dir
 
@@ -74,7 +81,7 @@ def carry_out(
             else:
                 give_up(session, arch, lacking[arch.name])
         with session.progress:
-            work_off(waiting, session.jobserver.tokens, session.stop)
+            work_off(waiting, session.executor.width, session.stop)
         session.journal.append("end")
     except KeyboardInterrupt:
         session.journal.append("interrupted")
@@ -96,41 +103,6 @@ def check_disk(workspace: Workspace, in_cache: int = DISK_FREE_BYTES) -> None:
                 f"{folder} has {free >> 20} MiB left; at least {needed >> 20} MiB are needed",
                 hint="Make room there, or choose another folder with XDG_CACHE_HOME or XDG_STATE_HOME.",
             )
-
-
-def find_tools(plan: Plan) -> tuple[Mapping[str, Tools], Mapping[str, HarnessError]]:
-    """Tools by architecture, and what is wrong with the others.
-
-    Raises:
-        HarnessError: if no architecture has its tools.
-    """
-    tools: dict[str, Tools] = {}
-    lacking: dict[str, HarnessError] = {}
-    for arch in plan.arches:
-        try:
-            tools[arch.name] = _tools(arch, emulated=plan.host is None)
-        except HarnessError as error:
-            lacking[arch.name] = error
-    if not tools:
-        raise next(iter(lacking.values()))
-    return tools, lacking
-
-
-def _tools(arch: ArchRecord, *, emulated: bool) -> Tools:
-    compiler = find_compiler(arch)
-    if not emulated:
-        return Tools(compiler, qemu_version="")
-    return Tools(compiler, program.require(arch.qemu), hercules_missing(arch))
-
-
-def hercules_missing(arch: ArchRecord) -> str:
-    """What is wrong with Hercules here; empty where it is there, or no use."""
-    try:
-        if arch.hercules:
-            program.require(arch.hercules)
-    except HarnessError as error:
-        return f"{error}, so only QEMU boots {arch.name} ({error.hint})"
-    return ""
 
 
 def command_for_people(arguments: Sequence[str] = tuple(sys.argv)) -> tuple[str, ...]:

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
-from harness.build.cache import digest
-from harness.checkout.mirror import open_mirror, path_hash
-from harness.checkout.scratch import check_out_only, scratch_repository
-from harness.checkout.worktree import worktree
+from harness.checkout.shared import Worktrees
 from harness.config import SuiteRecord
+from harness.executor import Executor, RunContext, Site, ThisMachine
 from harness.history import History
 from harness.hosts.keeper import Keeper
 from harness.hosts.standing import Memory
 from harness.jobserver import Jobserver
-from harness.lock import POLL_SECONDS
 from harness.plan import Plan, planned_tests
 from harness.plan_fact import plan_fact, suites_in_tree
 from harness.prepare import Checkout, Checkouts
 from harness.process import Children
 from harness.progress import Progress
 from harness.run_folder import open_folder
+from harness.selftests import Selftests
 from harness.workspace import Workspace
 from results.assemble import read_boot
 from results.bisect_model import BisectScope, EndFact
@@ -37,18 +35,6 @@ from results.journal import (
 )
 from results.model import Boot, Build, Cell, PlannedTest
 from results.walk_model import Check
-
-TOOLS = "tools"
-
-
-@dataclass(slots=True)
-class _Shared:
-    """A worktree that some builds of ours use at this commit."""
-
-    commit: str
-    opened: AbstractContextManager[Path]
-    path: Path
-    users: int = 0
 
 
 @dataclass(slots=True)
@@ -70,65 +56,38 @@ class Session:
     history: History
     cells: dict[tuple[str, str], Cell]
     jobserver: Jobserver
+    executor: Executor
+    """Builds and boots."""
+    worktrees: Worktrees
     host: Keeper | None = None
     """The physical host that boots everything; None where emulators do."""
     checks: list[Check] = field(default_factory=list)
     children: Children = field(default_factory=Children)
     _recording: threading.Lock = field(default_factory=threading.Lock)
-    _sharing: threading.Condition = field(default_factory=threading.Condition)
-    _worktrees: dict[str, _Shared] = field(default_factory=dict)
 
-    @contextmanager
-    def sources(self, checkout: Checkout) -> Iterator[Path]:
+    def sources(self, checkout: Checkout) -> AbstractContextManager[Path]:
         """The worktree of a checkout, locked against other runs while anything here uses it."""
-        name = f"{self.plan.tree.name}-{checkout.worktree}"
-        with self._sharing:
-            while (shared := self._worktrees.get(name)) and shared.commit != checkout.commit:
-                self._sharing.wait(POLL_SECONDS)
-                self.children.raise_if_stopping()
-            if shared is None:
-                check = self.children.raise_if_stopping
-                opened = worktree(self.workspace.cache, name, checkout.commit, self.progress.say, check)
-                shared = self._worktrees[name] = _Shared(checkout.commit, opened, opened.__enter__())
-            shared.users += 1
-        try:
-            yield shared.path
-        finally:
-            with self._sharing:
-                shared.users -= 1
-                if not shared.users:
-                    self._worktrees.pop(name)
-                    shared.opened.__exit__(None, None, None)
-                    self._sharing.notify_all()
+        name = self.worktree_name(checkout)
+        return self.worktrees.at(name, checkout.commit, self.children.raise_if_stopping)
 
-    @contextmanager
-    def selftests(self) -> Iterator[Path]:
-        """Only what the suites take from the tree; a worktree may be another run's for a long time."""
-        with scratch_repository(open_mirror(self.workspace.cache)) as scratch:
-            check_out_only(scratch, self.checkouts.commit("series"), self._wanted())
-            yield scratch.path
+    def worktree_name(self, checkout: Checkout) -> str:
+        """Name of the folder in which a checkout is built."""
+        return f"{self.plan.tree.name}-{checkout.worktree}"
 
-    def selftests_id(self) -> str:
-        """Content address of what the suites take from the tree, and of all else in tools/."""
-        outside = {path for path in self._wanted() if not path.startswith(f"{TOOLS}/")}
-        commit, cache = self.checkouts.commit("series"), self.workspace.cache
-        return digest({path: path_hash(cache, commit, path) for path in (TOOLS, *sorted(outside))})
-
-    def _wanted(self) -> set[str]:
-        programs = [program for suite in self.suites for program in suite.programs]
-        return {
-            path
-            for program in programs
-            for path in (*program.tree_sources, *program.tree_includes, *program.tree_also)
-        }
+    @property
+    def selftests(self) -> Selftests:
+        """What is compiled for the guest from the tree."""
+        return Selftests(self.suites, self.checkouts.commit("series"))
 
     def stop(self) -> None:
         """Make everything that is running end soon, and nothing new begin."""
         self.jobserver.stop()
         self.children.end_all()
+        self.executor.stop()
 
     def close(self) -> None:
         """Let go of the host, the run folder and the token pool; nothing may be running any more."""
+        self.executor.close()
         if self.host:
             self.host.give_back()
         self.jobserver.close()
@@ -182,10 +141,12 @@ def open_session(
     command: Sequence[str],
     walk: WalkScope | None = None,
     bisect: BisectScope | None = None,
+    site: Site | None = None,
 ) -> Session:
     """Begin a run, or take up the last one if it was interrupted and has the very same plan.
 
-    With `walk` it is a walk, with `bisect` a bisection, and its folder is among those.
+    With `walk` it is a walk, with `bisect` a bisection, and its folder is among those. `site` is where
+    it is carried out, this machine without one.
 
     Raises:
         UsageError: if the series asks for tests that neither it nor the tree has.
@@ -209,6 +170,8 @@ def open_session(
         journal.append("resume")
     else:
         journal.append("plan", opened.fact)
+    jobserver = Jobserver(plan.jobs)
+    context = RunContext(plan, workspace, opened.run_dir, journal, children, jobserver, host)
     return Session(
         plan=plan,
         workspace=workspace,
@@ -223,7 +186,9 @@ def open_session(
         history=History(workspace.state),
         cells=opened.cells,
         checks=list(opened.checks),
-        jobserver=Jobserver(plan.jobs),
+        jobserver=jobserver,
+        executor=(site or ThisMachine()).begin(context),
+        worktrees=Worktrees(workspace.cache, progress.say),
         host=host,
         children=children,
     )

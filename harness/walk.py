@@ -16,11 +16,12 @@ from harness.cache.sharing import in_use
 from harness.cache.size import size_limit
 from harness.checkout.mail import SeriesError
 from harness.column import column_tasks
+from harness.executor import Site, ThisMachine
 from harness.patches import LANE, Choice, choose, find_kernels, with_patches
 from harness.plan import Plan
 from harness.prepare import Checkouts, prepare
 from harness.progress import Progress
-from harness.run import DISK_FREE_BYTES, carry_out, check_disk, find_tools
+from harness.run import DISK_FREE_BYTES, carry_out, check_disk
 from harness.session import Session, open_session
 from harness.workspace import Workspace
 from results.journal import WalkScope, patch_variant
@@ -46,9 +47,14 @@ class WalkRequest:
 
 
 def walk(
-    plan: Plan, request: WalkRequest, workspace: Workspace, progress: Progress, command: Sequence[str]
+    plan: Plan,
+    request: WalkRequest,
+    workspace: Workspace,
+    progress: Progress,
+    command: Sequence[str],
+    site: Site | None = None,
 ) -> tuple[Walk, Path]:
-    """Walk through the plan's series; returns what was found, and the folder.
+    """Walk through the plan's series, here or at another site; returns what was found, and the folder.
 
     Raises:
         HarnessError: if there is nothing to be said of any architecture (no tools, no such patch, …).
@@ -57,7 +63,7 @@ def walk(
     workspace.create()
     with in_use(workspace.cache, progress.say):
         check_disk(workspace, room(plan, workspace))
-        outcome = _walk(plan, request, workspace, progress, command)
+        outcome = _walk(plan, request, workspace, progress, command, site or ThisMachine())
     trim(workspace.cache, limit, progress.say)
     return outcome
 
@@ -71,13 +77,18 @@ def room(plan: Plan, workspace: Workspace) -> int:
 
 
 def _walk(
-    plan: Plan, request: WalkRequest, workspace: Workspace, progress: Progress, command: Sequence[str]
+    plan: Plan,
+    request: WalkRequest,
+    workspace: Workspace,
+    progress: Progress,
+    command: Sequence[str],
+    site: Site,
 ) -> tuple[Walk, Path]:
-    tools, lacking = find_tools(plan)
+    tools, lacking = site.find_tools(plan)
     checkouts = prepare(plan, workspace.cache, progress.say)
     scope = _scope(request, checkouts, workspace.cache)
     checkouts = with_patches(checkouts, scope.own, workspace.cache)
-    session = open_session(plan, workspace, progress, checkouts, command, scope)
+    session = open_session(plan, workspace, progress, checkouts, command, scope, site=site)
     scope = session.fact.walk or scope
     _announce(session, scope)
     carry_out(

@@ -147,12 +147,20 @@ class TwinFact:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptFact:
+    """A step was given to another machine; what an earlier attempt comes to is of no interest any more."""
+
+    step: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One line of the journal."""
 
     time: datetime
     name: str
-    """plan, resume, build, boot, twin, check, found, end or interrupted."""
+    """plan, resume, attempt, build, boot, twin, check, found, end or interrupted."""
     fact: dict[str, Any]
 
 

@@ -112,7 +112,7 @@ def build_kernel(request: KernelRequest, shop: Workshop) -> tuple[Build, Path | 
     cache = BuildCache(shop.cache)
     if hit := cache.lookup(key):
         return _from_cache(request, shop, *hit)
-    blank = _blank(request, key)
+    blank = blank_build(request, key)
     started = time.monotonic()
     try:
         lock = _objects(request, shop).with_suffix(".lock")
@@ -135,7 +135,8 @@ def build_kernel(request: KernelRequest, shop: Workshop) -> tuple[Build, Path | 
     return replace(failed, seconds=time.monotonic() - started), None
 
 
-def _blank(request: KernelRequest, key: str) -> Build:
+def blank_build(request: KernelRequest, key: str) -> Build:
+    """The record of a build that did not come to anything yet."""
     return Build(
         arch=request.arch.name,
         variant=request.variant,

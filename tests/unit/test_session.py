@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from harness.checkout.mirror import open_mirror
+from harness.checkout.shared import Worktrees
 from harness.prepare import Checkout
 from harness.process import Children, Stopped
 from harness.session import Session
@@ -43,12 +44,21 @@ def session(tmp_path: Path) -> Session:
             "history",
             "cells",
             "jobserver",
+            "executor",
         )
     )
     plan: Any = SimpleNamespace(tree=SimpleNamespace(name="mine"))
     workspace: Any = SimpleNamespace(cache=tmp_path / "cache")
     progress: Any = SimpleNamespace(say=lambda text: None)
-    return Session(plan=plan, workspace=workspace, progress=progress, **unused, children=Children())
+    worktrees = Worktrees(workspace.cache, progress.say)
+    return Session(
+        plan=plan,
+        workspace=workspace,
+        progress=progress,
+        worktrees=worktrees,
+        **unused,
+        children=Children(),
+    )
 
 
 def test_builds_of_one_commit_share_a_worktree(session: Session, checkouts: list[Checkout]) -> None:

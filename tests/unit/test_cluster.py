@@ -1,0 +1,230 @@
+"""What machines of a cluster tell and send each other, without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.build.cache import write_sums
+from harness.build.programs import ARCHIVE
+from harness.checkout.mirror import open_mirror
+from harness.cluster.ability import Ability, demand, from_document, program_version
+from harness.cluster.address import parse_address
+from harness.cluster.connect import local_workers
+from harness.cluster.exchange import PARCELS, PROGRAMS, Exchange
+from harness.cluster.work import MissingCommit, Order, Station
+from harness.cluster.workbench import Workbench
+from harness.errors import HarnessError, InfrastructureError, UsageError
+from harness.process import Stopped
+from harness.workspace import Workspace
+from tests.unit.tiny_kernel import git, make_kernel
+
+RUN = "20270101-120000-run"
+
+
+def ability(**changes: Any) -> Ability:
+    known = {"worker": "w-1", "machine": "w", "harness": program_version(), "cores": 2, "memory_mb": 4096}
+    return Ability(**{**known, **changes})
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("tls://build-1:9000", "tls://build-1:9000"),
+        ("tls://10.0.0.7", "tls://10.0.0.7:8786"),
+        ("tls://[fd00::1]:9000/", "tls://[fd00::1]:9000"),
+        ("tcp://127.0.0.1:9000", "tcp://127.0.0.1:9000"),
+        ("tcp://[::1]", "tcp://[::1]:8786"),
+        ("tcp://localhost", "tcp://localhost:8786"),
+    ],
+)
+def test_an_address_is_read(text: str, meant: str) -> None:
+    assert str(parse_address(text)) == meant
+
+
+@pytest.mark.parametrize(
+    "text", ["", "build-1:8786", "http://build-1", "tls://", "tls://a b", "tls://a:0", "tls://a:65536"]
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="not the address of a scheduler"):
+        parse_address(text)
+
+
+@pytest.mark.parametrize("host", ["build-1", "10.0.0.7", "0.0.0.0", "[fd00::1]", "127.0.0.1.example"])
+def test_plain_tcp_is_refused_but_on_loopback(host: str) -> None:
+    with pytest.raises(UsageError, match="plain TCP") as refused:
+        parse_address(f"tcp://{host}:8786")
+    assert "cluster certs" in refused.value.hint
+
+
+@pytest.mark.parametrize("text", ["", "local", "local:0", "local:-1", "local:65", "remote:2", "local:2x"])
+def test_a_local_cluster_has_a_number_of_workers(text: str) -> None:
+    assert local_workers("local:4") == 4
+    with pytest.raises(UsageError, match="local:N"):
+        local_workers(text)
+
+
+# Tags
+
+
+def test_a_machine_tells_what_it_has_and_nothing_else() -> None:
+    told = ability(
+        compilers={"arm64": "gcc 12"}, qemu={"arm64": "7.2", "x86_64": "7.2"}, kvm=("x86_64",), kvm_untried=()
+    )
+    assert told.tags == {
+        f"harness {program_version()}",
+        "toolchain-arm64 gcc 12",
+        "qemu-arm64 7.2",
+        "qemu-x86_64 7.2",
+        "kvm-x86_64",
+    }
+    assert from_document(told.as_document()) == told
+    wanted = demand(frozenset({"qemu-arm64 7.2"}), 1024)
+    has = told.resources(2)
+    assert all(amount <= has[name] for name, amount in wanted.items())
+    assert not set(demand(frozenset({"qemu-arm64 8.0"}), 0)) <= set(has)
+
+
+# The exchange
+
+
+def programs(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    (folder / ARCHIVE).write_bytes(b"programs")
+    write_sums(folder, (ARCHIVE,))
+    return folder
+
+
+def test_what_one_machine_makes_another_one_takes(tmp_path: Path) -> None:
+    exchange = Exchange(tmp_path / "exchange")
+    made = programs(tmp_path / "one" / PROGRAMS / "key")
+    assert exchange.take(PROGRAMS, "key", tmp_path / "other") is None
+    exchange.offer(PROGRAMS, made)
+    taken = exchange.take(PROGRAMS, "key", tmp_path / "other")
+    assert taken == tmp_path / "other" / PROGRAMS / "key"
+    assert (taken / ARCHIVE).read_bytes() == b"programs"
+
+
+def test_what_is_damaged_on_the_way_is_not_taken(tmp_path: Path) -> None:
+    exchange = Exchange(tmp_path / "exchange")
+    made = programs(tmp_path / "one" / PROGRAMS / "key")
+    exchange.offer(PROGRAMS, made)
+    there = exchange.folder / PROGRAMS / "key" / ARCHIVE
+    there.write_bytes(b"pr0grams")
+    assert exchange.take(PROGRAMS, "key", tmp_path / "other") is None
+    exchange.offer(PROGRAMS, made)
+    assert there.read_bytes() == b"programs", "the next one that has it whole puts it right"
+
+
+def test_a_parcel_arrives_as_it_was_sent_or_not_at_all(tmp_path: Path) -> None:
+    exchange, out, run = Exchange(tmp_path / "exchange"), tmp_path / "out", tmp_path / "run"
+    (out / "logs").mkdir(parents=True)
+    (run / "logs").mkdir(parents=True)
+    (out / "logs" / "boot.log").write_text("booted")
+    sums = exchange.send(f"{RUN}/boot#1", out)
+    exchange.receive(f"{RUN}/boot#1", sums, run)
+    assert (run / "logs" / "boot.log").read_text() == "booted"
+
+    (exchange.folder / PARCELS / RUN / "boot#1" / "logs" / "boot.log").write_text("b00ted")
+    with pytest.raises(InfrastructureError, match="as it was sent"):
+        exchange.receive(f"{RUN}/boot#1", sums, run)
+    assert (run / "logs" / "boot.log").read_text() == "booted"
+    exchange.forget(RUN)
+    with pytest.raises(InfrastructureError, match="No such file"):
+        exchange.receive(f"{RUN}/boot#1", sums, run)
+
+
+def test_a_commit_gets_from_one_mirror_to_another(tmp_path: Path) -> None:
+    exchange = Exchange(tmp_path / "exchange")
+    commit = git(make_kernel(tmp_path / "linux"), "rev-parse", "HEAD")
+    open_mirror(tmp_path / "one").run("fetch", "--quiet", str(tmp_path / "linux"), "master:refs/trees/linux")
+    assert not exchange.take_commit(commit, tmp_path / "other")
+    exchange.offer_commit(commit, tmp_path / "one")
+    assert exchange.take_commit(commit, tmp_path / "other")
+    assert git(tmp_path / "other" / "mirror.git", "cat-file", "-t", commit) == "commit"
+
+
+# A worker's bench
+
+
+@dataclass(frozen=True)
+class Doing:
+    """A step that is a function."""
+
+    action: Callable[[Station], Any]
+    name: str = "doing"
+    tags: frozenset[str] = frozenset()
+    memory_mb: int = 0
+
+    def carry_out(self, station: Station) -> Any:
+        return self.action(station)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Workbench:
+    Exchange(tmp_path / "exchange").await_parcels(RUN)
+    return Workbench(ability(), Workspace(tmp_path / "cache", tmp_path / "state"), lambda line: None)
+
+
+def order(bench_folder: Path, action: Callable[[Station], Any], harness: str = "") -> Order:
+    version = harness or program_version()
+    return Order(Doing(action), "doing#1", f"{RUN}/doing#1", str(bench_folder / "exchange"), version)
+
+
+def test_a_step_delivers_its_value_and_its_files(bench: Workbench, tmp_path: Path) -> None:
+    def act(station: Station) -> int:
+        (station.out / "log").write_text("done")
+        return 7
+
+    first, again = (bench.perform(order(tmp_path, act)) for _ in range(2))
+    assert (first.value, first.trouble, set(first.sums)) == (7, "", {"log"})
+    assert first.parcel != again.parcel, "dask may carry out one attempt twice"
+
+
+def test_a_worker_refuses_a_controller_of_another_version(bench: Workbench, tmp_path: Path) -> None:
+    delivery = bench.perform(order(tmp_path, lambda station: 7, harness="0.0.1+older"))
+    assert delivery.value is None
+    assert "0.0.1+older" in delivery.trouble
+    assert program_version() in delivery.trouble
+
+
+def test_a_worker_that_does_not_reach_the_exchange_says_so(bench: Workbench, tmp_path: Path) -> None:
+    Exchange(tmp_path / "exchange").forget(RUN)
+    assert "--exchange" in bench.perform(order(tmp_path, lambda station: 7)).trouble
+
+
+def test_a_worker_without_room_says_so(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.cluster.workbench.FREE_BYTES", 1 << 60)
+    assert "MiB left" in bench.perform(order(tmp_path, lambda station: 7)).trouble
+
+
+def test_what_a_machine_cannot_do_is_told_with_its_remedy(bench: Workbench, tmp_path: Path) -> None:
+    def fail(station: Station) -> None:
+        raise HarnessError("no compiler", hint="install it")
+
+    def lack(station: Station) -> None:
+        raise MissingCommit("c" * 40)
+
+    assert bench.perform(order(tmp_path, fail)).trouble == "no compiler; install it"
+    assert bench.perform(order(tmp_path, lack)).lacks_commit == "c" * 40
+
+
+def test_a_cancelled_step_delivers_nothing(bench: Workbench, tmp_path: Path) -> None:
+    def cancel(station: Station) -> None:
+        bench.cancel("doing#1")
+        station.children.raise_if_stopping()
+
+    with pytest.raises(Stopped):
+        bench.perform(order(tmp_path, cancel))
+    with pytest.raises(Stopped):
+        bench.perform(order(tmp_path, lambda station: pytest.fail("it was cancelled before it began")))
+    assert not list((tmp_path / "exchange" / PARCELS / RUN).iterdir())
