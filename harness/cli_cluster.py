@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli_parts import tell
+from harness.cli_parts import as_json_option, console, tell
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 exchange_option = click.option(
     "--exchange", type=_FOLDER, metavar="DIR",
     help="Folder that all machines of the cluster reach, as it is called here.  [default: the cache]",
+)  # fmt: skip
+certs_option = click.option(
+    "--certs", type=_FOLDER, envvar="THP_HARNESS_CERTS", show_envvar=True, metavar="DIR",
+    help="Folder with ca.pem, cert.pem and key.pem, for tls:// (thp-harness cluster certs).",
 )  # fmt: skip
 
 
@@ -35,6 +40,7 @@ def clustering(command: Any) -> Any:
             "--cluster", metavar="local:N", help="Build and boot with N workers on this machine, for a try.",
         ),
         exchange_option,
+        certs_option,
     )  # fmt: skip
     for option in reversed(options):
         command = option(command)
@@ -52,7 +58,9 @@ def site_of(arguments: dict[str, Any], workspace: Workspace) -> Iterator[Site | 
         return
     from harness.cluster.connect import ClusterRequest, connected
 
-    request = ClusterRequest(scheduler or "", local or "", arguments["jobs"], arguments["exchange"])
+    request = ClusterRequest(
+        scheduler or "", local or "", arguments["jobs"], arguments["exchange"], arguments["certs"]
+    )
     with connected(request, workspace, tell) as cluster:
         yield cluster
 
@@ -62,18 +70,60 @@ def cluster_group() -> None:
     """Several machines that build and boot together (docs/cluster.md)."""
 
 
+@cluster_group.command("certs")
+@click.argument("folder", type=_FOLDER, metavar="DIR")
+@click.argument("names", nargs=-1, required=True, metavar="NAME…")
+@click.option("--days", type=click.IntRange(min=1), default=365, show_default=True, help="Valid for so long.")
+@as_json_option
+def certs_command(folder: Path, names: tuple[str, ...], days: int, as_json: bool) -> None:
+    """Make an authority in DIR, and in DIR/NAME what each machine needs to be known by the others.
+
+    Copy DIR/NAME to the machine NAME, and give it there as --certs. DIR/ca-key.pem goes nowhere.
+    """
+    from harness.cluster.certificates import make_certificates
+    from harness.cluster.status import CERTS_SCHEMA
+
+    made = [str(path) for path in make_certificates(folder, names, days)]
+    if as_json:
+        document = {"schema": CERTS_SCHEMA, "authority": str(folder), "folders": made}
+        click.echo(json.dumps(document, indent=2))
+    else:
+        click.echo("\n".join(made))
+
+
+@cluster_group.command("status")
+@click.argument("address")
+@certs_option
+@as_json_option
+def status_command(address: str, certs: Path | None, as_json: bool) -> int:
+    """Say who works for the scheduler at ADDRESS, and with what. Exit status 3 if nobody does."""
+    from harness.cluster.address import parse_address
+    from harness.cluster.connect import members_at
+    from harness.cluster.status import as_document, print_members
+
+    members = members_at(parse_address(address), certs)
+    if as_json:
+        click.echo(json.dumps(as_document(members), indent=2))
+    else:
+        print_members(members, console())
+    return 0 if members else 3
+
+
 @cluster_group.command("scheduler")
 @click.argument("address")
-def scheduler_command(address: str) -> None:
+@certs_option
+def scheduler_command(address: str, certs: Path | None) -> None:
     """Run the scheduler; it listens at ADDRESS, such as tls://0.0.0.0:8786."""
     from harness.cluster.address import parse_address
-    from harness.cluster.engine import no_encryption, set_up
+    from harness.cluster.connect import certificates_for
+    from harness.cluster.engine import set_up
 
     where = parse_address(address)
+    certificates = certificates_for(where, certs)
     set_up()
     from harness.cluster.scheduler import schedule
 
-    schedule(where, no_encryption(), tell)
+    schedule(where, certificates, tell)
 
 
 @cluster_group.command("worker")
@@ -83,16 +133,19 @@ def scheduler_command(address: str) -> None:
     help="Use so many.  [default: number of CPUs]",
 )  # fmt: skip
 @exchange_option
-def worker_command(address: str, cores: int, exchange: Path | None) -> None:
+@certs_option
+def worker_command(address: str, cores: int, exchange: Path | None, certs: Path | None) -> None:
     """Work for the scheduler at ADDRESS with what this machine has (thp-harness doctor)."""
     from harness.cluster.address import parse_address
-    from harness.cluster.engine import no_encryption, set_up
+    from harness.cluster.connect import certificates_for
+    from harness.cluster.engine import set_up
     from harness.workspace import from_environment
 
     where = parse_address(address)
+    certificates = certificates_for(where, certs)
     set_up()
     from harness.cluster.worker import WorkerRequest, work
 
     workspace = from_environment()
     workspace.create()
-    work(WorkerRequest(where, cores, no_encryption(), exchange), workspace, tell)
+    work(WorkerRequest(where, cores, certificates, exchange), workspace, tell)

@@ -10,6 +10,8 @@ from harness.cache.listing import SCHEMA as CACHE
 from harness.cache.listing import Listing
 from harness.cli_dashboard import SCHEMA as DASHBOARD
 from harness.cli_results import IMPORT_SCHEMA, LIST_SCHEMA
+from harness.cluster.status import CERTS_SCHEMA, ListedWorker
+from harness.cluster.status import SCHEMA as CLUSTER_STATUS
 from harness.config import ROOT
 from harness.doctor import Check
 from harness.forecast import Forecast
@@ -67,6 +69,18 @@ def recovery_schema() -> dict[str, Any]:
     """Schema of `thp-harness hosts recover --json`."""
     found = {"host": {"type": "string"}, "back": {"type": "boolean"}, "steps": _items(Step)}
     return _object("How a host was got back", RECOVERY, found)
+
+
+def cluster_status_schema() -> dict[str, Any]:
+    """Schema of `thp-harness cluster status --json`."""
+    found = {"harness": {"type": "string"}, "workers": _items(ListedWorker)}
+    return _object("Who is in a cluster", CLUSTER_STATUS, found)
+
+
+def cluster_certs_schema() -> dict[str, Any]:
+    """Schema of `thp-harness cluster certs --json`."""
+    made = {"authority": {"type": "string"}, "folders": {"type": "array", "items": {"type": "string"}}}
+    return _object("Certificates that were made", CERTS_SCHEMA, made)
 
 
 def cache_schema() -> dict[str, Any]:
@@ -145,6 +159,8 @@ def write_all(docs: Path) -> None:
         ("plan", plan_schema()),
         ("doctor", doctor_schema()),
         ("cache", cache_schema()),
+        ("cluster-certs", cluster_certs_schema()),
+        ("cluster-status", cluster_status_schema()),
         ("hosts", hosts_schema()),
         ("host-check", host_check_schema()),
         ("reservation", reservation_schema()),

@@ -28,7 +28,8 @@ KEPT_FREE_MB = 512
 """Of a machine's memory, for everything that is no guest."""
 _SOURCES = ("harness", "results", "kselftest_wrappers")
 _SUFFIXES = {".py", ".c", ".h", ".html", ".css", ".js"}
-_MEMORY = "memory-mb"
+MEMORY = "memory-mb"
+"""dask's resource for the memory of guests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Ability:
 
     def resources(self, steps: int) -> dict[str, float]:
         """For dask: every tag as often as there can be steps at once, and the memory."""
-        return {**dict.fromkeys(self.tags, float(steps)), _MEMORY: float(self.memory_mb)}
+        return {**dict.fromkeys(self.tags, float(steps)), MEMORY: float(self.memory_mb)}
 
     def as_document(self) -> dict[str, Any]:
         """Plain values, to send and to print."""
@@ -111,7 +112,7 @@ def kvm_tag(arch: str) -> str:
 def demand(tags: frozenset[str], memory_mb: int) -> dict[str, float]:
     """What a step asks of dask: our version, one of each of its tags, and room for its guest."""
     wanted = sorted({harness_tag(program_version()), *tags})
-    return {**dict.fromkeys(wanted, 1.0), **({_MEMORY: float(memory_mb)} if memory_mb else {})}
+    return {**dict.fromkeys(wanted, 1.0), **({MEMORY: float(memory_mb)} if memory_mb else {})}
 
 
 def look_around(cores: int, cache_folder: Path) -> Ability:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.cluster.address import Address, parse_address
-from harness.cluster.crew import RECONNECT_SECONDS, Roster
-from harness.cluster.engine import no_encryption, set_up
+from harness.cluster.certificates import Certificates, read_certificates, security
+from harness.cluster.crew import RECONNECT_SECONDS, Member, Roster
+from harness.cluster.engine import set_up
 from harness.cluster.exchange import Exchange
+from harness.cluster.handshake import greet
 from harness.cluster.local import local_cluster
 from harness.cluster.site import Cluster
 from harness.errors import InfrastructureError, UsageError
@@ -53,12 +55,42 @@ def connected(request: ClusterRequest, workspace: Workspace, say: Callable[[str]
             count = local_workers(request.local)
             logs = workspace.state / "cluster" / "logs"
             address = stack.enter_context(local_cluster(count, request.cores, logs, say))
-            client = stack.enter_context(_client(address, no_encryption(), JOIN_SECONDS))
+            client = stack.enter_context(client_of(address, None, JOIN_SECONDS))
             _await_workers(client, count, logs)
         else:
-            address = parse_address(request.scheduler)
-            client = stack.enter_context(_client(address, no_encryption(), CONNECT_SECONDS))
+            client = stack.enter_context(_connected(parse_address(request.scheduler), request.certificates))
         yield Cluster(client, exchange, say)
+
+
+def members_at(address: Address, certificates: Path | None) -> tuple[Member, ...]:
+    """Who works for a scheduler; raises as `connected`."""
+    set_up()
+    with _connected(address, certificates) as client:
+        return Roster(client).members()
+
+
+@contextmanager
+def _connected(address: Address, folder: Path | None) -> Iterator[Any]:
+    certificates = certificates_for(address, folder)
+    greet(address, certificates)
+    with client_of(address, certificates, CONNECT_SECONDS) as client:
+        yield client
+
+
+def certificates_for(address: Address, folder: Path | None) -> Certificates | None:
+    """The certificates for an address; none for plain TCP.
+
+    Raises:
+        UsageError: if they are needed and not given, or something is wrong with them.
+    """
+    if not address.encrypted:
+        return None
+    if folder is None:
+        raise UsageError(
+            f"{address} takes certificates",
+            hint="Name their folder with --certs DIR; `thp-harness cluster certs` makes them.",
+        )
+    return read_certificates(folder)
 
 
 def local_workers(text: str) -> int:
@@ -76,14 +108,21 @@ def local_workers(text: str) -> int:
 
 
 @contextmanager
-def _client(address: Address, security: Any, timeout: float) -> Iterator[Any]:
+def client_of(address: Address, certificates: Certificates | None, timeout: float) -> Iterator[Any]:
+    """A connection to a scheduler, which dask looks for again when it is lost.
+
+    Raises:
+        InfrastructureError: if there is none.
+    """
     from distributed import Client
 
     until = time.monotonic() + timeout
     client = None
     while client is None:
         try:
-            client = Client(str(address), timeout=timeout, security=security, set_as_default=False)
+            client = Client(
+                str(address), timeout=timeout, security=security(certificates), set_as_default=False
+            )
         except (OSError, TimeoutError) as error:
             if time.monotonic() < until:
                 time.sleep(0.2)

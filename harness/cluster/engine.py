@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from harness.errors import UsageError
 
@@ -46,10 +45,3 @@ def set_up() -> None:
     dask.config.set(SETTINGS)
     for name in ("distributed", "tornado", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-
-
-def no_encryption() -> Any:
-    """dask's word for plain TCP."""
-    from distributed import Security
-
-    return Security(require_encryption=False)

@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
-from typing import Any
 
 from harness.cluster.address import Address
+from harness.cluster.certificates import Certificates, security
 from harness.cluster.engine import INFORMATION
 from harness.errors import InfrastructureError
 
 
-def schedule(address: Address, security: Any, say: Callable[[str], None]) -> None:
+def schedule(address: Address, certificates: Certificates | None, say: Callable[[str], None]) -> None:
     """Be a scheduler until SIGINT or SIGTERM.
 
     Raises:
         InfrastructureError: if the address can't be listened at.
     """
-    asyncio.run(_schedule(address, security, say))
+    asyncio.run(_schedule(address, certificates, say))
 
 
-async def _schedule(address: Address, security: Any, say: Callable[[str], None]) -> None:
+async def _schedule(address: Address, certificates: Certificates | None, say: Callable[[str], None]) -> None:
     from distributed import Scheduler
 
     stopping = asyncio.Event()
@@ -32,7 +32,7 @@ async def _schedule(address: Address, security: Any, say: Callable[[str], None])
             host=address.host,
             port=address.port,
             protocol=f"{address.protocol}://",
-            security=security,
+            security=security(certificates),
             dashboard=False,
             dashboard_address=INFORMATION,
         )

@@ -15,6 +15,8 @@ from typing import Any
 
 from harness.cluster.ability import look_around
 from harness.cluster.address import Address
+from harness.cluster.certificates import Certificates, security
+from harness.cluster.handshake import greet
 from harness.cluster.work import Delivery, Order
 from harness.cluster.workbench import Workbench
 from harness.errors import InfrastructureError
@@ -32,7 +34,7 @@ class WorkerRequest:
 
     address: Address
     cores: int
-    security: Any
+    certificates: Certificates | None = None
     exchange: Path | None = None
     """The folder of the exchange as this machine reaches it; the controller's own path without one."""
     patience: float = 600.0
@@ -50,6 +52,7 @@ def work(request: WorkerRequest, workspace: Workspace, say: Callable[[str], None
 
     Raises:
         InfrastructureError: if no scheduler is there for longer than it is waited for.
+        UsageError: if there is one that does not take us.
     """
     asyncio.run(_work(request, workspace, say))
 
@@ -87,6 +90,10 @@ async def _serve(
     global _bench
     from distributed import Worker
 
+    try:
+        await asyncio.to_thread(greet, request.address, request.certificates)
+    except InfrastructureError:
+        return False
     ability = look_around(request.cores, workspace.cache)
     loop = asyncio.get_running_loop()
 
@@ -100,7 +107,7 @@ async def _serve(
         nthreads=request.cores,
         name=bench.name,
         host=None if request.address.encrypted else "127.0.0.1",
-        security=request.security,
+        security=security(request.certificates),
         resources=bench.ability.resources(request.cores),
         memory_limit=0,
         startup_information={"ability": lambda _: bench.ability.as_document()},

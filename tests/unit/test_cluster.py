@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from harness.build.cache import write_sums
 from harness.build.programs import ARCHIVE
 from harness.checkout.mirror import open_mirror
 from harness.cluster.ability import Ability, demand, from_document, program_version
 from harness.cluster.address import parse_address
+from harness.cluster.certificates import make_certificates, read_certificates
 from harness.cluster.connect import local_workers
 from harness.cluster.exchange import PARCELS, PROGRAMS, Exchange
 from harness.cluster.work import MissingCommit, Order, Station
@@ -228,3 +232,75 @@ def test_a_cancelled_step_delivers_nothing(bench: Workbench, tmp_path: Path) -> 
     with pytest.raises(Stopped):
         bench.perform(order(tmp_path, lambda station: pytest.fail("it was cancelled before it began")))
     assert not list((tmp_path / "exchange" / PARCELS / RUN).iterdir())
+
+
+# Certificates
+
+
+@pytest.fixture(scope="module")
+def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("certs")
+    make_certificates(folder, ["hub", "build-1"], 30)
+    make_certificates(folder / "others", ["hub"], 30)
+    return folder
+
+
+def test_only_their_owner_can_read_keys_and_the_authority_stays_the_same(certs: Path) -> None:
+    read_certificates(certs / "hub")
+    keys = [certs / "ca-key.pem", certs / "hub" / "key.pem", certs / "build-1" / "key.pem"]
+    assert [path.stat().st_mode & 0o777 for path in keys] == [0o600] * 3
+    assert not list(certs.glob("hub/ca-key*"))
+    before = (certs / "ca.pem").read_bytes()
+    make_certificates(certs, ["build-2"], 30)
+    assert (certs / "build-2" / "ca.pem").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["hub", "../x", "", ".hidden", "a b"])
+def test_nothing_is_overwritten_and_no_name_leads_elsewhere(certs: Path, name: str) -> None:
+    before = (certs / "hub" / "key.pem").read_bytes()
+    with pytest.raises(UsageError):
+        make_certificates(certs, [name], 30)
+    assert (certs / "hub" / "key.pem").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("file", "instead", "said"),
+    [
+        ("cert.pem", "", "No such file"),
+        ("key.pem", "nonsense", "not a key"),
+        ("ca.pem", "nonsense", "not a certificate"),
+        ("cert.pem", "others/hub/cert.pem", "was not signed by"),
+        ("ca.pem", "others/hub/ca.pem", "was not signed by"),
+        ("key.pem", "build-1/key.pem", "is not the key of"),
+    ],
+)
+def test_what_is_wrong_with_certificates_is_said(
+    certs: Path, tmp_path: Path, file: str, instead: str, said: str
+) -> None:
+    own = shutil.copytree(certs / "hub", tmp_path / "own")
+    (own / file).unlink()
+    if instead == "nonsense":
+        (own / file).write_text(instead)
+    elif instead:
+        shutil.copyfile(certs / instead, own / file)
+    with pytest.raises(UsageError, match=said):
+        read_certificates(own)
+
+
+def test_a_certificate_that_has_expired_is_told_with_the_clock(certs: Path, tmp_path: Path) -> None:
+    (own,) = make_certificates(tmp_path / "old", ["hub"], -1)
+    with pytest.raises(UsageError, match="this machine's clock says"):
+        read_certificates(own)
+
+
+def test_a_clock_that_is_behind_takes_a_new_certificate(certs: Path) -> None:
+    certificate = x509.load_pem_x509_certificate((certs / "hub" / "cert.pem").read_bytes())
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    assert certificate.not_valid_before_utc < yesterday
+
+
+def test_an_authority_in_pieces_is_not_made_anew(tmp_path: Path) -> None:
+    make_certificates(tmp_path, ["hub"], 30)
+    (tmp_path / "ca-key.pem").unlink()
+    with pytest.raises(UsageError, match="but not"):
+        make_certificates(tmp_path, ["build-1"], 30)

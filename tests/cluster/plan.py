@@ -1,0 +1,144 @@
+"""A plan whose steps sleep, and the controller that carries it out: `python -m tests.cluster.plan`.
+
+Its scheduling, its attempts and its journal are those of real runs. Like one it goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.cluster.address import parse_address
+from harness.cluster.connect import CONNECT_SECONDS, client_of
+from harness.cluster.crew import Crew
+from harness.cluster.engine import set_up
+from harness.cluster.exchange import Exchange
+from harness.cluster.work import Delivery, Station
+from harness.process import run_logged
+from harness.schedule import Kind, Task, work_off
+from results.journal import Journal, read_events
+
+DONE = "done"
+BOOTS = 2
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """A build or a boot that takes its time, in a process of its own as make and QEMU do."""
+
+    name: str
+    seconds: float
+    tags: frozenset[str] = frozenset()
+    memory_mb: int = 0
+
+    def carry_out(self, station: Station) -> str:
+        (station.out / "logs").mkdir()
+        with (station.out / "logs" / f"{self.name}.log").open("wb") as log:
+            log.write(f"{station.ability.worker}\n".encode())
+            command = ("sleep", f"{self.seconds:.3f}")
+            status = run_logged(command, cwd=station.out, log=log, children=station.children)
+        station.children.raise_if_stopping()
+        assert status == 0
+        return station.ability.worker
+
+
+@dataclass(frozen=True)
+class DoneFact:
+    """A step that was done, and by which attempt."""
+
+    step: str
+    attempt: int
+    worker: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One build and the boots that follow it."""
+
+    name: str
+    build: float
+    boot: float
+
+    @property
+    def steps(self) -> tuple[Sleep, ...]:
+        boots = (Sleep(f"boot-{self.name}-{number}", self.boot) for number in range(1, BOOTS + 1))
+        return (Sleep(f"build-{self.name}", self.build), *boots)
+
+
+def make_cells(count: int, seed: int, mean: float) -> list[Cell]:
+    """Cells whose steps take `mean` seconds on average, boots half as long as builds."""
+    chance = random.Random(seed)
+    return [
+        Cell(f"a{number}", mean * chance.uniform(1, 2), mean * chance.uniform(0.25, 1))
+        for number in range(count)
+    ]
+
+
+class Controller:
+    """Has the cells done, and keeps what was done in the journal."""
+
+    def __init__(self, crew: Crew, run_dir: Path) -> None:
+        self._crew = crew
+        self._run_dir = run_dir
+        self._journal = Journal(run_dir)
+        self._recording = threading.Lock()
+        self._known = {event.fact["step"] for event in read_events(run_dir) if event.name == DONE}
+
+    def tasks(self, cells: Sequence[Cell]) -> list[Task]:
+        return [self._task(cell, 0) for cell in cells]
+
+    def _task(self, cell: Cell, number: int) -> Task:
+        step = cell.steps[number]
+
+        def action() -> Sequence[Task]:
+            self._do(step)
+            return [self._task(cell, number + 1)] if number + 1 < len(cell.steps) else []
+
+        return Task(cell.name, Kind.BOOT if number else Kind.BUILD, step.seconds, action)
+
+    def _do(self, step: Sleep) -> None:
+        if step.name in self._known:
+            return
+        delivery = self._crew.do(step, self._run_dir)
+        with self._recording:
+            self._journal.append(DONE, _fact(step, delivery))
+
+
+def _fact(step: Sleep, delivery: Delivery) -> DoneFact:
+    return DoneFact(step.name, int(delivery.key.rpartition("#")[2]), str(delivery.value))
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def main(arguments: Any = None) -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("run_dir", type=Path)
+    parser.add_argument("address")
+    parser.add_argument("cells", type=int)
+    parser.add_argument("seed", type=int)
+    parser.add_argument("mean", type=float)
+    parser.add_argument("width", type=int)
+    asked = parser.parse_args(arguments)
+    set_up()
+    (asked.run_dir / "logs").mkdir(parents=True, exist_ok=True)
+    journal = Journal(asked.run_dir)
+    journal.append("resume")
+    with client_of(parse_address(asked.address), None, CONNECT_SECONDS) as client:
+        exchange = Exchange(asked.run_dir.parent / "exchange")
+        crew = Crew(client, asked.run_dir, exchange, asked.run_dir.parent / "cache", _say)
+        cells = make_cells(asked.cells, asked.seed, asked.mean)
+        work_off(Controller(crew, asked.run_dir).tasks(cells), asked.width, crew.stop)
+        crew.close()
+    journal.append("end")
+
+
+if __name__ == "__main__":
+    main()
