@@ -236,6 +236,7 @@ def run_command(quiet: bool, as_json: bool, **arguments: Any) -> int:
     help="Build K kernels of each architecture once more from nothing, and compare.  [K: 2]",
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Draw the same K kernels as then.")
+@clustering
 @quiet_option
 @as_json_option
 def walk_command(
@@ -266,7 +267,8 @@ def walk_command(
     plan, workspace = make_plan_of(arguments), from_environment()
     request = WalkRequest(Choice(only, first), not no_boot, checks or 0, seed)
     progress = Progress(console(stderr=True), quiet)
-    outcome, folder = walk(plan, request, workspace, progress, command_for_people())
+    with site_of(arguments, workspace) as site:
+        outcome, folder = walk(plan, request, workspace, progress, command_for_people(), site)
     write_walk_reports(outcome, folder)
     remember(folder, workspace, tell)
     print_walk_outcome(outcome, folder, as_json, console())

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from harness.cli_cluster import clustering, site_of
 from harness.cli_parts import as_json_option, console, quiet_option
 
 
@@ -27,6 +28,7 @@ from harness.cli_parts import as_json_option, console, quiet_option
     "--dashboard", type=click.Path(path_type=Path, file_okay=False), metavar="OUT",
     help="Make the pages of all nights in this folder anew.",
 )  # fmt: skip
+@clustering
 @quiet_option
 @as_json_option
 def nightly_command(
@@ -52,7 +54,9 @@ def nightly_command(
 
     plan, workspace = make_plan_of(arguments), from_environment()
     request = NightRequest(plan, force, 60 * bisect_minutes, keep_runs or 0, dashboard)
-    report = nightly(request, workspace, Progress(console(stderr=True), quiet), command_for_people())
+    progress = Progress(console(stderr=True), quiet)
+    with site_of(arguments, workspace) as site:
+        report = nightly(request, workspace, progress, command_for_people(), site)
     if as_json:
         click.echo(json.dumps(report.as_document(), indent=2))
     else:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.bisect import BisectRequest, bisect
-from harness.build.toolchain import find_compiler
 from harness.cache.sharing import in_use
 from harness.errors import HarnessError, InfrastructureError
+from harness.executor import Site, ThisMachine
 from harness.lock import claim
 from harness.output import RESULTS, write_bisect_reports, write_reports
 from harness.plan import Plan
@@ -107,6 +107,7 @@ class _Night:
     workspace: Workspace
     progress: Progress
     command: Sequence[str]
+    site: Site
 
 
 class _TimeIsOverError(KeyboardInterrupt):
@@ -114,16 +115,20 @@ class _TimeIsOverError(KeyboardInterrupt):
 
 
 def nightly(
-    request: NightRequest, workspace: Workspace, progress: Progress, command: Sequence[str]
+    request: NightRequest,
+    workspace: Workspace,
+    progress: Progress,
+    command: Sequence[str],
+    site: Site | None = None,
 ) -> NightReport:
-    """Do what there is to do tonight.
+    """Do what there is to do tonight; the run here or at another site, bisections here.
 
     Raises:
         InfrastructureError: if another night is at work, or the disk is full.
         HarnessError: what `run` raises.
     """
     workspace.create()
-    night = _Night(request, workspace, progress, command)
+    night = _Night(request, workspace, progress, command, site or ThisMachine())
     with _alone(workspace):
         check_disk(workspace)
         earlier = None if request.force else _nothing_new(night)
@@ -156,7 +161,8 @@ def _nothing_new(night: _Night) -> Path | None:
     if earlier.verdict is Verdict.INFRASTRUCTURE:
         say(f"{found.name} was of the same sources, but the machine failed: once more")
         return None
-    if _compilers(earlier) - {find_compiler(arch).version for arch in plan.arches}:
+    tools, _ = night.site.find_tools(plan)
+    if _compilers(earlier) - {each.compiler.version for each in tools.values()}:
         say(f"{found.name} was of the same sources, but by other compilers: once more")
         return None
     return found
@@ -167,7 +173,7 @@ def _compilers(run: Run) -> set[str]:
 
 
 def _run(night: _Night) -> tuple[Run, Path]:
-    outcome, run_dir = run(night.request.plan, night.workspace, night.progress, night.command)
+    outcome, run_dir = run(night.request.plan, night.workspace, night.progress, night.command, night.site)
     write_reports(outcome, run_dir)
     remember(run_dir, night.workspace, night.progress.say)
     return outcome, run_dir

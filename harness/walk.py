@@ -16,6 +16,7 @@ from harness.cache.sharing import in_use
 from harness.cache.size import size_limit
 from harness.checkout.mail import SeriesError
 from harness.column import column_tasks
+from harness.errors import UsageError
 from harness.executor import Site, ThisMachine
 from harness.patches import LANE, Choice, choose, find_kernels, with_patches
 from harness.plan import Plan
@@ -59,6 +60,11 @@ def walk(
     Raises:
         HarnessError: if there is nothing to be said of any architecture (no tools, no such patch, …).
     """
+    if site and request.checks:
+        raise UsageError(
+            "--verify-incremental builds on this machine, not on a cluster",
+            hint="Leave out one of them.",
+        )
     limit = size_limit()
     workspace.create()
     with in_use(workspace.cache, progress.say):

@@ -33,6 +33,7 @@ RECONNECT_SECONDS = 120.0
 """So long a lost scheduler is waited for."""
 _LOOK_SECONDS = 2.0
 _TICK_SECONDS = 0.5
+_ANSWER_SECONDS = 5.0
 
 
 class StepFailedError(InfrastructureError):
@@ -69,8 +70,9 @@ class Roster:
 
     def _look(self) -> None:
         try:
-            info = self._client.scheduler_info(n_workers=-1)
-        except (OSError, TypeError, CancelledError, TimeoutError):  # it is being looked for by dask
+            ask = self._client.scheduler.identity
+            info = self._client.sync(ask, n_workers=-1, callback_timeout=_ANSWER_SECONDS)
+        except (OSError, CancelledError, TimeoutError):  # dask looks for it
             return
         self._members = tuple(
             Member(
@@ -113,14 +115,22 @@ class Crew:
         self._cache = cache
         self._say = say
         self._lock = threading.Lock()
+        self._offering = threading.Lock()
         self._numbers = _numbers_so_far(run_dir)
         self._futures: dict[str, Any] = {}
         self._stopping = threading.Event()
         self.roster = Roster(client)
         exchange.await_parcels(self._run)
 
-    def do(self, step: Step, folder: Path, workers: tuple[str, ...] = ()) -> Delivery:
-        """Have a step done by any worker that can, or one of `workers`; its files are in `folder` then.
+    @property
+    def width(self) -> int:
+        """So many steps can be done at once; what is asked for beyond that waits at a worker."""
+        return sum(each.threads for each in self.roster.members()) or 1
+
+    def do(self, step: Step, folder: Path, *, only: str = "", prefer: str = "") -> Delivery:
+        """Have a step done by any worker that can; its files are in `folder` then.
+
+        `only` this worker will do, or this is to be preferred while it is there.
 
         Raises:
             StepFailedError: if no machine can do it.
@@ -130,17 +140,17 @@ class Crew:
         tries = _Tries(0)
         while True:
             tries.number = self._next_number(step.name)
-            delivery = self._attempt(step, tries, workers)
+            delivery = self._attempt(step, tries, only or prefer)
             if delivery is None:
                 tries.lost += 1
-                self._say(f"{step.name}: attempt {tries.number} was lost with its worker")
-                if tries.lost >= LOST_ATTEMPTS:
+                self._say(f"{step.name}: attempt {tries.number} was lost with its worker or the scheduler")
+                if tries.lost >= LOST_ATTEMPTS or only:
                     raise StepFailedError(f"{step.name}: {tries.lost} workers were lost over it")
             elif delivery.lacks_commit:
-                with self._lock:
+                with self._offering:
                     self._exchange.offer_commit(delivery.lacks_commit, self._cache)
             elif delivery.trouble or (trouble := self._take(delivery, folder)):
-                self._refused(step, tries, delivery, delivery.trouble or trouble)
+                self._refused(step, tries, delivery, delivery.trouble or trouble, final=bool(only))
             else:
                 return delivery
 
@@ -158,25 +168,30 @@ class Crew:
             return str(error)
         return ""
 
-    def _refused(self, step: Step, tries: _Tries, delivery: Delivery, trouble: str) -> None:
+    def _refused(self, step: Step, tries: _Tries, delivery: Delivery, trouble: str, *, final: bool) -> None:
         self._say(f"{step.name}: {trouble}")
         tries.refused[delivery.worker] = trouble
         left = [each for each in self._able(step) if each.ability.worker not in tries.refused]
-        if len(tries.refused) >= REFUSALS or not left:
+        if final or not left or len(tries.refused) >= REFUSALS:
             raise StepFailedError(f"{step.name}: {trouble}")
 
     def _able(self, step: Step) -> list[Member]:
         wanted = step.tags | {harness_tag(program_version())}
-        return [each for each in self.roster.members() if wanted <= each.tags]
+        return [
+            each
+            for each in self.roster.members()
+            if wanted <= each.tags and step.memory_mb <= each.ability.memory_mb
+        ]
 
-    def _attempt(self, step: Step, tries: _Tries, workers: tuple[str, ...]) -> Delivery | None:
+    def _attempt(self, step: Step, tries: _Tries, favourite: str) -> Delivery | None:
         """Wait for one attempt to come to its end; None if it was lost."""
         key = f"{step.name.partition('-')[0]}-{self._run}/{step.name}#{tries.number}"
         parcel = f"{self._run}/{step.name}#{tries.number}"
         order = Order(step, key, parcel, str(self._exchange.folder), program_version())
         done = threading.Event()
+        chosen = self._candidates(step, tries, favourite)
         try:
-            future = self._submit(order, self._candidates(step, tries, workers))
+            future = self._submit(order, chosen)
         except (OSError, TimeoutError, CancelledError):
             self._await_scheduler()
             return None
@@ -184,17 +199,20 @@ class Crew:
         with self._lock:
             self._futures[key] = future
         try:
-            self._wait(step, done, future)
-            return self._delivered(future, key)
+            return self._delivered(future, key) if self._wait(step, done, set(chosen)) else None
         finally:
+            future.release()  # what still runs is cancelled by this
             with self._lock:
                 self._futures.pop(key, None)
 
-    def _candidates(self, step: Step, tries: _Tries, workers: tuple[str, ...]) -> list[str]:
+    def _candidates(self, step: Step, tries: _Tries, favourite: str) -> list[str]:
         """Addresses to choose from; none for all."""
-        if workers or not tries.refused:
-            return list(workers)
-        return [each.address for each in self._able(step) if each.ability.worker not in tries.refused]
+        if not favourite and not tries.refused:
+            return []
+        able = {each.ability.worker: each.address for each in self._able(step)}
+        if favourite in able and favourite not in tries.refused:
+            return [able[favourite]]
+        return [address for worker, address in able.items() if worker not in tries.refused]
 
     def _submit(self, order: Order, workers: list[str]) -> Any:
         return self._client.submit(
@@ -207,23 +225,25 @@ class Crew:
             resources=demand(order.step.tags, order.step.memory_mb),
         )
 
-    def _wait(self, step: Step, done: threading.Event, future: Any) -> None:
-        """Until the attempt has ended, in whatever way."""
+    def _wait(self, step: Step, done: threading.Event, chosen: set[str]) -> bool:
+        """Until the attempt has ended, in whatever way; False if only those could make it who have gone."""
         alone_since: float | None = None
         while not done.wait(_TICK_SECONDS):
             if self._stopping.is_set():
                 raise Stopped
             if self._client.status == "closed":
                 self._await_scheduler()
-            if self._client.status != "running" or self._able(step):
+            able = {each.address for each in self._able(step)}
+            if self._client.status != "running" or (able and (not chosen or chosen & able)):
                 alone_since = None
                 continue
+            if able:
+                return False
             alone_since = alone_since or time.monotonic()
             if time.monotonic() - alone_since > PATIENCE_SECONDS:
-                future.cancel()
-                raise StepFailedError(
-                    f"{step.name}: no worker has {', '.join(sorted(self.missing(step.tags)))} any more"
-                )
+                lacking = ", ".join(sorted(self.missing(step.tags)))
+                raise StepFailedError(f"{step.name}: no worker has {lacking} any more")
+        return True
 
     def missing(self, tags: frozenset[str]) -> frozenset[str]:
         """Which tags no worker has, or, if each is somewhere, all of them."""
@@ -259,9 +279,8 @@ class Crew:
         """Cancel everything; whoever waits gets `Stopped`."""
         self._stopping.set()
         with self._lock:
-            futures = list(self._futures.values())
-        if futures and self._client.status == "running":
-            self._client.cancel(futures, force=True)
+            for future in self._futures.values():
+                future.release()
 
     def close(self) -> None:
         """Nobody takes parcels any more."""

@@ -106,7 +106,7 @@ class Exchange:
         target = self.folder / PARCELS / parcel
         with _writing(target):
             sums = {name: sha256_of(folder / name) for name in _files(folder)}
-            target.parent.mkdir(parents=True, exist_ok=True)
+            target.parent.mkdir(exist_ok=True)  # but not its parent: a run that has ended wants no parcels
             shutil.copytree(folder, target)
             return sums
 

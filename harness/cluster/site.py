@@ -127,14 +127,19 @@ class _Remote:
         self._exchange = exchange
         self._versions = versions
         self._accelerators: dict[str, Accelerator] = {}
-        self.width = sum(each.threads for each in crew.roster.members()) or 1
+        self._builders: dict[str, str] = {}
+        """Lane of objects → the worker that has them."""
+        self.width = crew.width
 
     def build(self, request: KernelRequest, worktree: str, shop: Workshop) -> tuple[Build, Path | None]:
         run, key = self._run, build_key(request)
         log = str(shop.log.relative_to(run.run_dir))
         step = BuildStep(request, worktree, log, run.plan.jobs)
+        lane = f"{request.arch.kernel_name} {request.lane or request.variant}"
         try:
-            done: BuildDone = self._crew.do(step, run.run_dir).value
+            delivery = self._crew.do(step, run.run_dir, prefer=self._builders.get(lane, ""))
+            self._builders[lane] = delivery.worker
+            done: BuildDone = delivery.value
             shop.step(done.steps)
             if not done.build.ok:
                 return done.build, None
@@ -180,7 +185,7 @@ class _Remote:
         def ask(member: Member) -> Accelerator:
             step = KvmStep(_guest(bootable), tools.qemu_version, member.ability.worker)
             try:
-                answer: Accelerator = self._crew.do(step, self._run.run_dir, (member.address,)).value
+                answer: Accelerator = self._crew.do(step, self._run.run_dir, only=member.ability.worker).value
                 return answer
             except StepFailedError as error:
                 return Accelerator("tcg", str(error))

@@ -14,7 +14,7 @@ from harness.process import Children
 from results.assemble import read_boot
 from results.journal import BootFact
 from results.model import Status
-from tests.bench import big_log, matrix, patches, plain, stored
+from tests.bench import big_log, cluster, matrix, patches, plain, stored
 from tests.bench.bench import (
     Bench,
     BenchError,
@@ -115,6 +115,8 @@ FIGURES = (
     Figure("big-log-memory", 200, "peak of the process that reads it", big_log.big_log_memory, "MiB"),
     Figure("store-rows", 50, "a million test results go into a store", stored.store_rows, "s"),
     Figure("dashboard-page", 2, "the slowest page of its dashboard", stored.dashboard_page, "s"),
+    Figure("cluster", 1.053, "1,000 cells that sleep against their sleep on 8 workers", cluster.cluster_time),
+    Figure("cluster-overhead", 0.050, "what one of these cells costs beside", cluster.cluster_overhead, "s"),
 )
 """In the order in which they are measured: the cold run leaves its kernels to those after it."""
 

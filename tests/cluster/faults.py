@@ -12,7 +12,7 @@ from pathlib import Path
 
 from results.journal import AttemptFact, decode, read_events
 from tests.cluster.fleet import Fleet, Part, await_true
-from tests.cluster.plan import DONE, make_cells
+from tests.cluster.plan import DONE, uneven_cells
 
 WORKERS = 4
 CELLS_PER_FAULT = 6
@@ -65,10 +65,10 @@ def run_with_faults(folder: Path, seed: int, count: int) -> list[Fault]:
     run_dir, faults = folder / "run", draw(seed, count)
     size = CELLS_PER_FAULT * count
     with Fleet(folder, WORKERS) as fleet:
-        plan = (str(run_dir), fleet.address, str(size), str(seed), str(MEAN_SECONDS), str(WORKERS))
+        plan = (str(run_dir), fleet.address, str(size), str(MEAN_SECONDS), "--seed", str(seed))
         controller = fleet.add("controller", (sys.executable, "-m", "tests.cluster.plan", *plan))
-        cells = make_cells(size, seed, MEAN_SECONDS)
-        steps = [step.name for cell in cells for step in cell.steps]
+        cells = uneven_cells(size, seed, MEAN_SECONDS)
+        steps = [step.name for cell in cells for step in cell]
         for number, fault in enumerate(faults, start=1):
             due = number * len(steps) // (count + 2)
             _await_steps(fleet, controller, run_dir, due, str(fault))

@@ -20,6 +20,7 @@ from harness.cluster.crew import Crew
 from harness.cluster.engine import set_up
 from harness.cluster.exchange import Exchange
 from harness.cluster.work import Delivery, Station
+from harness.config import ArchRecord, load_all
 from harness.process import run_logged
 from harness.schedule import Kind, Task, work_off
 from results.journal import Journal, read_events
@@ -57,27 +58,33 @@ class DoneFact:
     worker: str
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One build and the boots that follow it."""
-
-    name: str
-    build: float
-    boot: float
-
-    @property
-    def steps(self) -> tuple[Sleep, ...]:
-        boots = (Sleep(f"boot-{self.name}-{number}", self.boot) for number in range(1, BOOTS + 1))
-        return (Sleep(f"build-{self.name}", self.build), *boots)
+Cell = tuple[Sleep, ...]
+"""Steps that follow each other."""
 
 
-def make_cells(count: int, seed: int, mean: float) -> list[Cell]:
-    """Cells whose steps take `mean` seconds on average, boots half as long as builds."""
+def uneven_cells(count: int, seed: int, mean: float) -> list[Cell]:
+    """Cells of one build and some boots, which take `mean` seconds on average."""
     chance = random.Random(seed)
     return [
-        Cell(f"a{number}", mean * chance.uniform(1, 2), mean * chance.uniform(0.25, 1))
+        (
+            Sleep(f"build-a{number}", mean * chance.uniform(1, 2)),
+            *(
+                Sleep(f"boot-a{number}-{boot}", mean * chance.uniform(0.25, 1))
+                for boot in range(1, BOOTS + 1)
+            ),
+        )
         for number in range(count)
     ]
+
+
+def real_cells(count: int, mean: float) -> list[Cell]:
+    """Cells of one step, as long as real builds and boots are to each other, `mean` seconds on average."""
+    typical = [arch.typical for arch in load_all("arches", ArchRecord).values()]
+    real = [("build", each.build_seconds) for each in typical]
+    real += [("boot", each.boot_seconds) for each in typical for _ in range(BOOTS)]
+    scale = mean * len(real) / sum(seconds for _, seconds in real)
+    kinds = [real[number % len(real)] for number in range(count)]
+    return [(Sleep(f"{kind}-a{number}", seconds * scale),) for number, (kind, seconds) in enumerate(kinds)]
 
 
 class Controller:
@@ -94,13 +101,13 @@ class Controller:
         return [self._task(cell, 0) for cell in cells]
 
     def _task(self, cell: Cell, number: int) -> Task:
-        step = cell.steps[number]
+        step = cell[number]
 
         def action() -> Sequence[Task]:
             self._do(step)
-            return [self._task(cell, number + 1)] if number + 1 < len(cell.steps) else []
+            return [self._task(cell, number + 1)] if number + 1 < len(cell) else []
 
-        return Task(cell.name, Kind.BOOT if number else Kind.BUILD, step.seconds, action)
+        return Task(cell[0].name, Kind.BOOT if number else Kind.BUILD, step.seconds, action)
 
     def _do(self, step: Sleep) -> None:
         if step.name in self._known:
@@ -114,6 +121,12 @@ def _fact(step: Sleep, delivery: Delivery) -> DoneFact:
     return DoneFact(step.name, int(delivery.key.rpartition("#")[2]), str(delivery.value))
 
 
+def _cells(asked: argparse.Namespace) -> list[Cell]:
+    if asked.seed is None:
+        return real_cells(asked.cells, asked.mean)
+    return uneven_cells(asked.cells, asked.seed, asked.mean)
+
+
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
@@ -123,9 +136,8 @@ def main(arguments: Any = None) -> None:
     parser.add_argument("run_dir", type=Path)
     parser.add_argument("address")
     parser.add_argument("cells", type=int)
-    parser.add_argument("seed", type=int)
     parser.add_argument("mean", type=float)
-    parser.add_argument("width", type=int)
+    parser.add_argument("--seed", type=int, help="uneven cells; as real ones without")
     asked = parser.parse_args(arguments)
     set_up()
     (asked.run_dir / "logs").mkdir(parents=True, exist_ok=True)
@@ -134,8 +146,7 @@ def main(arguments: Any = None) -> None:
     with client_of(parse_address(asked.address), None, CONNECT_SECONDS) as client:
         exchange = Exchange(asked.run_dir.parent / "exchange")
         crew = Crew(client, asked.run_dir, exchange, asked.run_dir.parent / "cache", _say)
-        cells = make_cells(asked.cells, asked.seed, asked.mean)
-        work_off(Controller(crew, asked.run_dir).tasks(cells), asked.width, crew.stop)
+        work_off(Controller(crew, asked.run_dir).tasks(_cells(asked)), crew.width, crew.stop)
         crew.close()
     journal.append("end")
 

@@ -132,17 +132,20 @@ def test_a_parcel_arrives_as_it_was_sent_or_not_at_all(tmp_path: Path) -> None:
     (out / "logs").mkdir(parents=True)
     (run / "logs").mkdir(parents=True)
     (out / "logs" / "boot.log").write_text("booted")
-    sums = exchange.send(f"{RUN}/boot#1", out)
-    exchange.receive(f"{RUN}/boot#1", sums, run)
+    exchange.await_parcels(RUN)
+    sums = exchange.send(f"{RUN}/boot#1/once", out)
+    exchange.receive(f"{RUN}/boot#1/once", sums, run)
     assert (run / "logs" / "boot.log").read_text() == "booted"
 
-    (exchange.folder / PARCELS / RUN / "boot#1" / "logs" / "boot.log").write_text("b00ted")
+    (exchange.folder / PARCELS / RUN / "boot#1" / "once" / "logs" / "boot.log").write_text("b00ted")
     with pytest.raises(InfrastructureError, match="as it was sent"):
-        exchange.receive(f"{RUN}/boot#1", sums, run)
+        exchange.receive(f"{RUN}/boot#1/once", sums, run)
     assert (run / "logs" / "boot.log").read_text() == "booted"
     exchange.forget(RUN)
     with pytest.raises(InfrastructureError, match="No such file"):
-        exchange.receive(f"{RUN}/boot#1", sums, run)
+        exchange.receive(f"{RUN}/boot#1/once", sums, run)
+    with pytest.raises(InfrastructureError, match="No such file"):
+        exchange.send(f"{RUN}/boot#2/once", out)
 
 
 def test_a_commit_gets_from_one_mirror_to_another(tmp_path: Path) -> None:
