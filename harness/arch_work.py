@@ -16,7 +16,7 @@ from harness.build.kernel import KernelRequest, Workshop, build_kernel, build_ke
 from harness.config import ArchRecord
 from harness.errors import HarnessError
 from harness.executor import Tools
-from harness.history import Past
+from harness.history import Past, pace
 from harness.machine.kinds import MachineKind, share_out
 from harness.next_boot import next_boot
 from harness.prepare import Checkout
@@ -52,12 +52,10 @@ def _unbuilt(session: Session, arch: ArchRecord, variant: str, reason: str) -> B
 class ArchWork:
     """One architecture's builds and boots, and what its kernels share."""
 
-    def __init__(self, session: Session, arch: ArchRecord, tools: Tools, pace: str = "") -> None:
-        """`pace` tells builds that begin from nothing, in the history, from those that go on."""
+    def __init__(self, session: Session, arch: ArchRecord, tools: Tools) -> None:
         self.session = session
         self.arch = arch
         self._recipe = session.plan.recipes[arch.name]
-        self._pace = f"{self._recipe.peculiarity} {pace}".strip()
         self._tools = tools
         self._sharing = threading.Lock()
         self._kinds: tuple[MachineKind, ...] = ()
@@ -78,10 +76,13 @@ class ArchWork:
         """What to call a cell in messages."""
         return f"{self.arch.name} {variant}"
 
-    def expect(self, activity: str) -> Past:
-        """What one build or boot of ours is expected to take."""
-        peculiarity = self._pace if activity == "build" else self._recipe.peculiarity
-        return self.session.history.expect(activity, self.arch.name, peculiarity)
+    def expect_build(self, variant: str) -> Past:
+        """What the build of a variant is expected to take."""
+        return self.session.history.expect("build", self.arch.name, pace(self._recipe, variant))
+
+    def expect_boot(self) -> Past:
+        """What one boot is expected to take."""
+        return self.session.history.expect("boot", self.arch.name, self._recipe.peculiarity)
 
     def is_built(self, checkout: Checkout) -> bool:
         """Whether its kernel is in the cache."""
@@ -96,25 +97,25 @@ class ArchWork:
             tree=checkout.tree,
             compiler=self._tools.compiler,
             recipe=self._recipe,
-            lane=checkout.lane,
         )
 
     def build(self, checkout: Checkout) -> Path | None:
         """Build one kernel and record it; returns the folder of its files."""
         session = self.session
-        expected = self.expect("build")
+        expected = self.expect_build(checkout.variant)
         with session.progress.activity(
             self.label(checkout.variant), "build", expected.seconds, expected.steps
         ) as doing:
             shop = self._shop(checkout, _file_name(checkout.variant), session.workspace.cache)
-            name = session.worktree_name(checkout)
+            name = session.worktree_name(self.arch)
             build, kernel = session.executor.build(
                 self._request(checkout), name, replace(shop, step=doing.step)
             )
             doing.outcome = _build_outcome(build)
         session.children.raise_if_stopping()
         if build.ok and not build.cached:
-            session.history.learn("build", self.arch.name, build.seconds, doing.steps, self._pace)
+            how = pace(self._recipe, checkout.variant)
+            session.history.learn("build", self.arch.name, build.seconds, doing.steps, how)
         session.record_build(self._with_log(build, shop.log))
         return kernel
 
@@ -140,7 +141,7 @@ class ArchWork:
             step=lambda steps: None,
             children=session.children,
             jobserver=session.jobserver,
-            sources=lambda: session.sources(checkout),
+            sources=lambda: session.sources(self.arch, checkout),
         )
 
     def _with_log(self, build: Build, log: Path) -> Build:
@@ -201,7 +202,7 @@ class ArchWork:
         self, bootable: Bootable, kind: MachineKind, request: BootRequest, most_cpus: int = 0
     ) -> None:
         session = self.session
-        expected = self.expect("boot")
+        expected = self.expect_boot()
         number = request.id.rpartition("-")[2]
         what = f"boot {number} on {kind.name}, {len(request.tests)} tests ({request.purpose})"
         with (

@@ -20,10 +20,9 @@ from harness.ground import Ground, history_ground, series_ground
 from harness.laboratory import BootLaboratory
 from harness.plan import Plan, planned_tests
 from harness.progress import Progress, clock
-from harness.run import carry_out, check_disk
+from harness.run import carry_out, check_disk, room
 from harness.schedule import Kind, Task
 from harness.session import Session, open_session
-from harness.walk import PACE, room
 from harness.workspace import Workspace
 from results.bisect import Ending, Finding, Hint, Mark, Question, Search
 from results.bisect_model import Bisection, BisectScope, EndFact
@@ -130,7 +129,7 @@ def _bisect(
     def begin(arch: ArchRecord, known: Tools) -> Sequence[Task]:
         if arch.name in done:
             return []
-        search = _ArchSearch(ArchWork(session, arch, known, PACE), ground, predicate, scope)
+        search = _ArchSearch(ArchWork(session, arch, known), ground, predicate, scope)
         return [Task(arch.name, Kind.BUILD, 0.0, search.action)]
 
     carry_out(session, tools, lacking, begin)
@@ -146,7 +145,7 @@ class _ArchSearch:
         self._scope = scope
         self._said: Mapping[str, Mark] = {}
         self._has_forecast = False
-        cache, kernel = work.session.workspace.cache, work.arch.kernel_name
+        cache = work.session.workspace.cache
         question = Question(
             good=scope.good.id,
             bad=scope.bad.id,
@@ -159,7 +158,7 @@ class _ArchSearch:
         laboratory = BootLaboratory(
             work,
             predicate,
-            lambda commit: ground.choices(commit, kernel, cache),
+            lambda commit: ground.choices(commit, cache),
             scope.good.id,
             all_tests=scope.all_tests,
         )
@@ -230,7 +229,7 @@ class _ArchSearch:
         boots = f"{needed.quick} clean boot{'s' if needed.quick != 1 else ''}"
         rounds = steps * _rounds(needed.quick, question.width)
         rounds += _rounds(needed.sure - needed.quick, question.width)
-        seconds = rounds * self._work.expect("boot").seconds
+        seconds = rounds * self._work.expect_boot().seconds
         return (
             f"{counted} of up to {boots} each, {needed.sure} of the last good commit: "
             f"about {clock(seconds)}, and the builds"

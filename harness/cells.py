@@ -1,4 +1,4 @@
-"""What a run does on one architecture: both kernels are built, each is booted when it is there."""
+"""What a run does on one architecture: series is built on top of base, each is booted when it is there."""
 
 from __future__ import annotations
 
@@ -10,18 +10,24 @@ from harness.schedule import Kind, Task
 
 
 def tasks(work: ArchWork) -> list[Task]:
-    """Both builds; each is followed by the boots of its kernel."""
-    return [_build_task(work, variant) for variant in work.session.fact.variants]
+    """The first build; each is followed by the boots of its kernel, and by the next build."""
+    variants = work.session.fact.variants
+    for variant in variants:
+        work.session.progress.await_turn(work.label(variant))
+    return _builds(work, variants)
 
 
-def _build_task(work: ArchWork, variant: str) -> Task:
-    work.session.progress.await_turn(work.label(variant))
+def _builds(work: ArchWork, variants: Sequence[str]) -> list[Task]:
+    if not variants:
+        return []
+    variant, *others = variants
 
     def action() -> Sequence[Task]:
         kernel = work.build(work.session.checkouts.checkout(variant))
-        return [boot_task(work, variant, kernel)] if kernel else []
+        boots = [boot_task(work, variant, kernel)] if kernel else []
+        return [*boots, *_builds(work, others)]
 
-    return Task(work.arch.name, Kind.BUILD, work.expect("build").seconds, action)
+    return [Task(work.arch.name, Kind.BUILD, work.expect_build(variant).seconds, action)]
 
 
 def boot_task(work: ArchWork, variant: str, kernel: Path) -> Task:
@@ -31,4 +37,4 @@ def boot_task(work: ArchWork, variant: str, kernel: Path) -> Task:
         work.boot(variant, kernel)
         return []
 
-    return Task(work.arch.name, Kind.BOOT, work.expect("boot").seconds, action)
+    return Task(work.arch.name, Kind.BOOT, work.expect_boot().seconds, action)

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.arch_work import ArchWork
-from harness.patches import walk_checkout
-from harness.prepare import Checkout, patch_commit
+from harness.prepare import Checkout, checkout_of, patch_commit
 from harness.recheck import check_tasks
 from harness.schedule import Kind, Task
 from results.journal import WalkScope, patch_variant
@@ -28,7 +27,7 @@ def _build_task(work: ArchWork, scope: WalkScope, position: int) -> Task:
             return [*boots, _build_task(work, scope, position + 1)]
         return [*boots, *_checks(work, scope)]
 
-    return Task(work.arch.name, Kind.BUILD, work.expect("build").seconds, action)
+    return Task(work.arch.name, Kind.BUILD, work.expect_build(patch_variant(number)).seconds, action)
 
 
 def _build(work: ArchWork, scope: WalkScope, number: int) -> Path | None:
@@ -47,9 +46,7 @@ def _checkout(work: ArchWork, scope: WalkScope, number: int) -> Checkout:
     """A patch's own commit, or one with the same sources whose kernel is there already."""
     session, variant = work.session, patch_variant(number)
     commits = [patch_commit(session.checkouts.subject, each) for each in scope.same_sources(number)]
-    checkouts = [
-        walk_checkout(work.arch.kernel_name, variant, commit, session.workspace.cache) for commit in commits
-    ]
+    checkouts = [checkout_of(variant, commit, session.workspace.cache) for commit in commits]
     if len(checkouts) == 1:
         return checkouts[0]
     return next(filter(work.is_built, checkouts), checkouts[0])
@@ -61,7 +58,7 @@ def _boot_task(work: ArchWork, variant: str, kernel: Path) -> Task:
         work.session.progress.forget(work.label(variant))
         return []
 
-    return Task(work.arch.name, Kind.BOOT, work.expect("boot").seconds, action)
+    return Task(work.arch.name, Kind.BOOT, work.expect_boot().seconds, action)
 
 
 def _checks(work: ArchWork, scope: WalkScope) -> list[Task]:

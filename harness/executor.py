@@ -61,6 +61,8 @@ class Executor(Protocol):
 
     width: int
     """So many tasks at once are enough."""
+    shares_cpus: bool
+    """Whether builds take time from each other, so that one which is alone is done earlier."""
 
     def build(self, request: KernelRequest, worktree: str, shop: Workshop) -> tuple[Build, Path | None]:
         """As `build_kernel`: the record, and the folder of the files in our cache."""
@@ -158,6 +160,7 @@ class _Local:
     def __init__(self, run: RunContext) -> None:
         self._run = run
         self.width = run.jobserver.tokens
+        self.shares_cpus = True
 
     def build(self, request: KernelRequest, worktree: str, shop: Workshop) -> tuple[Build, Path | None]:
         return build_kernel(request, shop)

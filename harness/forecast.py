@@ -16,7 +16,7 @@ from harness.build.recipe import Recipe
 from harness.build.toolchain import find_compiler
 from harness.config import ArchRecord
 from harness.errors import UsageError
-from harness.history import History
+from harness.history import History, pace
 from harness.machine import program
 from harness.plan import Plan, planned_tests
 from harness.prepare import Checkouts, prepare
@@ -109,7 +109,9 @@ def _cells(
             variant=variant,
             cached=cached,
             problem=problem,
-            build_seconds=0.0 if cached else history.expect("build", arch.name, recipe.peculiarity).seconds,
+            build_seconds=0.0
+            if cached
+            else history.expect("build", arch.name, pace(recipe, variant)).seconds,
             boot_seconds=history.expect("boot", arch.name, recipe.peculiarity).seconds,
             configuration=recipe.title,
         )

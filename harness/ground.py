@@ -13,9 +13,9 @@ from harness.checkout.mirror import kernel_version, open_mirror, tree_hash
 from harness.checkout.remote import fetch_local, local_commit, open_local
 from harness.checkout.tree import LocalTree
 from harness.errors import UsageError
-from harness.patches import find_kernels, walk_checkout
+from harness.patches import find_kernels
 from harness.plan import Plan
-from harness.prepare import Checkout, Checkouts, patch_commit, prepare
+from harness.prepare import Checkout, Checkouts, checkout_of, patch_commit, prepare
 from results.bisect_model import CommitNote
 from results.journal import Origin, patch_variant
 from results.model import Subject
@@ -45,11 +45,11 @@ class Ground:
         name = self.names.get(commit) or commit_variant(commit)
         return CommitNote(commit, name, told.subject, told.author)
 
-    def choices(self, commit: str, kernel: str, cache: Path) -> Sequence[Checkout]:
-        """What may be built for a commit, where a walk builds its kernels, on top of the last one."""
+    def choices(self, commit: str, cache: Path) -> Sequence[Checkout]:
+        """What may be built for a commit."""
         variant = self.names.get(commit) or commit_variant(commit)
         self.fetch(commit)
-        return [walk_checkout(kernel, variant, each, cache) for each in self.alike.get(commit, (commit,))]
+        return [checkout_of(variant, each, cache) for each in self.alike.get(commit, (commit,))]
 
 
 def commit_variant(commit: str) -> str:

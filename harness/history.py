@@ -7,10 +7,20 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.build.recipe import Recipe
+from results.journal import VARIANTS, patch_variant
+
 DEFAULT_SECONDS = {"build": 240.0, "boot": 15.0}
 DEFAULT_STEPS = 850
 DEFCONFIG_TIMES = 5
 """Roughly so much more is there to compile for a defconfig (arm64: 4337 objects, not 673)."""
+ON_TOP = "after the one before"
+
+
+def pace(recipe: Recipe, variant: str) -> str:
+    """What tells builds in the history: the user's configuration, and whether they go on from base."""
+    from_nothing = variant in (VARIANTS[0], patch_variant(0))
+    return recipe.peculiarity if from_nothing else f"{recipe.peculiarity} {ON_TOP}".strip()
 
 
 @dataclass(frozen=True, slots=True)

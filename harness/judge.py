@@ -18,14 +18,12 @@ from harness.errors import UsageError
 from harness.executor import ThisMachine, Tools
 from harness.ground import commit_variant
 from harness.laboratory import BootLaboratory
-from harness.patches import walk_checkout
 from harness.plan import Plan
-from harness.prepare import Checkouts
+from harness.prepare import Checkouts, checkout_of
 from harness.progress import Progress
-from harness.run import carry_out, check_disk
+from harness.run import carry_out, check_disk, room
 from harness.schedule import Kind, Task
 from harness.session import open_session
-from harness.walk import PACE, room
 from harness.workspace import Workspace
 from results.bisect import GIVEN_UP_AFTER
 from results.bisect_model import BisectScope, CommitNote
@@ -140,10 +138,10 @@ def judge(
         recording = threading.Lock()
 
         def begin(arch: ArchRecord, known: Tools) -> Sequence[Task]:
-            work = ArchWork(session, arch, known, PACE)
+            work = ArchWork(session, arch, known)
 
             def action() -> Sequence[Task]:
-                checkout = walk_checkout(arch.kernel_name, scope.bad.name, commit, cache)
+                checkout = checkout_of(scope.bad.name, commit, cache)
                 laboratory = BootLaboratory(work, predicate, lambda _: [checkout], "", all_tests=all_tests)
                 found = _votes(laboratory, commit, boots if is_booted(predicate) else 1)
                 with recording:

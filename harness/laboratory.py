@@ -97,7 +97,7 @@ class BootLaboratory:
         session, build = self._work.session, self._work.cell(checkout.variant).build
         if build is None or build.ok or build.error_is_infrastructure:
             return
-        name = f"{session.plan.tree.name}-{checkout.worktree}"
+        name = session.worktree_name(self._work.arch)
         if not is_untouched(session.workspace.cache, name, checkout.commit):
             why = f"somebody changed the worktree {name} while it was built"
             session.progress.say(f"{self._work.label(checkout.variant)}: {why}")

@@ -11,11 +11,9 @@ from pathlib import Path, PurePosixPath
 from harness.checkout.mirror import open_mirror, tree_hash
 from harness.config import CONFIGS, Items, Record, load
 from harness.errors import UsageError
-from harness.prepare import Checkout, Checkouts, patch_commit
+from harness.prepare import Checkouts, patch_commit
 from results.journal import patch_variant
 from results.model import Subject
-
-LANE = "walk"
 
 
 class InertRecord(Record):
@@ -55,11 +53,6 @@ def choose(choice: Choice, count: int) -> tuple[int, ...]:
             )
     asked = choice.only or range(choice.first or 1, count + 1)
     return tuple(sorted({0, *asked, *(number - 1 for number in asked)}))
-
-
-def walk_checkout(kernel: str, variant: str, commit: str, cache: Path) -> Checkout:
-    """A commit to be built with the objects, and in the worktree, of the last one of this kernel's column."""
-    return Checkout(variant, commit, tree_hash(cache, commit), LANE, f"{LANE}-{kernel}")
 
 
 def with_patches(checkouts: Checkouts, numbers: Iterable[int], cache: Path) -> Checkouts:

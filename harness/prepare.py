@@ -11,6 +11,7 @@ from harness.checkout.defconfigs import require_defconfigs
 from harness.checkout.mail import SeriesError
 from harness.checkout.series import prepare_series
 from harness.checkout.tree import DebianSource, GitRemote, LocalTree, TreeCommit, prepare_tree, tree_hash
+from harness.config import ArchRecord
 from harness.plan import NamedTree, Plan
 from results.journal import Origin, patch_number
 from results.model import Patch, Subject
@@ -18,16 +19,12 @@ from results.model import Patch, Subject
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """One commit under test, and the long-lived folders in which it is built."""
+    """One commit under test."""
 
     variant: str
     commit: str
     tree: str
     """Git tree id."""
-    lane: str
-    """Whose objects a build begins with: those of the last commit in the same lane."""
-    worktree: str
-    """Where the sources are put; the folder's name also has the tree's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +47,26 @@ class Checkouts:
                 return patch_commit(self.subject, patch_number(variant))
 
     def checkout(self, variant: str) -> Checkout:
-        """What is built for a variant, in folders of its own."""
-        return Checkout(variant, self.commit(variant), self.trees[variant], variant, variant)
+        """What is built for a variant."""
+        return Checkout(variant, self.commit(variant), self.trees[variant])
 
 
 def patch_commit(subject: Subject, number: int) -> str:
     """The commit of a series up to a patch; base is number 0."""
     return subject.patches[number - 1].commit if number else subject.base_commit
+
+
+def worktree_name(tree: NamedTree, arch: ArchRecord) -> str:
+    """The folder in which all commits of a tree are built for an architecture, each on top of the last one.
+
+    What no commit between has touched keeps its time stamp, so make compiles only what a patch reaches.
+    """
+    return f"{tree.name}-{arch.kernel_name}"
+
+
+def checkout_of(variant: str, commit: str, cache: Path) -> Checkout:
+    """A commit of the mirror that is no variant of a run."""
+    return Checkout(variant, commit, tree_hash(cache, commit))
 
 
 def prepare(plan: Plan, cache: Path, say: Callable[[str], None]) -> Checkouts:

@@ -15,8 +15,7 @@ from harness.build.cache import BuildCache, delete, discard
 from harness.build.ledger import RECORD
 from harness.errors import InfrastructureError
 from harness.lock import locked
-from harness.patches import walk_checkout
-from harness.prepare import Checkout
+from harness.prepare import checkout_of
 from harness.schedule import Kind, Task
 from results.bringup import new_warnings
 from results.journal import patch_variant
@@ -50,7 +49,7 @@ def _check(work: ArchWork, number: int) -> Check:
     if grown is None or grown.error_is_infrastructure:
         return blank
     session, cache = work.session, work.session.workspace.cache
-    checkout = walk_checkout(work.arch.kernel_name, grown.variant, grown.commit, cache)
+    checkout = checkout_of(grown.variant, grown.commit, cache)
     folder = cache / "objects" / f"{work.arch.kernel_name}-{ANEW}"
     busy = f"{work.arch.name}: waiting for another walk that builds a kernel from nothing"
     lock = folder.with_suffix(".lock")
@@ -66,7 +65,7 @@ def _check(work: ArchWork, number: int) -> Check:
         except OSError as error:
             raise InfrastructureError(f"{error.filename or folder}: {error.strerror}") from None
     if ok is False:
-        _distrust(work, grown, checkout)
+        _distrust(work, grown)
         words = f"{words}; the other one is left in {folder}"
     session.progress.say(f"{work.label(grown.variant)}: {words}")
     return replace(blank, ok=ok, words=words, log=anew.log)
@@ -91,11 +90,12 @@ def _first_line(text: str) -> str:
     return next((line.strip() for line in text.splitlines() if line.strip()), "no reason given")
 
 
-def _distrust(work: ArchWork, grown: Build, checkout: Checkout) -> None:
+def _distrust(work: ArchWork, grown: Build) -> None:
     """Neither the kernel nor the objects that it grew from are used again."""
     cache = work.session.workspace.cache
     entry: Path = BuildCache(cache).folder / grown.key
     if grown.ok and entry.exists():
         discard(entry)
-    for objects in (cache / "objects").glob(f"{work.arch.kernel_name}*-{checkout.lane}"):
-        (objects / RECORD).unlink(missing_ok=True)
+    for pattern in (work.arch.kernel_name, f"{work.arch.kernel_name}+*"):
+        for objects in (cache / "objects").glob(pattern):
+            (objects / RECORD).unlink(missing_ok=True)

@@ -20,7 +20,7 @@ from harness.config import ArchRecord
 from harness.errors import HarnessError, InfrastructureError
 from harness.executor import Site, ThisMachine, Tools
 from harness.plan import Plan
-from harness.prepare import prepare
+from harness.prepare import prepare, worktree_name
 from harness.progress import Progress
 from harness.schedule import Task, work_off
 from harness.session import Session, open_session
@@ -29,7 +29,9 @@ from results.assemble import assemble
 from results.model import Run
 
 DISK_FREE_BYTES = 3 << 30
-"""Two kernels' objects and a worktree fit into this."""
+OBJECTS_BYTES = 1 << 30
+"""The mirror, and the objects and kernels of every architecture, fit into this."""
+WORKTREE_BYTES = 2 << 30
 
 
 def run(
@@ -50,7 +52,7 @@ def run(
     limit = size_limit()
     workspace.create()
     with in_use(workspace.cache, progress.say):
-        check_disk(workspace)
+        check_disk(workspace, room(plan, workspace))
         outcome = _run(plan, workspace, progress, command, site or ThisMachine())
     trim(workspace.cache, limit, progress.say)
     return outcome
@@ -62,7 +64,13 @@ def _run(
     tools, lacking = site.find_tools(plan)
     checkouts = prepare(plan, workspace.cache, progress.say)
     session = open_session(plan, workspace, progress, checkouts, command, site=site)
-    carry_out(session, tools, lacking, lambda arch, known: tasks(ArchWork(session, arch, known)))
+    carry_out(
+        session,
+        tools,
+        lacking,
+        lambda arch, known: tasks(ArchWork(session, arch, known)),
+        first_alone=session.executor.shares_cpus,
+    )
     return assemble(session.run_dir), session.run_dir
 
 
@@ -71,8 +79,13 @@ def carry_out(
     tools: Mapping[str, Tools],
     lacking: Mapping[str, HarnessError],
     begin: Callable[[ArchRecord, Tools], Sequence[Task]],
+    *,
+    first_alone: bool = False,
 ) -> None:
-    """Work off what `begin` makes of each architecture that has its tools; closes the session."""
+    """Work off what `begin` makes of each architecture that has its tools; closes the session.
+
+    With `first_alone` the others are not built before the first one's kernels.
+    """
     waiting: list[Task] = []
     try:
         for arch in session.plan.arches:
@@ -81,13 +94,20 @@ def carry_out(
             else:
                 give_up(session, arch, lacking[arch.name])
         with session.progress:
-            work_off(waiting, session.executor.width, session.stop)
+            work_off(waiting, session.executor.width, session.stop, first_alone=first_alone)
         session.journal.append("end")
     except KeyboardInterrupt:
         session.journal.append("interrupted")
         raise
     finally:
         session.close()
+
+
+def room(plan: Plan, workspace: Workspace) -> int:
+    """Bytes for what is built, and for the worktrees that are not there yet."""
+    names = {worktree_name(plan.tree, arch) for arch in plan.arches}
+    lacking = sum(not (workspace.cache / "worktrees" / name).exists() for name in names)
+    return OBJECTS_BYTES + lacking * WORKTREE_BYTES
 
 
 def check_disk(workspace: Workspace, in_cache: int = DISK_FREE_BYTES) -> None:

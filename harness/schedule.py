@@ -44,24 +44,41 @@ def urgency(task: Task, first: str) -> tuple[int, bool, float]:
     return task.kind, task.arch != first, -task.seconds
 
 
-def work_off(tasks: Sequence[Task], workers: int, stop: Callable[[], None]) -> None:
+def may_begin(task: Task, first: str, unfinished: Iterable[Task]) -> bool:
+    """Whether a task is no build that would take time from those of the first architecture."""
+    return (
+        task.kind is not Kind.BUILD
+        or task.arch == first
+        or not any(each.arch == first and each.kind is Kind.BUILD for each in unfinished)
+    )
+
+
+def work_off(
+    tasks: Sequence[Task], workers: int, stop: Callable[[], None], *, first_alone: bool = False
+) -> None:
     """Do all tasks and what follows from them, at most `workers` at a time.
 
+    With `first_alone` all builds of the first architecture come before any other one.
     `stop` must make running tasks end soon; it is called when a task raises or we are
     interrupted, and this returns (by that exception) only when no task is running any more.
     """
     first = first_arch(tasks)
     waiting = list(tasks)
-    running: set[Future[Sequence[Task]]] = set()
+    running: dict[Future[Sequence[Task]], Task] = {}
+
+    def choose() -> Task | None:
+        unfinished = (*waiting, *running.values())
+        ready = [task for task in waiting if not first_alone or may_begin(task, first, unfinished)]
+        return min(ready, key=lambda task: urgency(task, first), default=None)
+
     with ThreadPoolExecutor(workers, thread_name_prefix="cell") as pool:
         try:
             while waiting or running:
-                while waiting and len(running) < workers:
-                    task = min(waiting, key=lambda task: urgency(task, first))
+                while len(running) < workers and (task := choose()):
                     waiting.remove(task)
-                    running.add(pool.submit(task.action))
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
+                    running[pool.submit(task.action)] = task
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    del running[future]
                     waiting += future.result()
         except BaseException:
             stop()

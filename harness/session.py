@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.checkout.shared import Worktrees
-from harness.config import SuiteRecord
+from harness.config import ArchRecord, SuiteRecord
 from harness.executor import Executor, RunContext, Site, ThisMachine
 from harness.history import History
 from harness.hosts.keeper import Keeper
@@ -18,7 +18,7 @@ from harness.hosts.standing import Memory
 from harness.jobserver import Jobserver
 from harness.plan import Plan, planned_tests
 from harness.plan_fact import plan_fact, suites_in_tree
-from harness.prepare import Checkout, Checkouts
+from harness.prepare import Checkout, Checkouts, worktree_name
 from harness.process import Children
 from harness.progress import Progress
 from harness.run_folder import open_folder
@@ -65,14 +65,14 @@ class Session:
     children: Children = field(default_factory=Children)
     _recording: threading.Lock = field(default_factory=threading.Lock)
 
-    def sources(self, checkout: Checkout) -> AbstractContextManager[Path]:
-        """The worktree of a checkout, locked against other runs while anything here uses it."""
-        name = self.worktree_name(checkout)
+    def sources(self, arch: ArchRecord, checkout: Checkout) -> AbstractContextManager[Path]:
+        """The worktree of an architecture at a checkout, locked against other runs while it is used here."""
+        name = self.worktree_name(arch)
         return self.worktrees.at(name, checkout.commit, self.children.raise_if_stopping)
 
-    def worktree_name(self, checkout: Checkout) -> str:
-        """Name of the folder in which a checkout is built."""
-        return f"{self.plan.tree.name}-{checkout.worktree}"
+    def worktree_name(self, arch: ArchRecord) -> str:
+        """Name of the folder in which an architecture is built."""
+        return worktree_name(self.plan.tree, arch)
 
     @property
     def selftests(self) -> Selftests:

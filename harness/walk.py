@@ -18,20 +18,17 @@ from harness.checkout.mail import SeriesError
 from harness.column import column_tasks
 from harness.errors import UsageError
 from harness.executor import Site, ThisMachine
-from harness.patches import LANE, Choice, choose, find_kernels, with_patches
+from harness.patches import Choice, choose, find_kernels, with_patches
 from harness.plan import Plan
 from harness.prepare import Checkouts, prepare
 from harness.progress import Progress
-from harness.run import DISK_FREE_BYTES, carry_out, check_disk
+from harness.run import carry_out, check_disk, room
 from harness.session import Session, open_session
 from harness.workspace import Workspace
 from results.journal import WalkScope, patch_variant
 from results.walk import assemble_walk
 from results.walk_model import Walk
 
-PACE = "after the patch before"
-"""Names the time of such builds in the history."""
-WORKTREE_BYTES = 2 << 30
 SEEDS = 1_000_000
 
 
@@ -74,14 +71,6 @@ def walk(
     return outcome
 
 
-def room(plan: Plan, workspace: Workspace) -> int:
-    """Bytes for the worktrees that are not there yet, and as much as a run needs."""
-    kernels = {arch.kernel_name for arch in plan.arches}
-    names = [f"{plan.tree.name}-{LANE}-{kernel}" for kernel in kernels]
-    lacking = sum(not (workspace.cache / "worktrees" / name).exists() for name in names)
-    return DISK_FREE_BYTES + lacking * WORKTREE_BYTES
-
-
 def _walk(
     plan: Plan,
     request: WalkRequest,
@@ -101,7 +90,7 @@ def _walk(
         session,
         tools,
         lacking,
-        lambda arch, known: column_tasks(ArchWork(session, arch, known, PACE), scope),
+        lambda arch, known: column_tasks(ArchWork(session, arch, known), scope),
     )
     return assemble_walk(session.run_dir), session.run_dir
 

@@ -57,8 +57,6 @@ class KernelRequest:
     """Git tree id of the commit: the sources' content address."""
     compiler: Compiler
     recipe: Recipe
-    lane: str = ""
-    """Names the folder of its objects, and so the commits whose objects it goes on with; else the variant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +168,15 @@ def _from_cache(request: KernelRequest, shop: Workshop, build: Build, entry: Pat
 
 
 def _objects(request: KernelRequest, shop: Workshop) -> Path:
-    """One folder for each configuration: objects that another one made would lend it their warnings."""
+    """One folder for all commits of an architecture and configuration: each goes on from the last one.
+
+    Objects that another configuration made would lend a build their warnings.
+    """
     recipe = request.recipe
     mark = ""
     if recipe.peculiarity:
         mark = "+" + digest({"base": recipe.base, "extra": kconfig.merge(recipe.extra)})[:8]
-    return shop.cache / "objects" / f"{request.arch.kernel_name}{mark}-{request.lane or request.variant}"
+    return shop.cache / "objects" / f"{request.arch.kernel_name}{mark}"
 
 
 def _build(request: KernelRequest, shop: Workshop, blank: Build, tree: Path) -> tuple[Build, Path]:

@@ -111,12 +111,12 @@ def _objects(cache: Path, measure: Measure) -> Iterator[Item]:
     for folder in sorted(cache.glob("objects/*")):
         if folder.suffix == ".lock":
             continue
-        arch, _, variant = folder.name.rpartition("-")
+        arch = folder.name.partition("+")[0]
         used = _time(folder)  # every build makes and removes a link in it
         lock = folder.with_suffix(".lock")
         created = _time(lock) or used
         size = measure(folder, used)
-        yield Item("objects", folder.name, folder, size, created, used, arch, variant, lock=lock)
+        yield Item("objects", folder.name, folder, size, created, used, arch, lock=lock)
 
 
 def _ccache(cache: Path) -> Iterator[Item]:

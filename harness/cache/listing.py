@@ -29,6 +29,7 @@ class Row:
     arch: str
     """Of a kernel or its objects; else empty."""
     variant: str
+    """Of a kernel; else empty."""
     commit: str
     """That a kernel was first built from, or that a worktree is at; else empty."""
     created: str

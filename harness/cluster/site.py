@@ -128,14 +128,15 @@ class _Remote:
         self._versions = versions
         self._accelerators: dict[str, Accelerator] = {}
         self._builders: dict[str, str] = {}
-        """Lane of objects → the worker that has them."""
+        """Architecture's kernel → the worker that has its objects."""
         self.width = crew.width
+        self.shares_cpus = False
 
     def build(self, request: KernelRequest, worktree: str, shop: Workshop) -> tuple[Build, Path | None]:
         run, key = self._run, build_key(request)
         log = str(shop.log.relative_to(run.run_dir))
         step = BuildStep(request, worktree, log, run.plan.jobs)
-        lane = f"{request.arch.kernel_name} {request.lane or request.variant}"
+        lane = request.arch.kernel_name
         try:
             delivery = self._crew.do(step, run.run_dir, prefer=self._builders.get(lane, ""))
             self._builders[lane] = delivery.worker

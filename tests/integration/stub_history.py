@@ -59,7 +59,6 @@ def make_stub_history(path: Path, image: Path, steps: Sequence[str]) -> tuple[St
     makefile = MAKEFILE.replace("@cp image $@", "@cat `cat mm/which` mm/tail > $@")
     gate = Gate(path.with_name(f"{path.name}-gate"))
     makefile = makefile.replace(IMAGE, WITH_TAIL.replace("mm/tail", "mm/tail mm/which"))
-    makefile = makefile.replace("x86_64-base/mm/gate", "x86_64-walk/mm/gate")
     files = {"Makefile": makefile.replace("GATE", str(gate.path)), "mm/tail": "base", "mm/which": "image\n"}
     tree = make_stub_tree(path, image, base=files)
     git(path, "checkout", "--quiet", "-B", "topic", "base")

@@ -27,7 +27,6 @@ PATCHES: tuple[tuple[str, dict[str, str]], ...] = (
 def make_stub_series(path: Path, image: Path, *, tail_is_known: bool = True) -> StubTree:
     """Make the tree; with `tail_is_known` false its make does not know what the image is made from."""
     makefile = MAKEFILE.replace("@cp image $@", "@cat image mm/tail > $@")
-    makefile = makefile.replace("x86_64-base/mm/gate", "x86_64-walk/mm/gate")
     assert IMAGE in makefile
     if tail_is_known:
         makefile = makefile.replace(IMAGE, WITH_TAIL)

@@ -42,7 +42,7 @@ olddefconfig:
 
 $(O)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	@if [ $(notdir $(O))/$* = x86_64-base/mm/gate ] && [ -p $(reached) ]; then \\
+	@if [ $(notdir $(O))/$* = x86_64/mm/gate ] && [ -p $(reached) ]; then \\
 		echo held > $(reached); read word < $(opened); \\
 	fi
 	@echo "  CC      $*.o"

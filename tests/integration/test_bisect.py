@@ -113,7 +113,7 @@ def test_the_state_of_git_is_nowhere_and_a_dirty_or_deleted_worktree_is_made_aga
     command = ("bisect", *QUICK, "--tree", str(tree.path), *ends, *DIES, "--json")
     running = program.start(*command)
     tree.gate.await_build()
-    (held,) = worktrees.glob("linux-walk-x86_64")
+    (held,) = worktrees.glob("linux-x86_64")
     (held / "mm" / "memory-left-behind.c").write_text("int broken\n")
     (held / "mm" / "before.c").write_text("int before = broken;\n")
     tree.gate.let_through()

@@ -150,7 +150,7 @@ def test_a_defconfig_that_the_architecture_lacks_is_a_clear_error(bench: Bench) 
 def test_another_configuration_leaves_no_warnings_behind(bench: Bench, tmp_path: Path) -> None:
     """Objects that only it has would hand theirs to the next build in the same folder."""
     bench.build("lockdep")
-    (objects,) = bench.cache.glob("objects/x86_64+*-base")
+    (objects,) = bench.cache.glob("objects/x86_64+*[0-9a-f]")
     record = objects / "harness-warnings.json"
     ledger = json.loads(record.read_text())
     assert ledger.keys() == {"mm/huge_memory.o"}
@@ -162,7 +162,7 @@ def stamp_of_config(bench: Bench) -> int:
     """Build once more with the objects that are there; when its .config was written."""
     bench.forget_kernels()
     assert bench.build().ok
-    (config,) = bench.cache.glob("objects/x86_64-base/.config")
+    (config,) = bench.cache.glob("objects/x86_64/.config")
     return config.stat().st_mtime_ns
 
 
@@ -180,7 +180,7 @@ def test_kconfig_is_asked_again_only_if_what_it_reads_has_changed(bench: Bench) 
 
 def test_a_config_that_was_changed_by_hand_is_made_anew(bench: Bench) -> None:
     bench.build()
-    (config,) = bench.cache.glob("objects/x86_64-base/.config")
+    (config,) = bench.cache.glob("objects/x86_64/.config")
     with config.open("a") as file:
         file.write("CONFIG_BY_HAND=y\n")
     bench.forget_kernels()

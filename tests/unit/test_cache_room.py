@@ -96,7 +96,7 @@ def test_leftovers_go_then_the_least_recently_used(
 
 def test_everything_is_found_with_its_size_and_last_use(cache: Path) -> None:
     used(store(cache, "k1", commit="a" * 40), 3)
-    objects(cache, "x86_64-base", MEBI, 2)
+    objects(cache, "x86_64", MEBI, 2)
     worktree(cache, "debian-series", 2 * MEBI, 4)
     programs(cache, "p1", 1)
     for name in (
@@ -112,7 +112,7 @@ def test_everything_is_found_with_its_size_and_last_use(cache: Path) -> None:
     items = {(item.kind, item.name): item for item in inventory(cache, time.time())}
     assert items.keys() == {
         ("kernel", "x86_64 base aaaaaaaaaaaa"),
-        ("objects", "x86_64-base"),
+        ("objects", "x86_64"),
         ("worktree", "debian-series"),
         ("programs", "p1"),
         ("package", "linux.deb"),
@@ -124,22 +124,22 @@ def test_everything_is_found_with_its_size_and_last_use(cache: Path) -> None:
     }
     ages = {kind: round((time.time() - item.used) / DAY) for (kind, _), item in items.items()}
     assert (ages["kernel"], ages["objects"], ages["worktree"], ages["programs"]) == (3, 2, 4, 1)
-    assert items["objects", "x86_64-base"].size >= MEBI
-    assert items["objects", "x86_64-base"].variant == "base"
+    assert items["objects", "x86_64"].size >= MEBI
+    assert items["objects", "x86_64"].arch == "x86_64"
     assert items["worktree", "debian-series"].commit == "f" * 40
 
 
 def test_old_things_go_and_the_rest_stays(cache: Path) -> None:
     used(store(cache, "k1"), 10)
     used(store(cache, "k2"), 1)
-    objects(cache, "arm64-base", MEBI, 8)
+    objects(cache, "arm64+3f2a90cc", MEBI, 8)
     worktree(cache, "debian-base", MEBI, 9)
     programs(cache, "p1", 1)
     said = gc(cache, Request(1 << 40, older_than=7 * DAY))
     assert [line.split(",")[0] for line in said[:-1]] == [
         "removed kernel x86_64 base cccccccccccc",
         "removed worktree debian-base",
-        "removed objects arm64-base",
+        "removed objects arm64+3f2a90cc",
     ]
     assert said[0].endswith("last used 10 days ago")
     assert said[-1].endswith("are left")
@@ -150,9 +150,9 @@ def test_old_things_go_and_the_rest_stays(cache: Path) -> None:
 
 def test_the_least_recently_used_goes_until_the_rest_is_small_enough(cache: Path) -> None:
     for days, name in enumerate("abcd"):
-        objects(cache, f"{name}-base", MEBI, days)
+        objects(cache, name, MEBI, days)
     said = gc(cache, Request(5 * MEBI // 2))
-    assert [line.split(",")[0] for line in said[:-1]] == ["removed objects d-base", "removed objects c-base"]
+    assert [line.split(",")[0] for line in said[:-1]] == ["removed objects d", "removed objects c"]
     assert disk_usage(cache) < 5 * MEBI // 2
     assert gc(cache, Request(5 * MEBI // 2)) == said[-1:], "there is nothing more to do"
 
@@ -188,7 +188,7 @@ def test_what_was_left_over_goes(cache: Path) -> None:
     for name in LEFTOVERS:
         (cache / name).mkdir(parents=True)
     for name in (
-        "objects/arm64-base.lock",
+        "objects/arm64+3f2a90cc.lock",
         "worktrees/.debian-base.lock",
         "series/s.123",
         "accelerators.new",
@@ -220,7 +220,7 @@ def test_a_damaged_entry_is_listed_and_can_be_removed(cache: Path) -> None:
 
 
 def test_large_folders_are_measured_again_only_after_they_were_used(cache: Path) -> None:
-    folder = objects(cache, "x86_64-base", MEBI, 1)
+    folder = objects(cache, "x86_64", MEBI, 1)
 
     def size() -> int:
         memory = SizeMemory(cache)
@@ -234,17 +234,17 @@ def test_large_folders_are_measured_again_only_after_they_were_used(cache: Path)
     assert size() == first
     os.utime(folder)
     assert size() >= 2 * MEBI
-    (cache / "sizes.json").write_text('{"objects/x86_64-base": 7}')
+    (cache / "sizes.json").write_text('{"objects/x86_64": 7}')
     assert size() >= 2 * MEBI
 
 
 def test_the_end_of_a_run_is_quiet_unless_something_goes(cache: Path) -> None:
-    objects(cache, "x86_64-base", MEBI, 1)
+    objects(cache, "x86_64", MEBI, 1)
     said: list[str] = []
     trim(cache, 10 * MEBI, said.append)
     assert said == []
     trim(cache, MEBI // 2, said.append)
-    assert said[0].startswith("removed objects x86_64-base, 1 MiB, last used 1 day ago")
+    assert said[0].startswith("removed objects x86_64, 1 MiB, last used 1 day ago")
     assert said[1].endswith("KiB are left")
     assert len(said) == 2
 

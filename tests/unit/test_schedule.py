@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import pytest
 
 from harness.schedule import Kind, Task, first_arch, urgency, work_off
+
+SOON = 0.1
 
 
 def task(arch: str, kind: Kind, seconds: float, action: Callable[[], Sequence[Task]] = lambda: []) -> Task:
@@ -79,6 +82,30 @@ def test_one_worker_finishes_the_first_architecture_before_it_turns_to_others() 
 
     work_off([build("big", 50), build("small", 20), build("small", 20)], 1, lambda: None)
     assert log == ["small", "small", "big"]
+
+
+def test_the_first_architecture_is_built_alone_and_boots_wait_for_nobody() -> None:
+    """Builds of the others begin when the last one of the first has ended, however many workers there are."""
+    log: list[str] = []
+    lock = threading.Lock()
+
+    def step(arch: str, what: str, kind: Kind, *then: Task) -> Task:
+        def action() -> Sequence[Task]:
+            with lock:
+                log.append(f"{arch} {what}")
+            time.sleep(SOON)
+            with lock:
+                log.append(f"{arch} {what} done")
+            return then
+
+        return task(arch, kind, 10 if arch == "first" else 90, action)
+
+    series = step("first", "series", Kind.BUILD)
+    base = step("first", "base", Kind.BUILD, step("first", "boot", Kind.BOOT), series)
+    work_off([step("other", "base", Kind.BUILD), base], 4, lambda: None, first_alone=True)
+    assert log[0] == "first base"
+    assert log.index("first series done") < log.index("other base")
+    assert log.index("first boot") < log.index("first series done")
 
 
 def test_a_failure_stops_the_rest_and_waits_for_what_runs() -> None:

@@ -11,11 +11,13 @@ import pytest
 
 from harness.checkout.mirror import open_mirror
 from harness.checkout.shared import Worktrees
+from harness.config import ArchRecord, find
 from harness.prepare import Checkout
 from harness.process import Children, Stopped
 from harness.session import Session
 from tests.unit.tiny_kernel import commit, git, make_kernel
 
+ARCH = find("arches", ArchRecord, "x86_64")
 SOON = 0.3
 LATE = 10.0
 
@@ -26,7 +28,7 @@ def checkouts(tmp_path: Path) -> list[Checkout]:
     kernel = make_kernel(tmp_path / "linux")
     commits = [git(kernel, "rev-parse", "HEAD"), commit(kernel, "more", {"mm/memory.c": "more\n"})]
     open_mirror(tmp_path / "cache").run("fetch", "--quiet", str(kernel), "master")
-    return [Checkout(f"patch/{number}", each, "", "walk", "walk-x") for number, each in enumerate(commits)]
+    return [Checkout(f"patch/{number}", each, "") for number, each in enumerate(commits)]
 
 
 @pytest.fixture
@@ -62,9 +64,9 @@ def session(tmp_path: Path) -> Session:
 
 
 def test_builds_of_one_commit_share_a_worktree(session: Session, checkouts: list[Checkout]) -> None:
-    with session.sources(checkouts[0]) as one, session.sources(checkouts[0]) as other:
+    with session.sources(ARCH, checkouts[0]) as one, session.sources(ARCH, checkouts[0]) as other:
         assert one == other
-        assert one.name == "mine-walk-x"
+        assert one.name == "mine-x86_64"
 
 
 def test_a_build_of_another_commit_waits_until_the_worktree_may_move(
@@ -74,11 +76,11 @@ def test_a_build_of_another_commit_waits_until_the_worktree_may_move(
     seen: list[str] = []
 
     def want_the_other() -> None:
-        with session.sources(checkouts[1]) as path:
+        with session.sources(ARCH, checkouts[1]) as path:
             seen.append((path / "mm" / "memory.c").read_text())
             moved.set()
 
-    with session.sources(checkouts[0]) as path:
+    with session.sources(ARCH, checkouts[0]) as path:
         thread = threading.Thread(target=want_the_other)
         thread.start()
         assert not moved.wait(SOON)
@@ -89,7 +91,7 @@ def test_a_build_of_another_commit_waits_until_the_worktree_may_move(
 
 
 def test_who_waits_for_a_worktree_can_be_stopped(session: Session, checkouts: list[Checkout]) -> None:
-    with session.sources(checkouts[0]):
+    with session.sources(ARCH, checkouts[0]):
         session.children.end_all()
-        with pytest.raises(Stopped), session.sources(checkouts[1]):
+        with pytest.raises(Stopped), session.sources(ARCH, checkouts[1]):
             pass
