@@ -288,7 +288,7 @@ def _configure(
     _run(make, "olddefconfig", shop, tree, log)
     final = kconfig.read_symbols(config.read_text().splitlines(), str(config))
     if lost := kconfig.dropped(recipe.fragments, final):
-        raise BuildError("kconfig dropped symbols that the fragments ask for:\n" + "\n".join(lost))
+        raise BuildError("kconfig dropped what a fragment asks for: " + "\n".join(lost))
     configured.remember(objects, made_from)
     return final
 
