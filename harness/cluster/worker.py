@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +107,7 @@ async def _serve(
         str(request.address),
         nthreads=request.cores,
         name=bench.name,
-        host=None if request.address.encrypted else "127.0.0.1",
+        host=await asyncio.to_thread(_own_address, request.address),
         security=security(request.certificates),
         resources=bench.ability.resources(request.cores),
         memory_limit=0,
@@ -133,6 +134,17 @@ async def _serve(
         await worker.close(executor_wait=False)
         bench.close()
     return True
+
+
+def _own_address(scheduler: Address) -> str:
+    """That of the network which leads to the scheduler: nobody else needs to reach us. Nothing is sent."""
+    (family, kind, *_, where), *_ = socket.getaddrinfo(
+        scheduler.host.strip("[]"), scheduler.port, type=socket.SOCK_DGRAM
+    )
+    with socket.socket(family, kind) as probe:
+        probe.connect(where)
+        host: str = probe.getsockname()[0]
+        return host
 
 
 def _canceller(bench: Workbench) -> Any:

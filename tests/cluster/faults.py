@@ -12,6 +12,7 @@ from pathlib import Path
 
 from results.journal import AttemptFact, decode, read_events
 from tests.cluster.fleet import Fleet, Part, await_true
+from tests.cluster.network import BadLine
 from tests.cluster.plan import DONE, uneven_cells
 
 WORKERS = 4
@@ -77,6 +78,27 @@ def run_with_faults(folder: Path, seed: int, count: int) -> list[Fault]:
         assert controller.ended == 0, fleet.log()
     check(run_dir, steps)
     return faults
+
+
+def run_over(line: BadLine, folder: Path, certs: Path, size: int) -> None:
+    """Carry out a plan with the workers at the other end of a bad line."""
+    run_dir = folder / "run"
+    with Fleet(folder, 2, certs=certs, line=line) as fleet:
+        plan = (
+            str(run_dir),
+            fleet.address,
+            str(size),
+            str(MEAN_SECONDS),
+            "--seed",
+            "1",
+            "--certs",
+            str(certs),
+        )
+        command = (*line.inside(0), sys.executable, "-m", "tests.cluster.plan", *plan)
+        controller = fleet.add("controller", command)
+        await_true(lambda: controller.ended is not None, WAIT_SECONDS, lambda: f"no end\n{fleet.log()}")
+        assert controller.ended == 0, fleet.log()
+    check(run_dir, [step.name for cell in uneven_cells(size, 1, MEAN_SECONDS) for step in cell])
 
 
 def _await_steps(fleet: Fleet, controller: Part, run_dir: Path, due: int, what: str) -> None:

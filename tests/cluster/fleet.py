@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.config import ROOT
+from tests.cluster.network import BadLine
 from tests.integration.processes import Marker
 
 SILENCE = "3s"
@@ -79,16 +80,22 @@ class Fleet:
     parts: list[Part] = field(default_factory=list)
     port: int = field(default_factory=free_port)
     certs: Path | None = None
-    """Folder of the scheduler's certificates; plain TCP without."""
+    """Folder of everybody's certificates; plain TCP without."""
+    line: BadLine | None = None
+    """The scheduler is at its first end, workers are at the other one."""
 
     @property
     def address(self) -> str:
-        return f"{'tls' if self.certs else 'tcp'}://127.0.0.1:{self.port}"
+        host = self.line.address(0) if self.line else "127.0.0.1"
+        return f"{'tls' if self.certs else 'tcp'}://{host}:{self.port}"
+
+    def inside(self, end: int) -> tuple[str, ...]:
+        return self.line.inside(end) if self.line else ()
 
     def __enter__(self) -> Fleet:
         self.folder.mkdir(parents=True, exist_ok=True)
         certs = ("--certs", str(self.certs)) if self.certs else ()
-        self.add("scheduler", (*SCHEDULER, "cluster", "scheduler", self.address, *certs))
+        self.add("scheduler", (*self.inside(0), *SCHEDULER, "cluster", "scheduler", self.address, *certs))
         for number in range(self.size):
             self.add_worker(f"worker-{number}", *certs)
         return self
@@ -96,7 +103,9 @@ class Fleet:
     def add_worker(self, name: str, *options: str, program: Sequence[str] = PROGRAM, **changes: str) -> Part:
         """Start one more worker; `changes` are to its environment."""
         own = ("--cores", "1", "--exchange", str(self.folder / "exchange"))
-        return self.add(name, (*program, "cluster", "worker", self.address, *own, *options), **changes)
+        return self.add(
+            name, (*self.inside(1), *program, "cluster", "worker", self.address, *own, *options), **changes
+        )
 
     def add(self, name: str, command: Sequence[str], **changes: str) -> Part:
         """Start one more process."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.cluster.address import parse_address
-from harness.cluster.connect import CONNECT_SECONDS, client_of
+from harness.cluster.connect import CONNECT_SECONDS, certificates_for, client_of
 from harness.cluster.crew import Crew
 from harness.cluster.engine import set_up
 from harness.cluster.exchange import Exchange
@@ -138,12 +138,14 @@ def main(arguments: Any = None) -> None:
     parser.add_argument("cells", type=int)
     parser.add_argument("mean", type=float)
     parser.add_argument("--seed", type=int, help="uneven cells; as real ones without")
+    parser.add_argument("--certs", type=Path)
     asked = parser.parse_args(arguments)
     set_up()
     (asked.run_dir / "logs").mkdir(parents=True, exist_ok=True)
     journal = Journal(asked.run_dir)
     journal.append("resume")
-    with client_of(parse_address(asked.address), None, CONNECT_SECONDS) as client:
+    address = parse_address(asked.address)
+    with client_of(address, certificates_for(address, asked.certs), CONNECT_SECONDS) as client:
         exchange = Exchange(asked.run_dir.parent / "exchange")
         crew = Crew(client, asked.run_dir, exchange, asked.run_dir.parent / "cache", _say)
         work_off(Controller(crew, asked.run_dir).tasks(_cells(asked)), crew.width, crew.stop)

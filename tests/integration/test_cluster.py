@@ -11,8 +11,9 @@ import pytest
 
 from harness.cluster.certificates import make_certificates
 from harness.config import ROOT
-from tests.cluster.faults import run_with_faults
+from tests.cluster.faults import run_over, run_with_faults
 from tests.cluster.fleet import PROGRAM, Fleet, await_true
+from tests.cluster.network import BadLine, NoNetworkError
 from tests.program import Answer, Program
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -29,6 +30,19 @@ def test_a_few_faults_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_a_hundred_faults_lose_nothing_and_repeat_nothing(tmp_path: Path, seed: int) -> None:
     run_with_faults(tmp_path, seed, count=10)
+
+
+@pytest.mark.nightly
+def test_a_bad_line_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
+    """Every packet takes 200 ms each way, and one in twenty is lost."""
+    (certs,) = make_certificates(tmp_path / "certs", ["all"], 30)
+    try:
+        with BadLine(delay=0.2, loss=0.05) as line:
+            run_over(line, tmp_path / "fleet", certs, size=8)
+    except NoNetworkError as error:
+        pytest.skip(f"making networks takes root and /dev/net/tun: {error}")
+    assert line.lost > 20
+    assert line.carried > 10 * line.lost
 
 
 @pytest.fixture
