@@ -59,10 +59,11 @@ class RunContext:
 class Executor(Protocol):
     """Carries out the steps of one run; all of it may be called by several threads."""
 
-    width: int
-    """So many tasks at once are enough."""
     shares_cpus: bool
     """Whether builds take time from each other, so that one which is alone is done earlier."""
+
+    def width(self) -> int:
+        """So many tasks at once are enough, now."""
 
     def build(self, request: KernelRequest, worktree: str, shop: Workshop) -> tuple[Build, Path | None]:
         """As `build_kernel`: the record, and the folder of the files in our cache."""
@@ -159,8 +160,10 @@ class _Local:
 
     def __init__(self, run: RunContext) -> None:
         self._run = run
-        self.width = run.jobserver.tokens
         self.shares_cpus = True
+
+    def width(self) -> int:
+        return self._run.jobserver.tokens
 
     def build(self, request: KernelRequest, worktree: str, shop: Workshop) -> tuple[Build, Path | None]:
         return build_kernel(request, shop)

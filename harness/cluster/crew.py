@@ -122,7 +122,6 @@ class Crew:
         self.roster = Roster(client)
         exchange.await_parcels(self._run)
 
-    @property
     def width(self) -> int:
         """So many steps can be done at once; what is asked for beyond that waits at a worker."""
         return sum(each.threads for each in self.roster.members()) or 1

@@ -129,8 +129,11 @@ class _Remote:
         self._accelerators: dict[str, Accelerator] = {}
         self._builders: dict[str, str] = {}
         """Architecture's kernel → the worker that has its objects."""
-        self.width = crew.width
         self.shares_cpus = False
+
+    def width(self) -> int:
+        """Workers may come and go."""
+        return self._crew.width()
 
     def build(self, request: KernelRequest, worktree: str, shop: Workshop) -> tuple[Build, Path | None]:
         run, key = self._run, build_key(request)

@@ -123,3 +123,22 @@ def test_a_failure_stops_the_rest_and_waits_for_what_runs() -> None:
     with pytest.raises(OSError, match="No space left"):
         work_off([task("a", Kind.BUILD, 1, endless), task("b", Kind.BUILD, 1, fail)], 2, stopped.set)
     assert ended == ["endless"]
+
+
+def test_more_workers_are_used_as_soon_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.schedule.LOOK_SECONDS", 0.01)
+    both, workers = threading.Barrier(2), 1
+
+    def first() -> Sequence[Task]:
+        nonlocal workers
+        workers = 2
+        both.wait(10)
+        return []
+
+    def second() -> Sequence[Task]:
+        both.wait(10)
+        return []
+
+    tasks = [task("a", Kind.BUILD, 2, first), task("a", Kind.BUILD, 1, second)]
+    work_off(tasks, lambda: workers, lambda: None)
+    assert workers == 2
