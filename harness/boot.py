@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.config import ArchRecord
@@ -21,7 +21,8 @@ from results.model import BootEnd, PlannedTest
 
 COMMON_CMDLINE = ("panic=-1", "panic_print=0x40", "printk.devkmsg=on")
 """A panic prints the backtrace of every CPU and resets (Documentation/admin-guide/kernel-parameters.txt).
-The CPU that panics may be waiting for the one that is to blame."""
+The CPU that panics may be waiting for the one that is to blame. A machine's own parameters come behind these,
+and of two the last counts."""
 BOOT_SILENCE = 15.0
 """Seconds without console output before the first test, on real hardware; stretched under emulation."""
 TEST_SLACK = 10.0
@@ -78,13 +79,16 @@ def boot(
     """
     nonce = new_nonce()
     finish = kind.finish or bootable.arch.guest.finish
-    manifest = render(nonce, request.tests, kind.time_scale, finish, kind.channel)
+    manifest = render(
+        nonce, request.tests, kind.time_scale, finish, kind.channel, watchdog=kind.watchdog_seconds
+    )
     initramfs = run_dir / "boots" / f"{request.id}.cpio"
     log = run_dir / "logs" / f"{request.id}.log"
     machine = _machine(bootable, kind, initramfs, children)
     try:
         _write_initramfs(initramfs, bootable.programs, manifest)
-        outcome = _watch(machine, nonce, limits_for(request.tests, kind.time_scale, kind.boot_silence), log)
+        outcome = _watch(machine, nonce, _limits(kind, request.tests), log)
+        kept = _keep(outcome.kept, log.with_suffix(".pstore"))
     except OSError as error:
         raise InfrastructureError(f"{error.filename or run_dir}: {error.strerror}") from None
     return BootFact(
@@ -101,8 +105,29 @@ def boot(
         seconds=outcome.seconds,
         log=str(log.relative_to(run_dir)),
         command=machine.command,
-        notes=(*kind.notes, *outcome.notes),
+        notes=(
+            *kind.notes,
+            *outcome.notes,
+            *((f"kept from pstore: {kept.relative_to(run_dir)}",) if kept else ()),
+        ),
     )
+
+
+def _limits(kind: MachineKind, tests: Sequence[PlannedTest]) -> Limits:
+    limits = limits_for(tests, kind.time_scale, kind.boot_silence)
+    if kind.mute:
+        return replace(limits, boot_silence=limits.total, test_silence=limits.total)
+    return limits
+
+
+def _keep(files: Mapping[str, bytes], folder: Path) -> Path | None:
+    """Write down what the guest left behind; returns the folder."""
+    if not files:
+        return None
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name.replace("/", "-")).write_bytes(content)
+    return folder
 
 
 def choose_accelerator(
@@ -125,7 +150,7 @@ def choose_accelerator(
 
 
 def _machine(bootable: Bootable, kind: MachineKind, initramfs: Path, children: Children) -> Machine:
-    files = BootFiles(bootable.kernel, initramfs, (*kind.cmdline, *COMMON_CMDLINE))
+    files = BootFiles(bootable.kernel, initramfs, (*COMMON_CMDLINE, *kind.cmdline))
     return kind.make(files, initramfs.with_suffix(".machine"), children)
 
 

@@ -105,7 +105,8 @@ def recover_command(name: str, as_json: bool) -> int:
     keeper = Keeper(record, memory, lambda line: click.echo(line, err=True))
     with ExitStack() as opened:
         by_itself = look(record, memory.standing().away) is Sight.BACK
-        console = open_console(record) if record.console and not by_itself else None
+        audible = record.console and not record.is_mute and not by_itself
+        console = open_console(record) if audible else None
         if console:
             opened.callback(console.close)
         recovery = keeper.recover(console, by_itself=by_itself)

@@ -26,15 +26,18 @@ def render(
     finish: Literal["poweroff", "restart"],
     channel: str = "",
     shell: str = "",
+    watchdog: int = 0,
 ) -> str:
     """The manifest's text; test time-outs are stretched by `time_scale`.
 
     `channel` is the guest's block device that the report goes to; empty where the console carries it.
     `shell` is the program that a person gets after the tests; empty for none.
+    `watchdog` is the limit of the machine's watchdog in seconds; 0 leaves it alone.
     """
     lines = [
         f"nonce {nonce}",
         *((f"channel {channel}",) if channel else ()),
+        *((f"watchdog {watchdog}",) if watchdog else ()),
         *(f"watch {counter}" for counter in WATCHED),
         f"limit output {OUTPUT_BYTES}",
         *(

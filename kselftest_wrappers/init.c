@@ -11,6 +11,7 @@
 #include "probe.h"
 #include "report.h"
 #include "run.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -139,7 +140,7 @@ int main(void)
 	channel_trouble = manifest.channel ? channel_start(manifest.channel) : NULL;
 	if (!report_open(manifest.nonce))
 		stop_machine(manifest.power_off);
-	report("hello %d", PROTOCOL_VERSION);
+	report_milestone("hello %d", PROTOCOL_VERSION);
 	if (channel_trouble)
 		report("error channel %s", channel_trouble);
 	mount_the_rest();
@@ -147,12 +148,15 @@ int main(void)
 		report("error %s", manifest.error);
 	} else {
 		set_up_for_tests();
+		if (manifest.watchdog_seconds)
+			watchdog_arm(manifest.watchdog_seconds);
 		probe_report();
 		tests_run = run_all(&manifest);
+		watchdog_disarm();
 		if (manifest.shell)
 			run_shell(manifest.shell);
 	}
-	report("done %zu", tests_run);
+	report_milestone("done %zu", tests_run);
 	channel_finish();
 	stop_machine(manifest.power_off);
 }

@@ -99,6 +99,16 @@ static const char *parse_shell(struct manifest *manifest, struct directive line)
 	return NULL;
 }
 
+static const char *parse_watchdog(struct manifest *manifest, struct directive line)
+{
+	unsigned long seconds;
+
+	if (line.count != 1 || !parse_positive(line.fields[0], INT_MAX, &seconds))
+		return "watchdog wants `SECONDS`";
+	manifest->watchdog_seconds = seconds;
+	return NULL;
+}
+
 static const char *parse_test(struct manifest *manifest, struct directive line)
 {
 	unsigned long timeout_ms;
@@ -132,7 +142,7 @@ static const struct {
 } directives[] = {
 	{ "nonce", parse_nonce }, { "watch", parse_watch },   { "limit", parse_limit },
 	{ "test", parse_test },	  { "finish", parse_finish }, { "channel", parse_channel },
-	{ "shell", parse_shell },
+	{ "shell", parse_shell }, { "watchdog", parse_watchdog },
 };
 
 static const char *parse_fields(struct manifest *manifest, char **fields, size_t count)

@@ -31,6 +31,8 @@ struct manifest {
 	const char *channel;
 	/* The program that a person gets on the console after the tests, or NULL. */
 	const char *shell;
+	/* The machine's watchdog restarts it when we are silent for so long; 0 leaves it alone. */
+	int watchdog_seconds;
 	struct test *tests;
 	size_t test_count;
 	bool power_off;

@@ -20,6 +20,9 @@
 #define KMSG_LEVEL "<1>"
 
 static int kmsg = -1;
+
+/* Documentation/admin-guide/ramoops.rst; most kernels have none. */
+static int pmsg = -1;
 static unsigned int sequence;
 static char nonce[NONCE_DIGITS + 1];
 
@@ -27,6 +30,7 @@ bool report_open(const char *new_nonce)
 {
 	snprintf(nonce, sizeof(nonce), "%s", new_nonce);
 	kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	pmsg = open("/dev/pmsg0", O_WRONLY | O_CLOEXEC);
 	return kmsg >= 0;
 }
 
@@ -58,7 +62,15 @@ static void write_line(const char *line)
 	}
 }
 
-void report_payload(const struct payload *payload)
+static void keep_line(const char *line)
+{
+	if (pmsg >= 0 && write(pmsg, line, strlen(line)) < 0) {
+		close(pmsg);
+		pmsg = -1;
+	}
+}
+
+static void send_payload(const struct payload *payload, bool milestone)
 {
 	char line[LINE_SIZE + sizeof(KMSG_LEVEL)], checked[LINE_SIZE];
 
@@ -66,7 +78,14 @@ void report_payload(const struct payload *payload)
 		 payload->text);
 	snprintf(line, sizeof(line), KMSG_LEVEL "THP:%s:%u:%08x %.*s\n", nonce, sequence,
 		 crc32(checked), (int)payload->length, payload->text);
+	if (milestone)
+		keep_line(line + strlen(KMSG_LEVEL));
 	write_line(line);
+}
+
+void report_payload(const struct payload *payload)
+{
+	send_payload(payload, false);
 }
 
 static size_t escape(char escaped[5], unsigned char byte)
@@ -94,16 +113,32 @@ bool payload_append(struct payload *payload, const char *bytes, size_t count)
 	return true;
 }
 
-void report(const char *format, ...)
+__attribute__((format(printf, 1, 0)))
+static void send_text(const char *format, va_list arguments, bool milestone)
 {
 	struct payload payload = { .length = 0 };
 	char text[PAYLOAD_SIZE + 1];
+
+	vsnprintf(text, sizeof(text), format, arguments);
+	for (const char *byte = text; *byte && payload_append(&payload, byte, 1); byte++)
+		;
+	send_payload(&payload, milestone);
+}
+
+void report(const char *format, ...)
+{
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	send_text(format, arguments, false);
 	va_end(arguments);
-	for (const char *byte = text; *byte && payload_append(&payload, byte, 1); byte++)
-		;
-	report_payload(&payload);
+}
+
+void report_milestone(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	send_text(format, arguments, true);
+	va_end(arguments);
 }

@@ -19,6 +19,14 @@ bool report_open(const char *nonce);
 __attribute__((format(printf, 1, 2)))
 void report(const char *format, ...);
 
+/*
+ * The same for a line that should outlive a crash: where the kernel has
+ * /dev/pmsg0 it is kept in memory that a restart leaves alone, even if the
+ * console loses it.
+ */
+__attribute__((format(printf, 1, 2)))
+void report_milestone(const char *format, ...);
+
 /* A payload that grows piece by piece. */
 struct payload {
 	char text[PAYLOAD_SIZE];

@@ -3,6 +3,7 @@
 #include "counters.h"
 #include "output.h"
 #include "report.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -196,7 +197,8 @@ static void watch_until_end(struct running_test *run, int timeout_ms)
 			run->timed_out = true;
 			break;
 		}
-		wait_for_news(run, left);
+		watchdog_feed();
+		wait_for_news(run, watchdog_patience(left));
 	}
 	run->ended_ms = now_ms();
 }
@@ -211,6 +213,7 @@ static void kill_everything_else(struct running_test *run, size_t index)
 
 	kill(-1, SIGKILL);
 	while (reap(run)) {
+		watchdog_feed();
 		if (now_ms() > give_up) {
 			report("error test %zu left a process that does not die", index);
 			return;
@@ -233,11 +236,11 @@ static void report_end(const struct running_test *run, const struct test *test, 
 	long long took = run->ended_ms - run->started_ms;
 
 	if (run->timed_out)
-		report("end %zu timeout %d %lld", index, test->timeout_ms, took);
+		report_milestone("end %zu timeout %d %lld", index, test->timeout_ms, took);
 	else if (WIFSIGNALED(run->wait_status))
-		report("end %zu signal %d %lld", index, WTERMSIG(run->wait_status), took);
+		report_milestone("end %zu signal %d %lld", index, WTERMSIG(run->wait_status), took);
 	else
-		report("end %zu exit %d %lld", index, WEXITSTATUS(run->wait_status), took);
+		report_milestone("end %zu exit %d %lld", index, WEXITSTATUS(run->wait_status), took);
 }
 
 void run_test(const struct test *test, size_t index, const struct manifest *manifest)
@@ -245,7 +248,8 @@ void run_test(const struct test *test, size_t index, const struct manifest *mani
 	struct running_test run = { .pid = -1, .output_fd = -1 };
 
 	output_start(&run.output, index, manifest->output_limit);
-	report("start %zu %s", index, test->name);
+	watchdog_feed();
+	report_milestone("start %zu %s", index, test->name);
 	counters_report("before", index, manifest);
 	if (start_test(&run, test, index))
 		watch_until_end(&run, test->timeout_ms);

@@ -83,7 +83,7 @@ def _check_inside(link: Link, arch: ArchRecord) -> Iterator[Check]:
     yield _check_presence(link, "watchdog", "/dev/watchdog", "a dead host waits for its power switch")
     yield _check_presence(link, "pstore", "/sys/fs/pstore", "a crash leaves its words on the console only")
     yield _check_reservation(link)
-    yield _check_console(link, record)
+    yield _check_ramoops(link, record) if record.is_mute else _check_console(link, record)
 
 
 def _check_arch(link: Link, arch: ArchRecord) -> Check:
@@ -150,6 +150,36 @@ def _check_reservation(link: Link) -> Check:
     except LinkError as error:
         return Check("reserved", False, str(error), "See `folder:` in the record.")
     return Check("reserved", None if found else True, str(found) if found else "by nobody")
+
+
+def _check_ramoops(link: Link, record: HostRecord) -> Check:
+    """Both kernels must look for the log in the same memory (Documentation/admin-guide/ramoops.rst)."""
+    said = link.run_as_root("cd /sys/module/ramoops/parameters && grep . *").out
+    theirs = dict(line.split(":", 1) for line in said.splitlines() if ":" in line)
+    fix = f'See "A host without a console" in docs/hosts.md, and `cmdline:` in {record.file}.'
+    if not theirs:
+        return Check("console", False, "is to be read from pstore, but its kernel has no ramoops", fix)
+    words = (word.partition("=") for word in record.cmdline if word.startswith("ramoops."))
+    ours = {name.removeprefix("ramoops."): value for name, _, value in words}
+    differ = [
+        f"{name} is {theirs.get(name)} there"
+        for name in ours
+        if _number(ours[name]) != _number(theirs.get(name))
+    ]
+    if differ:
+        return Check("console", False, f"ramoops of both kernels differ: {', '.join(differ)}", fix)
+    if not _number(theirs.get("console_size")):
+        return Check("console", False, "ramoops.console_size is 0: it keeps no log", fix)
+    return Check(
+        "console", None, "none: the log is read from pstore afterwards, and kernel errors may be missing"
+    )
+
+
+def _number(text: str | None) -> int:
+    try:
+        return int(text or "0", 0)
+    except ValueError:
+        return -1
 
 
 def _check_console(link: Link, record: HostRecord) -> Check:

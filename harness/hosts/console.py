@@ -203,7 +203,7 @@ def open_console(record: HostRecord) -> Console:
     Raises:
         InfrastructureError: if the record has none, or it can't be opened.
     """
-    if record.console is None:
+    if record.console is None or record.is_mute:
         raise InfrastructureError(
             f"the host {record.name} has no console, and the tests report through it",
             hint=f"Add `console:` to {record.file}; docs/hosts.md tells how.",

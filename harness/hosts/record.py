@@ -55,7 +55,7 @@ class SshFacts(Record):
 
 
 class ConsoleFacts(Record):
-    """Where the host's console comes from; one of the first three is given."""
+    """Where the host's console comes from; one of the first four is given."""
 
     command: Items[str] = ()
     """Its output is the console, its input types on it: `ipmitool … sol activate`, `console NAME`."""
@@ -63,6 +63,8 @@ class ConsoleFacts(Record):
     """A Unix socket."""
     file: str = ""
     """A file that somebody else writes the console to; nothing can be typed then."""
+    pstore: bool = False
+    """There is none: what our kernel leaves in ramoops is read when the host is back."""
     break_text: str = ""
     """What makes a BREAK when it is typed: `~B` for ipmitool."""
     break_command: Items[str] = ()
@@ -70,10 +72,10 @@ class ConsoleFacts(Record):
 
     @model_validator(mode="after")
     def _one_source(self) -> ConsoleFacts:
-        if sum(map(bool, (self.command, self.socket, self.file))) != 1:
-            raise ValueError("one of command, socket and file must be given")
-        if self.file and (self.break_text or self.break_command):
-            raise ValueError("nothing can be typed where the console is a file")
+        if sum(map(bool, (self.command, self.socket, self.file, self.pstore))) != 1:
+            raise ValueError("one of command, socket, file and pstore must be given")
+        if (self.file or self.pstore) and (self.break_text or self.break_command):
+            raise ValueError("nothing can be typed where the console is a file or pstore")
         return self
 
     @property
@@ -103,6 +105,8 @@ class HostLimits(Record):
     """A way to restart that leaves the console silent for so long did not work."""
     back_seconds: Seconds = 600
     """From a restart until the host's own kernel answers."""
+    watchdog_seconds: int = Field(default=120, ge=0)
+    """Its watchdog restarts it when our first process did not run for so long; 0: it is not armed."""
     reserve_hours: Annotated[float, Field(gt=0, le=24 * 14)] = 4
     """A reservation that nobody renews ends after this."""
 
@@ -137,6 +141,11 @@ class HostRecord(Record):
     power: PowerFacts = PowerFacts()
     limits: HostLimits = HostLimits()
     _home: Path = PrivateAttr(CONFIGS / KIND)
+
+    @property
+    def is_mute(self) -> bool:
+        """Whether nothing is heard of it while our kernel runs."""
+        return self.console is not None and self.console.pstore
 
     def path(self, text: str) -> Path:
         """A file that the record names, relative to the record."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +26,10 @@ class Ending:
     detail: str
     notes: tuple[str, ...] = ()
     """What the reader of a report must know of this boot."""
+    kept: Mapping[str, bytes] = field(default_factory=dict)
+    """Files that the guest left behind where a restart leaves them alone, by name."""
+    words: bytes = b""
+    """What they say that the console did not show."""
 
 
 class Machine(Protocol):

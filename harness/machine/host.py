@@ -16,7 +16,8 @@ from harness.errors import InfrastructureError
 from harness.hosts.console import Console, open_console
 from harness.hosts.keeper import Keeper
 from harness.hosts.kexec import command, launch, load
-from harness.hosts.link import connected
+from harness.hosts.link import LinkError, connected
+from harness.hosts.pstore import LINE_START, collect, inventory, last_number, unheard
 from harness.hosts.recovery import Sight, identity, look
 from harness.machine.base import BootFiles, Ending
 from harness.process import Children
@@ -27,14 +28,16 @@ NEVER_LEFT_SECONDS = 60.0
 """A host that still answers after this did not start our kernel."""
 OVERLAP = 512
 """Bytes of the previous chunk that are searched again."""
+RECENT = 1 << 18
+"""Bytes of the console that are compared with what pstore has."""
 SYSRQ_KEYS = (b"l", b"t")
 """Backtraces of all CPUs, then of all tasks (Documentation/admin-guide/sysrq.rst)."""
-_LINE = rb"[\r\n](?:<\d+>)?(?:\[[^\]\r\n]*\] ?)*"
-"""What may stand before the kernel's own words."""
-_BANNER = re.compile(_LINE + rb"Linux version \d")
-_RESTART = re.compile(_LINE + rb"reboot: (?:Restarting system|Power down|System halted)[^\n]*\n")
+_BANNER = re.compile(LINE_START + rb"Linux version \d")
+_RESTART = re.compile(LINE_START + rb"reboot: (?:Restarting system|Power down|System halted)[^\n]*\n")
 _FRAME = re.compile(rb"THP:[0-9a-f]{16}:\d+:[0-9a-f]{8} ")
-_LAST_WORDS = re.compile(rb"Kernel panic - not syncing|" + _FRAME.pattern + rb"done \d")
+_DONE = re.compile(_FRAME.pattern + rb"done \d")
+_LAST_WORDS = re.compile(rb"Kernel panic - not syncing|" + _DONE.pattern)
+_FROM_HERE = b"\n[pstore kept this, which the console did not show]\n"
 
 
 class _Screen:
@@ -46,7 +49,15 @@ class _Screen:
         self.over = False
         """What comes now is not ours any more: firmware, and the host's own kernel."""
         self.leaving = False
-        """Our kernel is about to restart the machine."""
+        """Our kernel is about to restart the machine, or has."""
+        self.told = False
+        """How it ended was shown."""
+        self.done = False
+        """The guest program has said all."""
+        self.number = 0
+        """Of the guest program's last line."""
+        self.recent = b""
+        """The last that was ours."""
         self._tail = b""
 
     def pass_on(self, chunk: bytes) -> bytes:
@@ -64,16 +75,21 @@ class _Screen:
                 raise InfrastructureError("tests report, but the console never showed our kernel's token")
             self._tail = window[-OVERLAP:]
             return chunk
-        self.leaving = self.leaving or bool(_LAST_WORDS.search(window, begin))
+        self.told = self.told or bool(_LAST_WORDS.search(window, begin))
+        self.leaving = self.leaving or self.told
+        self.done = self.done or bool(_DONE.search(window, begin))
+        self.number = max(self.number, last_number(window[begin:]))
         end = self._end(window, begin)
         kept = window[:end] if end is not None else window
         self.over = end is not None
         self._tail = window[max(begin, len(window) - OVERLAP) :]
-        return kept[len(window) - len(chunk) :]
+        ours = kept[len(window) - len(chunk) :]
+        self.recent = (self.recent + ours)[-RECENT:]
+        return ours
 
     def _end(self, window: bytes, begin: int) -> int | None:
         if restart := _RESTART.search(window, begin):
-            self.leaving = True
+            self.leaving = self.told = True
             return restart.end()
         if banner := _BANNER.search(window, begin):
             self.leaving = True
@@ -98,6 +114,8 @@ class PhysicalHost:
         self._stopped = threading.Event()
         self._trouble = ""
         self._is_back = False
+        self._known: frozenset[str] = frozenset()
+        """What was in pstore before."""
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -125,7 +143,8 @@ class PhysicalHost:
                     hint="Ask them to leave, or say `despite_users: true` in the record.",
                 )
             before = identity(link)
-            self._console = open_console(record)
+            self._known = inventory(link)
+            self._console = None if record.is_mute else open_console(record)
             load(link, self._files.kernel, self._files.initramfs, self._files.cmdline)
             keeper.memory.left(self._screen.token, before)
             self._left = True
@@ -145,11 +164,10 @@ class PhysicalHost:
                 return
 
     async def read(self) -> bytes:
-        """Next bytes of the console, until our kernel's words end."""
-        assert self._console
+        """Next bytes of the console, until our kernel's words end; of none, until the host is back."""
         while not self._screen.over:
             over = self._is_back or self._trouble or self._children.stopping
-            if chunk := self._console.take():
+            if self._console and (chunk := self._console.take()):
                 if kept := self._screen.pass_on(chunk):
                     return kept
             elif over:
@@ -181,4 +199,30 @@ class PhysicalHost:
         notes = (f"{self.name}: {recovery}",) if len(recovery.steps) > 1 or not by_itself else ()
         if not recovery.back:
             return Ending(broken=True, detail=f"{self.name} did not come back: {recovery}", notes=notes)
-        return Ending(broken=bool(self._trouble), detail=self._trouble, notes=notes)
+        return self._with_last_words(notes)
+
+    def _with_last_words(self, notes: tuple[str, ...]) -> Ending:
+        """What our kernel left in pstore; it counts where the console has not shown how it ended."""
+        record, screen = self._keeper.record, self._screen
+        try:
+            with connected(record) as link:
+                kept = collect(link, self._known)
+        except LinkError as error:
+            kept, notes = {}, (*notes, f"what pstore kept could not be read: {error}")
+        words = b"" if screen.told else unheard(kept, screen.number, screen.recent)
+        trouble = self._trouble
+        if record.is_mute:
+            trouble = trouble or self._doubts(words)
+        elif words:
+            words = _FROM_HERE + words
+        if trouble:
+            return Ending(broken=True, detail=trouble, notes=notes, kept=kept)
+        is_known = screen.done or (record.is_mute and _DONE.search(words))
+        return Ending(False, "", notes, {} if is_known else kept, words)
+
+    def _doubts(self, words: bytes) -> str:
+        """Why what a host without a console has kept can't be believed."""
+        if not words:
+            return "pstore kept nothing of this boot, and there is no console"
+        proved = self._screen.token.encode() in words
+        return "" if proved else "what pstore kept does not show our kernel's token"

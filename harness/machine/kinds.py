@@ -18,6 +18,10 @@ from harness.machine.qemu import Qemu
 from harness.process import Children
 from results.model import PlannedTest
 
+PANIC_SECONDS = "panic=10"
+"""A restart cuts off what a slow console has not shown yet."""
+MUTE_NOTE = "the host has no console: the log is what pstore kept of it, and kernel errors may be missing"
+
 
 @dataclass(frozen=True, slots=True)
 class MachineKind:
@@ -41,6 +45,10 @@ class MachineKind:
     """At least so many seconds without console output are no hang before the first test."""
     finish: Literal["", "poweroff", "restart"] = ""
     """What the guest program does at its end; empty where the architecture says it."""
+    watchdog_seconds: int = 0
+    """Limit of its watchdog, which the guest program arms if there is one; 0 leaves it alone."""
+    mute: bool = False
+    """Nothing is heard of a boot before it is over."""
     alone: AbstractContextManager[Any] = field(default_factory=nullcontext)
     """Held for each boot, where there is only one such machine."""
 
@@ -82,17 +90,20 @@ def hercules_kind(arch: ArchRecord) -> MachineKind | None:
 
 def host_kind(keeper: Keeper) -> MachineKind:
     """A physical host, which must come back: what we boot on it restarts it."""
-    record = keeper.record
+    record, limits = keeper.record, keeper.record.limits
+    told = f"booted on the physical host {record.name} ({record.about}), not on an emulator"
     return MachineKind(
         name=f"host {record.name}",
         cpus=0,
-        cmdline=record.cmdline,
+        cmdline=(PANIC_SECONDS, *record.cmdline),
         time_scale=record.time_scale,
         make=lambda files, folder, children: PhysicalHost(keeper, files, children),
         lacks=record.lacks,
-        notes=(f"booted on the physical host {record.name} ({record.about}), not on an emulator",),
-        boot_silence=record.limits.boot_seconds,
+        notes=(told, *((MUTE_NOTE,) if record.is_mute else ())),
+        boot_silence=limits.boot_seconds + (limits.back_seconds if record.is_mute else 0),
         finish="restart",
+        watchdog_seconds=limits.watchdog_seconds,
+        mute=record.is_mute,
         alone=keeper.boots,
     )
 

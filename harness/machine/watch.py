@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from harness.errors import InfrastructureError
@@ -45,6 +46,8 @@ class Outcome:
     seconds: float
     notes: tuple[str, ...] = ()
     """As `Ending.notes`."""
+    kept: Mapping[str, bytes] = field(default_factory=dict)
+    """As `Ending.kept`."""
 
 
 class _Console:
@@ -103,8 +106,21 @@ async def watch(machine: Machine, nonce: str, limits: Limits, log: BinaryIO) -> 
         early = (BootEnd.MACHINE, f"the console log could not be written: {error.strerror}")
     finally:
         ending = await machine.stop()
+    if ending.words and not (early and early[0] is BootEnd.MACHINE):
+        early = _listen_to_the_dead(console, ending.words, early)
     end, detail = early or _explain(machine, console, ending.broken, ending.detail)
-    return Outcome(end, detail, time.monotonic() - started, ending.notes)
+    return Outcome(end, detail, time.monotonic() - started, ending.notes, ending.kept)
+
+
+def _listen_to_the_dead(
+    console: _Console, words: bytes, early: tuple[BootEnd, str] | None
+) -> tuple[BootEnd, str] | None:
+    """Log what the console did not show; why the boot ended counts no more if its own words say it."""
+    try:
+        console.take(words)
+    except OSError as error:
+        return BootEnd.MACHINE, f"the console log could not be written: {error.strerror}"
+    return None if console.done or console.panic else early
 
 
 async def _follow(machine: Machine, console: _Console, deadline: float) -> tuple[BootEnd, str] | None:

@@ -180,7 +180,7 @@ def _hercules(wanted: _Wanted) -> bytes:
     assert facts, "the run has booted on it"
     kind = _kind(wanted)
     machine = f"{wanted.name}.machine"
-    small = contents(facts, (*kind.cmdline, *COMMON_CMDLINE), 0)
+    small = contents(facts, (*COMMON_CMDLINE, *kind.cmdline), 0)
     files = b"".join(
         here(f"\tcat >{machine}/{name}", content) for name, content in small.items() if name != ADDRESSES
     )

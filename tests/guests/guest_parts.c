@@ -5,6 +5,7 @@
  *	guest_parts text < RECORDS	prints each record as a console would
  *	guest_parts channel DEVICE < RECORDS	copies them like the kernel log
  *	guest_parts manifest FILE	prints what was understood of it
+ *	guest_parts milestones KMSG PMSG	reports into these files
  *
  * RECORDS are what read() of /dev/kmsg gives, with a NUL behind each; the
  * record `EPIPE` stands for that error. Linked with --wrap=open,--wrap=read.
@@ -12,6 +13,7 @@
 #include "channel.h"
 #include "console_text.h"
 #include "manifest.h"
+#include "report.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +27,8 @@
 /* Packets, for these keep records apart as /dev/kmsg does. */
 static int kernel_log[2];
 
+static const char *instead_of_kmsg, *instead_of_pmsg;
+
 int __real_open(const char *path, int flags, mode_t mode);
 int __wrap_open(const char *path, int flags, mode_t mode);
 ssize_t __real_read(int fd, void *bytes, size_t size);
@@ -32,6 +36,10 @@ ssize_t __wrap_read(int fd, void *bytes, size_t size);
 
 int __wrap_open(const char *path, int flags, mode_t mode)
 {
+	if (instead_of_kmsg && !strcmp(path, "/dev/kmsg"))
+		path = instead_of_kmsg;
+	else if (instead_of_kmsg && !strcmp(path, "/dev/pmsg0"))
+		path = instead_of_pmsg;
 	if (strcmp(path, "/dev/kmsg"))
 		return __real_open(path, flags, mode);
 	fcntl(kernel_log[1], F_SETFL, O_NONBLOCK);
@@ -102,6 +110,18 @@ static int print_manifest(const char *path)
 	return 0;
 }
 
+static int report_milestones(const char *kmsg, const char *pmsg)
+{
+	instead_of_kmsg = kmsg;
+	instead_of_pmsg = pmsg;
+	if (!report_open("0123456789abcdef"))
+		return 1;
+	report_milestone("start %d %s", 1, "one");
+	report("out 1 words");
+	report_milestone("end 1 exit 0 5");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "text"))
@@ -110,5 +130,7 @@ int main(int argc, char **argv)
 		return copy_to(argv[2]);
 	if (argc == 3 && !strcmp(argv[1], "manifest"))
 		return print_manifest(argv[2]);
+	if (argc == 4 && !strcmp(argv[1], "milestones"))
+		return report_milestones(argv[2], argv[3]);
 	return 2;
 }

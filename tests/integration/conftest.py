@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +11,11 @@ import pytest
 
 from harness.build.cache import BuildCache
 from harness.config import ArchRecord, find
+from harness.hosts.record import HostRecord, find_host
 from tests.integration.processes import Marker
+from tests.lab.host import LabHost, running
+from tests.lab.image import build_image
+from tests.private_sshd import write_record
 from tests.program import Answer, Program
 
 SMALL_SERIES = "thp-split-standin"
@@ -75,3 +80,22 @@ def new_program(thp_harness: Program, tmp_path_factory: pytest.TempPathFactory) 
         return fresh
 
     return make
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabHost]:
+    image = build_image(tmp_path_factory.mktemp("image"))
+    with running(image, Path(tempfile.mkdtemp(prefix="lab-"))) as host:
+        yield host
+
+
+@pytest.fixture
+def configuration(lab: LabHost, tmp_path: Path) -> Path:
+    """XDG_CONFIG_HOME with the lab host's record."""
+    write_record(tmp_path, lab.record())
+    return tmp_path
+
+
+@pytest.fixture
+def place(configuration: Path) -> HostRecord:
+    return find_host("labhost", own=configuration / "thp-harness")

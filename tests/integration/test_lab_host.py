@@ -8,10 +8,8 @@ from __future__ import annotations
 import asyncio
 import io
 import signal
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +30,7 @@ from harness.process import Children
 from results.model import BootEnd
 from tests.integration.conftest import SMALL_SERIES
 from tests.integration.guest_programs import BAD_INIT, GUESTS, pack_guests
-from tests.lab.host import LabHost, running
-from tests.lab.image import build_image
+from tests.lab.host import LabHost
 from tests.private_sshd import write_record
 from tests.program import Answer, Program
 
@@ -42,25 +39,6 @@ pytestmark = pytest.mark.slow
 LIMITS = Limits(total=300, boot_silence=60, test_silence=60, backtrace=5, power_off=15)
 HASTY = Limits(total=300, boot_silence=30, test_silence=30, backtrace=5, power_off=15)
 """For a kernel that says nothing any more."""
-
-
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabHost]:
-    image = build_image(tmp_path_factory.mktemp("image"))
-    with running(image, Path(tempfile.mkdtemp(prefix="lab-"))) as host:
-        yield host
-
-
-@pytest.fixture
-def configuration(lab: LabHost, tmp_path: Path) -> Path:
-    """XDG_CONFIG_HOME with the lab host's record."""
-    write_record(tmp_path, lab.record())
-    return tmp_path
-
-
-@pytest.fixture
-def place(configuration: Path) -> HostRecord:
-    return find_host("labhost", own=configuration / "thp-harness")
 
 
 def run_there(program: Program, configuration: Path, *more: str, **environment: str) -> Answer:
@@ -119,7 +97,7 @@ def boot_bad_init(
     """Boot with a first process that misbehaves; the log, and what is remembered of the host."""
     keeper = Keeper(record, Memory(folder, record.name), print)
     keeper.take()
-    files = BootFiles(kernel, initramfs, (*record.cmdline, *COMMON_CMDLINE, "--", way))
+    files = BootFiles(kernel, initramfs, (*COMMON_CMDLINE, *record.cmdline, "--", way))
     machine = PhysicalHost(keeper, files, Children())
     with (folder / "log").open("wb") as log:
         outcome = asyncio.run(watch(machine, new_nonce(), limits, log))

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lab.image import Image
+from tests.lab.image import RAMOOPS, RESERVED, Image
 from tests.lab.monitor import execute
 
 UP_SECONDS = 120
 DISK_BYTES = 64 << 20
+CMDLINE = ("console=ttyS0", "reboot=triple", "no_timer_check", "tsc=reliable", "unknown_nmi_panic")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class LabHost:
             "about": "a QEMU guest",
             "arch": "x86_64",
             "ssh": {**ssh, "known_hosts": str(self.known_hosts)},
-            "cmdline": ["console=ttyS0", "reboot=triple", "no_timer_check", "tsc=reliable"],
+            "cmdline": [*CMDLINE, RESERVED, *(f"ramoops.{name}={value}" for name, value in RAMOOPS.items())],
             "time_scale": 4,
             "console": {
                 "socket": str(self.console),
@@ -109,8 +110,9 @@ def _command(lab: LabHost, disk: Path) -> list[str]:
         *("-drive", f"file={disk},format=raw,if=none,id=d0", "-device", "virtio-blk-pci,drive=d0"),
         *("-chardev", f"socket,id=s0,path={lab.console},server=on,wait=off", "-serial", "chardev:s0"),
         *("-qmp", f"unix:{lab.monitor},server=on,wait=off"),
+        *("-device", "i6300esb", "-action", "watchdog=reset"),
         *("-kernel", str(lab.image.kernel), "-initrd", str(lab.image.initramfs)),
-        *("-append", "console=ttyS0 quiet net.ifnames=0 panic=10 sysrq_always_enabled"),
+        *("-append", f"console=ttyS0 quiet net.ifnames=0 panic=10 sysrq_always_enabled {RESERVED}"),
     ]
 
 

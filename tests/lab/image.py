@@ -21,8 +21,8 @@ PROGRAMS = ("usr/sbin/dropbear", "usr/sbin/kexec", "usr/lib/openssh/sftp-server"
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 MERGED = ("bin", "sbin", "lib", "lib64")
 """Folders that are links into usr/, as on an installed Debian, whichever of the two a package uses."""
-MODULES = ("virtio_pci", "virtio_net", "virtio_blk")
-MODULE_NAMES = ("virtio", "failover", "net_failover")
+MODULES = ("virtio_pci", "virtio_net", "virtio_blk", "ramoops")
+MODULE_NAMES = ("virtio", "failover", "net_failover", "ramoops", "reed_solomon")
 """How the names of these begin, and of those that they need."""
 SFTP_SERVER = "usr/lib/sftp-server"
 """Where Debian's dropbear looks for it."""
@@ -30,6 +30,17 @@ HOST_KEY = "etc/dropbear/host_key"
 ADDRESS = "10.0.2.15/24"
 """What QEMU's user network forwards to."""
 READY = "lab host is up"
+RAMOOPS = {
+    "mem_address": 0x30000000,
+    "mem_size": 0x200000,
+    "record_size": 0x20000,
+    "console_size": 0x100000,
+    "pmsg_size": 0x20000,
+    "ftrace_size": 0,  # older kernels look for pmsg behind it, newer ones before it
+}
+"""Parameters of the module, for both kernels, where the memory has neither kernel nor firmware."""
+RESERVED = f"memmap={RAMOOPS['mem_size']:#x}${RAMOOPS['mem_address']:#x}"
+"""Keeps both kernels out of it."""
 
 INIT = """\
 #!/bin/busybox sh
@@ -42,6 +53,7 @@ mount -t devtmpfs dev /dev
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
 {insmods}
+mount -t pstore pstore /sys/fs/pstore
 mount -t ext4 /dev/vda /var
 ip link set lo up
 ip addr add {address} dev eth0
@@ -164,5 +176,6 @@ def _modules(root: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _init(modules: Mapping[str, bytes]) -> str:
-    insmods = "\n".join(f"insmod /modules/{name}.ko" for name in modules)
+    parameters = {"ramoops": "".join(f" {name}={value}" for name, value in RAMOOPS.items())}
+    insmods = "\n".join(f"insmod /modules/{name}.ko{parameters.get(name, '')}" for name in modules)
     return INIT.format(insmods=insmods, address=ADDRESS, host_key=HOST_KEY, ready=READY)

@@ -17,7 +17,7 @@ from results.model import PlannedTest
 from tests.unit.guestlog import NONCE, frame
 
 PARTS = Path(__file__).parent.parent / "guests" / "guest_parts.c"
-SOURCES = ("channel.c", "console_text.c", "manifest.c", "kfile.c")
+SOURCES = ("channel.c", "console_text.c", "manifest.c", "kfile.c", "report.c")
 FULL = b"channel: the device is full, the log ends here\n"
 
 Run = Callable[..., bytes]
@@ -153,6 +153,9 @@ def test_the_device_may_come_later(run: Run, tmp_path: Path) -> None:
         ("", "none"),
         ("channel\n", "manifest line 2: channel wants `PATH`"),
         ("channel dasda\n", "manifest line 2: channel wants `PATH`"),
+        ("watchdog 10\n", "none"),
+        ("watchdog 0\n", "manifest line 2: watchdog wants `SECONDS`"),
+        ("watchdog ten\n", "manifest line 2: watchdog wants `SECONDS`"),
         ("channel /dev/dasda /dev/dasdb\n", "manifest line 2: channel wants `PATH`"),
     ],
 )
@@ -165,6 +168,22 @@ def test_the_manifest_names_the_device(run: Run, tmp_path: Path, lines: str, ans
 def test_what_the_harness_writes_is_understood(run: Run, tmp_path: Path) -> None:
     manifest = tmp_path / "manifest"
     tests = [PlannedTest("t", ("/bin/t", "x"), 1.0)]
-    manifest.write_text(render(NONCE, tests, 1.0, "poweroff", "/dev/dasda"))
+    manifest.write_text(render(NONCE, tests, 1.0, "poweroff", "/dev/dasda", watchdog=9))
     assert run("manifest", str(manifest)) == b"/dev/dasda\n"
-    assert "channel" not in render(NONCE, tests, 1.0, "poweroff")
+    plain = render(NONCE, tests, 1.0, "poweroff")
+    assert "channel" not in plain and "watchdog" not in plain
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["pmsg", "no pmsg"])
+def test_what_should_outlive_a_crash_is_kept_where_the_kernel_can(
+    run: Run, tmp_path: Path, there: bool
+) -> None:
+    kmsg, pmsg = tmp_path / "kmsg", tmp_path / "pmsg"
+    kmsg.touch()
+    if there:
+        pmsg.touch()
+    run("milestones", str(kmsg), str(pmsg))
+    lines = [frame(1, "start 1 one"), frame(2, "out 1 words"), frame(3, "end 1 exit 0 5")]
+    assert kmsg.read_text().replace("<1>", "").splitlines() == lines
+    if there:
+        assert pmsg.read_text().splitlines() == [lines[0], lines[2]]

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from harness.boot import limits_for
+from harness.boot import Bootable, _limits, _machine, limits_for
+from harness.config import ArchRecord, find
 from harness.errors import InfrastructureError, UsageError
 from harness.hosts.console import Console, open_console, opened
 from harness.hosts.keeper import Keeper
@@ -58,6 +59,7 @@ def test_our_words_end_where_our_kernel_restarts_the_machine(size: int) -> None:
     kept, screen = shown(OURS + FIRMWARE + BANNER, size)
     assert kept == OURS
     assert (screen.over, screen.leaving, screen.proved) == (True, True, True)
+    assert (screen.told, screen.done, screen.number) == (True, True, 2)
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
@@ -67,7 +69,8 @@ def test_a_kernel_that_resets_is_cut_from_the_one_that_follows(size: int) -> Non
     assert kept.startswith(ours + FIRMWARE.strip())
     assert kept.count(b"SMP") == 1
     assert b"not ours" not in kept
-    assert screen.over
+    assert screen.over and not screen.told
+    assert b"BUG: something" in screen.recent
 
 
 @pytest.mark.parametrize("size", [1, 10_000])
@@ -383,3 +386,22 @@ def test_what_boots_on_a_host_restarts_it(tmp_path: Path) -> None:
     machine = kind.make(BootFiles(Path("K"), Path("I"), kind.cmdline), tmp_path, Children())
     assert machine.command[:5] == ("kexec", "-c", "-l", "K", "--initrd=I")
     assert "console=ttyS0" in machine.command[5]
+    assert kind.watchdog_seconds == record.limits.watchdog_seconds
+
+
+def test_a_host_without_a_console_is_waited_for_as_long_as_it_may_take(tmp_path: Path) -> None:
+    record = with_console(pstore=True)
+    kind = host_kind(Keeper(record, Memory(tmp_path, "desk"), print))
+    limits = _limits(kind, ())
+    assert limits.boot_silence == limits.test_silence == limits.total > record.limits.back_seconds
+    assert "has no console" in kind.notes[1]
+    with pytest.raises(InfrastructureError, match="desk has no console"):
+        open_console(record)
+
+
+def test_a_panic_is_shown_before_the_host_is_restarted(tmp_path: Path) -> None:
+    kind = host_kind(Keeper(HostRecord.model_validate(PLACE), Memory(tmp_path, "desk"), print))
+    bootable = Bootable(find("arches", ArchRecord, "x86_64"), Path("K"), Path("I"))
+    machine = _machine(bootable, kind, tmp_path / "b.cpio", Children())
+    words = machine.command[5].split()
+    assert words.index("panic=10") > words.index("panic=-1"), "of two the kernel takes the last"

@@ -49,6 +49,36 @@ def test_a_machine_that_breaks_after_the_end_mark_has_done_its_work() -> None:
     assert follow(ScriptedMachine([HELLO, DONE], ending=BROKEN))[0].end is BootEnd.DONE
 
 
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        (HELLO + DONE, BootEnd.DONE),
+        (HELLO + PANIC, BootEnd.PANIC),
+        (HELLO, BootEnd.REBOOT),
+        (b"", BootEnd.REBOOT),
+    ],
+)
+def test_what_a_dead_guest_left_behind_is_logged_and_says_how_it_ended(words: bytes, end: BootEnd) -> None:
+    ending = Ending(broken=False, detail="", kept={"pmsg-ramoops-0": b"x"}, words=words)
+    outcome, log = follow(ScriptedMachine([b"Booting\r\n"], ending=ending))
+    assert (outcome.end, log) == (end, b"Booting\r\n" + words)
+    assert outcome.kept == {"pmsg-ramoops-0": b"x"}
+
+
+def test_last_words_explain_a_silence() -> None:
+    ending = Ending(broken=False, detail="", words=PANIC)
+    outcome, _ = follow(ScriptedMachine([HELLO, SILENCE], ending=ending))
+    assert (outcome.end, "sysrq triggered" in outcome.detail) == (BootEnd.PANIC, True)
+    ending = replace(ending, words=b"[    0.6] nothing of importance\r\n")
+    assert follow(ScriptedMachine([HELLO, SILENCE], ending=ending))[0].end is BootEnd.HANG
+
+
+def test_last_words_do_not_excuse_a_machine_that_did_not_start() -> None:
+    ending = Ending(broken=True, detail="", words=HELLO + DONE)
+    outcome, _ = follow(ScriptedMachine(start_error="no kexec", ending=ending))
+    assert (outcome.end, outcome.detail) == (BootEnd.MACHINE, "no kexec")
+
+
 def test_silence_before_the_guest_program_is_a_hang_with_a_backtrace() -> None:
     machine = ScriptedMachine(
         [b"Booting\r\n", SILENCE], when_interrupted=[b"NMI backtrace\r\n", b" spin\r\n"]

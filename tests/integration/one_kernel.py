@@ -1,0 +1,41 @@
+"""Builds one kernel, or takes it from the cache, without a run around it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from harness.build.cache import IMAGE
+from harness.build.kernel import KernelRequest, Workshop, build_kernel
+from harness.build.toolchain import find_compiler
+from harness.checkout.worktree import worktree
+from harness.jobserver import Jobserver
+from harness.plan import Request, make_plan
+from harness.prepare import prepare
+from harness.process import Children
+
+
+def build_base(cache: Path, log: Path, series: str, *kconfig: str) -> Path:
+    """The image of x86_64's base kernel with more configuration fragments."""
+    plan = make_plan(Request(arches=("x86_64",), series=series, kconfig=kconfig))
+    checkouts = prepare(plan, cache, print)
+    base = checkouts.checkout("base")
+    (arch,) = plan.arches
+    request = KernelRequest(
+        arch, "base", base.commit, base.tree, find_compiler(arch), plan.recipes[arch.name]
+    )
+    name = f"{plan.tree.name}-{base.worktree}"
+    with contextlib.closing(Jobserver(os.cpu_count() or 1)) as jobserver:
+        shop = Workshop(
+            cache=cache,
+            log=log,
+            say=print,
+            step=lambda steps: None,
+            children=Children(),
+            jobserver=jobserver,
+            sources=lambda: worktree(cache, name, base.commit, print, lambda: None),
+        )
+        build, kernel = build_kernel(request, shop)
+    assert kernel, build.error
+    return kernel / IMAGE
