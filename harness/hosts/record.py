@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from harness.config import CONFIGS, Items, Record, load_all, pick
-from harness.workspace import PROGRAM
+from harness.config import CONFIGS, Items, Record, pick
+from harness.own_records import OwnRecord, Seconds, Word, load_with_own, one_word
 
 KIND = "hosts"
-
-
-def _one_word(text: str) -> str:
-    if not text or shlex.quote(text) != text:
-        raise ValueError(f"'{text}' must be one word, of letters, digits and @%+=:,./-_")
-    return text
 
 
 def _absolute(text: str) -> str:
     if not text.startswith("/"):
         raise ValueError(f"'{text}' must be an absolute path")
-    return _one_word(text)
+    return one_word(text)
 
 
 def _jump(text: str) -> str:
@@ -35,9 +27,7 @@ def _jump(text: str) -> str:
     return text
 
 
-Word = Annotated[str, AfterValidator(_one_word)]
 FolderThere = Annotated[str, AfterValidator(_absolute)]
-Seconds = Annotated[float, Field(gt=0)]
 
 
 class SshFacts(Record):
@@ -111,10 +101,9 @@ class HostLimits(Record):
     """A reservation that nobody renews ends after this."""
 
 
-class HostRecord(Record):
+class HostRecord(OwnRecord):
     """One physical host; `configs/hosts/*.yaml` or `~/.config/thp-harness/hosts/*.yaml`."""
 
-    name: Word
     about: str
     arch: str
     """A name of `configs/arches`."""
@@ -140,27 +129,11 @@ class HostRecord(Record):
     console: ConsoleFacts | None = None
     power: PowerFacts = PowerFacts()
     limits: HostLimits = HostLimits()
-    _home: Path = PrivateAttr(CONFIGS / KIND)
 
     @property
     def is_mute(self) -> bool:
         """Whether nothing is heard of it while our kernel runs."""
         return self.console is not None and self.console.pstore
-
-    def path(self, text: str) -> Path:
-        """A file that the record names, relative to the record."""
-        return self._home / Path(text).expanduser()
-
-    @property
-    def file(self) -> Path:
-        """The record's own."""
-        return self._home / f"{self.name}.yaml"
-
-
-def own_records(environment: Mapping[str, str] = os.environ) -> Path:
-    """The folder of a person's own records, by the XDG base directory specification."""
-    home = Path(environment.get("HOME") or Path.home())
-    return Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / PROGRAM
 
 
 def load_hosts(configs: Path = CONFIGS, own: Path | None = None) -> Mapping[str, HostRecord]:
@@ -169,12 +142,7 @@ def load_hosts(configs: Path = CONFIGS, own: Path | None = None) -> Mapping[str,
     Raises:
         UsageError: for a wrong record, with file and line.
     """
-    found: dict[str, HostRecord] = {}
-    for folder in (configs, own or own_records()):
-        for name, record in load_all(KIND, HostRecord, folder).items():
-            record._home = folder / KIND
-            found[name] = record
-    return found
+    return load_with_own(KIND, HostRecord, configs, own)
 
 
 def find_host(name: str, configs: Path = CONFIGS, own: Path | None = None) -> HostRecord:

@@ -7,7 +7,6 @@ console shows, proves which kernel reports; a new boot id proves that the host's
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
 import threading
 import time
@@ -17,84 +16,19 @@ from harness.hosts.console import Console, open_console
 from harness.hosts.keeper import Keeper
 from harness.hosts.kexec import command, launch, load
 from harness.hosts.link import LinkError, connected
-from harness.hosts.pstore import LINE_START, collect, inventory, last_number, unheard
+from harness.hosts.pstore import collect, inventory, unheard
 from harness.hosts.recovery import Sight, identity, look
 from harness.machine.base import BootFiles, Ending
+from harness.machine.screen import DONE, Screen
 from harness.process import Children
 
 POLL_SECONDS = 0.05
 LOOK_SECONDS = 2.0
 NEVER_LEFT_SECONDS = 60.0
 """A host that still answers after this did not start our kernel."""
-OVERLAP = 512
-"""Bytes of the previous chunk that are searched again."""
-RECENT = 1 << 18
-"""Bytes of the console that are compared with what pstore has."""
 SYSRQ_KEYS = (b"l", b"t")
 """Backtraces of all CPUs, then of all tasks (Documentation/admin-guide/sysrq.rst)."""
-_BANNER = re.compile(LINE_START + rb"Linux version \d")
-_RESTART = re.compile(LINE_START + rb"reboot: (?:Restarting system|Power down|System halted)[^\n]*\n")
-_FRAME = re.compile(rb"THP:[0-9a-f]{16}:\d+:[0-9a-f]{8} ")
-_DONE = re.compile(_FRAME.pattern + rb"done \d")
-_LAST_WORDS = re.compile(rb"Kernel panic - not syncing|" + _DONE.pattern)
 _FROM_HERE = b"\n[pstore kept this, which the console did not show]\n"
-
-
-class _Screen:
-    """Follows the console: whether our kernel was seen to start, and where its words end."""
-
-    def __init__(self, token: str) -> None:
-        self.token = token
-        self.proved = False
-        self.over = False
-        """What comes now is not ours any more: firmware, and the host's own kernel."""
-        self.leaving = False
-        """Our kernel is about to restart the machine, or has."""
-        self.told = False
-        """How it ended was shown."""
-        self.done = False
-        """The guest program has said all."""
-        self.number = 0
-        """Of the guest program's last line."""
-        self.recent = b""
-        """The last that was ours."""
-        self._tail = b""
-
-    def pass_on(self, chunk: bytes) -> bytes:
-        """As much of a chunk as belongs to our boot.
-
-        Raises:
-            InfrastructureError: if tests report before the token was seen.
-        """
-        window = self._tail + chunk
-        begin = 0
-        if not self.proved and (found := window.find(self.token.encode())) >= 0:
-            self.proved, begin = True, found
-        if not self.proved:
-            if _FRAME.search(window):
-                raise InfrastructureError("tests report, but the console never showed our kernel's token")
-            self._tail = window[-OVERLAP:]
-            return chunk
-        self.told = self.told or bool(_LAST_WORDS.search(window, begin))
-        self.leaving = self.leaving or self.told
-        self.done = self.done or bool(_DONE.search(window, begin))
-        self.number = max(self.number, last_number(window[begin:]))
-        end = self._end(window, begin)
-        kept = window[:end] if end is not None else window
-        self.over = end is not None
-        self._tail = window[max(begin, len(window) - OVERLAP) :]
-        ours = kept[len(window) - len(chunk) :]
-        self.recent = (self.recent + ours)[-RECENT:]
-        return ours
-
-    def _end(self, window: bytes, begin: int) -> int | None:
-        if restart := _RESTART.search(window, begin):
-            self.leaving = self.told = True
-            return restart.end()
-        if banner := _BANNER.search(window, begin):
-            self.leaving = True
-            return banner.start()
-        return None
 
 
 class PhysicalHost:
@@ -108,7 +42,7 @@ class PhysicalHost:
         self._children = children
         token = f"thp.token={secrets.token_hex(8)}"
         self._files = BootFiles(files.kernel, files.initramfs, (token, *files.cmdline))
-        self._screen = _Screen(token)
+        self._screen = Screen(token)
         self._console: Console | None = None
         self._left = False
         self._stopped = threading.Event()
@@ -217,7 +151,7 @@ class PhysicalHost:
             words = _FROM_HERE + words
         if trouble:
             return Ending(broken=True, detail=trouble, notes=notes, kept=kept)
-        is_known = screen.done or (record.is_mute and _DONE.search(words))
+        is_known = screen.done or (record.is_mute and DONE.search(words))
         return Ending(False, "", notes, {} if is_known else kept, words)
 
     def _doubts(self, words: bytes) -> str:

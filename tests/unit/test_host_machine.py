@@ -27,8 +27,9 @@ from harness.hosts.recovery import identity
 from harness.hosts.reservation import Reserved, current, release, take
 from harness.hosts.standing import Away, Identity, Memory, Standing
 from harness.machine.base import BootFiles
-from harness.machine.host import PhysicalHost, _Screen
+from harness.machine.host import PhysicalHost
 from harness.machine.kinds import host_kind
+from harness.machine.screen import Screen
 from harness.plan import Request, make_plan
 from harness.process import Children
 from tests.private_sshd import PrivateSshd, needs_sshd, private_sshd, write_record
@@ -44,9 +45,9 @@ RESTART = b"[    1.0] reboot: Restarting system\r\n"
 OURS = OLD + BANNER + PROOF + REPORT + RESTART
 
 
-def shown(console: bytes, size: int) -> tuple[bytes, _Screen]:
+def shown(console: bytes, size: int) -> tuple[bytes, Screen]:
     """What a console that comes in pieces of this size lets through."""
-    screen, kept = _Screen(TOKEN), b""
+    screen, kept = Screen(TOKEN), b""
     for start in range(0, len(console), size):
         if screen.over:
             break
