@@ -27,6 +27,7 @@ BOOT_SILENCE = 15.0
 """Seconds without console output before the first test, on real hardware; stretched under emulation."""
 TEST_SLACK = 10.0
 BOOT_BUDGET = 60.0
+POWER_OFF = 10.0
 KVM_PROBE = Limits(total=20, boot_silence=3, test_silence=5, backtrace=0, power_off=3)
 """A working KVM boots the small kernel in a second or two."""
 
@@ -51,17 +52,21 @@ class BootRequest:
     tests: tuple[PlannedTest, ...]
 
 
-def limits_for(tests: Sequence[PlannedTest], time_scale: float, boot_silence: float = 0.0) -> Limits:
+def limits_for(
+    tests: Sequence[PlannedTest], time_scale: float, boot_silence: float = 0.0, lag: float = 0.0
+) -> Limits:
     """Time limits of a boot: every test may use its own time-out, and a dead guest is noticed soon.
 
-    `boot_silence` is the least that is granted before the first test, in seconds.
+    `boot_silence` is the least that is granted before the first test, in seconds; the console may be late
+    by `lag`.
     """
     longest = max((test.timeout_seconds for test in tests), default=0.0)
     total = BOOT_BUDGET + sum(test.timeout_seconds for test in tests)
     return Limits(
-        total=total * time_scale + boot_silence,
-        boot_silence=max(BOOT_SILENCE * time_scale, boot_silence),
-        test_silence=(longest + TEST_SLACK) * time_scale,
+        total=total * time_scale + boot_silence + lag,
+        boot_silence=max(BOOT_SILENCE * time_scale, boot_silence) + lag,
+        test_silence=(longest + TEST_SLACK) * time_scale + lag,
+        power_off=POWER_OFF + lag,
     )
 
 
@@ -77,17 +82,19 @@ def boot(
     Raises:
         InfrastructureError: if the run folder can't be written.
     """
-    nonce = new_nonce()
+    initramfs = run_dir / "boots" / f"{request.id}.cpio"
+    nonce = kind.recall(_own_folder(initramfs)) or new_nonce()
     finish = kind.finish or bootable.arch.guest.finish
     manifest = render(
         nonce, request.tests, kind.time_scale, finish, kind.channel, watchdog=kind.watchdog_seconds
     )
-    initramfs = run_dir / "boots" / f"{request.id}.cpio"
     log = run_dir / "logs" / f"{request.id}.log"
-    machine = _machine(bootable, kind, initramfs, children)
+    limits = _limits(kind, request.tests)
+    files = _files(bootable, kind, initramfs, nonce, limits.total)
+    machine = kind.make(files, _own_folder(initramfs), children)
     try:
         _write_initramfs(initramfs, bootable.programs, manifest)
-        outcome = _watch(machine, nonce, _limits(kind, request.tests), log)
+        outcome = _watch(machine, nonce, limits, log)
         kept = _keep(outcome.kept, log.with_suffix(".pstore"))
     except OSError as error:
         raise InfrastructureError(f"{error.filename or run_dir}: {error.strerror}") from None
@@ -114,7 +121,7 @@ def boot(
 
 
 def _limits(kind: MachineKind, tests: Sequence[PlannedTest]) -> Limits:
-    limits = limits_for(tests, kind.time_scale, kind.boot_silence)
+    limits = limits_for(tests, kind.time_scale, kind.boot_silence, kind.lag)
     if kind.mute:
         return replace(limits, boot_silence=limits.total, test_silence=limits.total)
     return limits
@@ -143,15 +150,21 @@ def choose_accelerator(
     nonce = new_nonce()
     _write_initramfs(initramfs, bootable.programs, render(nonce, (), 1.0, bootable.arch.guest.finish))
     kind = qemu_kind(bootable.arch, accel.Accelerator("kvm"))
-    outcome = _watch(_machine(bootable, kind, initramfs, children), nonce, KVM_PROBE, log)
+    files = _files(bootable, kind, initramfs, nonce, KVM_PROBE.total)
+    machine = kind.make(files, _own_folder(initramfs), children)
+    outcome = _watch(machine, nonce, KVM_PROBE, log)
     if outcome.end is BootEnd.MACHINE:
         return accel.Accelerator("tcg", f"KVM could not be tried: {outcome.detail}")
     return accel.remember(memory, facts, version, usable=outcome.end is BootEnd.DONE)
 
 
-def _machine(bootable: Bootable, kind: MachineKind, initramfs: Path, children: Children) -> Machine:
-    files = BootFiles(bootable.kernel, initramfs, (*COMMON_CMDLINE, *kind.cmdline))
-    return kind.make(files, initramfs.with_suffix(".machine"), children)
+def _files(bootable: Bootable, kind: MachineKind, initramfs: Path, nonce: str, seconds: float) -> BootFiles:
+    return BootFiles(bootable.kernel, initramfs, (*COMMON_CMDLINE, *kind.cmdline), nonce, seconds)
+
+
+def _own_folder(initramfs: Path) -> Path:
+    """What a boot's machine may have for itself."""
+    return initramfs.with_suffix(".machine")
 
 
 def _write_initramfs(path: Path, programs: Path, manifest: str) -> None:

@@ -18,6 +18,7 @@ from harness.cli_cluster import cluster_group, clustering, site_of
 from harness.cli_dashboard import dashboard_command
 from harness.cli_export import export_command
 from harness.cli_hosts import complete_hosts, hosts_group
+from harness.cli_labs import complete_labs, labs_group
 from harness.cli_nightly import nightly_command
 from harness.cli_parts import as_json_option, console, quiet_option, tell
 from harness.cli_results import results_command
@@ -116,6 +117,11 @@ def _planning(command: Any) -> Any:
             help="Boot on this physical host, which says the architecture (thp-harness hosts list).",
         ),
         click.option(
+            "--lab", shell_complete=complete_labs, metavar="NAME",
+            help="Boot on boards of this LAVA lab, by default on all kinds that its record has (thp-harness "
+            "labs list).",
+        ),
+        click.option(
             "--tree", shell_complete=_complete("trees"), metavar="NAME|PATH[@REV]",
             help="Kernel tree: a name of configs/trees, or a local git checkout (left untouched).",
         ),
@@ -189,6 +195,7 @@ def make_plan_of(arguments: dict[str, Any]) -> Plan:
             tests=arguments["tests"],
             shard=Shard.from_text(shard) if shard else None,
             host=arguments["host"],
+            lab=arguments["lab"],
         )
     )
 
@@ -338,6 +345,7 @@ main.add_command(rerun_command)
 main.add_command(export_command)
 main.add_command(results_command)
 main.add_command(hosts_group)
+main.add_command(labs_group)
 main.add_command(dashboard_command)
 main.add_command(cluster_group)
 

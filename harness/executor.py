@@ -20,8 +20,9 @@ from harness.config import ArchRecord
 from harness.errors import HarnessError
 from harness.hosts.keeper import Keeper
 from harness.jobserver import Jobserver
+from harness.labs.lab import Lab
 from harness.machine import program
-from harness.machine.kinds import MachineKind, hercules_kind, host_kind, qemu_kind
+from harness.machine.kinds import MachineKind, hercules_kind, host_kind, lab_kind, qemu_kind
 from harness.plan import Plan
 from harness.process import Children
 from harness.selftests import Selftests
@@ -54,6 +55,7 @@ class RunContext:
     children: Children
     jobserver: Jobserver
     host: Keeper | None
+    lab: Lab | None
 
 
 class Executor(Protocol):
@@ -106,7 +108,7 @@ class ThisMachine:
 
     def find_tools(self, plan: Plan) -> ToolsByArch:
         """What is installed here."""
-        return sort_tools(plan, lambda arch: _tools(arch, emulated=plan.host is None))
+        return sort_tools(plan, lambda arch: _tools(arch, emulated=plan.emulated))
 
     def begin(self, run: RunContext) -> Executor:
         """Nothing to prepare."""
@@ -179,10 +181,12 @@ class _Local:
         )
 
     def machine_kinds(self, bootable: Bootable, tools: Tools) -> tuple[MachineKind, ...]:
-        """QEMU, and Hercules where it is installed; or the host."""
+        """QEMU, and Hercules where it is installed; or the host, or the lab."""
         run = self._run
         if run.host:
             return (host_kind(run.host),)
+        if run.lab:
+            return (lab_kind(run.lab, bootable.arch),)
         cache = run.workspace.cache
         accelerator = choose_accelerator(bootable, tools.qemu_version, cache, run.children)
         return emulators(bootable.arch, qemu_kind(bootable.arch, accelerator), tools.hercules_missing)

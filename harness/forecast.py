@@ -57,6 +57,8 @@ class Forecast:
     """Symbols that two configuration fragments want differently, and which of them counts."""
     host: str = ""
     """The physical host that boots the kernels; empty for emulators."""
+    lab: str = ""
+    """The lab whose boards boot them; empty for what is here."""
 
     @property
     def seconds(self) -> float:
@@ -88,6 +90,7 @@ def forecast(plan: Plan, workspace: Workspace) -> Forecast:
         cells=tuple(cell for arch in plan.arches for cell in _cells(plan, arch, checkouts, workspace)),
         overrides=_overrides(plan),
         host=plan.host.name if plan.host else "",
+        lab=plan.lab.name if plan.lab else "",
     )
 
 
@@ -103,7 +106,7 @@ def _cells(
     history = History(workspace.state)
     recipe = plan.recipes[arch.name]
     for variant in VARIANTS:
-        cached, problem = _look_up(arch, recipe, variant, checkouts, workspace, plan.host is None)
+        cached, problem = _look_up(arch, recipe, variant, checkouts, workspace, plan.emulated)
         yield CellForecast(
             arch=arch.name,
             variant=variant,
@@ -147,6 +150,8 @@ def print_forecast(cast: Forecast, console: Console) -> None:
         say(f"        {number}. {subject}")
     if cast.host:
         say(f"Host    {cast.host}")
+    if cast.lab:
+        say(f"Lab     {cast.lab}")
     say(f"Tests   {len(cast.tests)} on each kernel")
     for arch, configuration in {cell.arch: cell.configuration for cell in cast.cells}.items():
         say(f"Config  {arch}: {configuration}")

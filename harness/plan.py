@@ -27,6 +27,7 @@ from harness.errors import UsageError
 from harness.hosts.arch import arch_of
 from harness.hosts.record import HostRecord, find_host
 from harness.known_failures import read_known_failures
+from harness.labs.record import LabRecord, board_of, find_lab
 from harness.shard import Shard
 from results.model import Claim, Evidence, KnownFailure, KnownGap, PlannedTest
 
@@ -58,6 +59,8 @@ class Request:
     """The part of the architectures that this machine takes; all without one."""
     host: str | None = None
     """The physical host that boots the kernels; it says the architecture."""
+    lab: str | None = None
+    """The LAVA lab whose boards boot the kernels; it says the architectures that there can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +94,21 @@ class Plan:
     jobs: int
     known_failures: tuple[KnownFailure, ...] = ()
     host: HostRecord | None = None
-    """The physical host that boots the kernels; None for emulators."""
+    """The physical host that boots the kernels; None for emulators and labs."""
+    lab: LabRecord | None = None
+    """The LAVA lab whose boards boot the kernels; None for what is here."""
+
+    @property
+    def emulated(self) -> bool:
+        """Whether emulators on this machine boot the kernels."""
+        return self.host is None and self.lab is None
 
     @property
     def label(self) -> str:
         """Short name for the run's folder."""
         names = [self.host.name] if self.host else [arch.name for arch in self.arches]
         arches = "+".join(names) if len(names) <= NAMES_IN_LABEL else f"{len(names)}-architectures"
+        arches = f"{self.lab.name}-{arches}" if self.lab else arches
         return re.sub(r"[^A-Za-z0-9._+-]+", "-", f"{arches}-{self.tree.name}-{self.series.name}")[:80]
 
 
@@ -110,11 +121,12 @@ def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
     defaults = _choose_plan(request.plan, configs)
     series, source = _choose_series(request.series or defaults.series, request.tree, configs)
     suites = _choose_suites(request.tests or defaults.tests or series.tests or DEFAULT_TESTS, configs)
-    host = find_host(request.host, configs) if request.host else None
+    host, lab = _choose_place(request, configs)
     if host:
         chosen = _arch_of_host(host, request, configs)
     else:
-        chosen = _choose_arches(request.arches or defaults.arches, configs)
+        arches_there = tuple(lab.boards) if lab else defaults.arches
+        chosen = _choose_arches(request.arches or arches_there, configs)
     arches = tuple(_with_memory(arch, suites) for arch in chosen)
     names = {arch.name for arch in arches}
     if stray := {name.partition(":")[0] for name in request.allow_unexercised} - names:
@@ -127,8 +139,8 @@ def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
         arches=arches,
         recipes=make_recipes(
             arches,
-            (*(host.kconfig if host else ()), *request.kconfig),
-            host.defconfig if host and request.defconfig is None else request.defconfig,
+            (*_kconfig_there(host, lab, arches), *request.kconfig),
+            _defconfig_there(host, lab) if request.defconfig is None else request.defconfig,
             configs,
         ),
         tree=chosen_tree,
@@ -142,7 +154,30 @@ def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
         jobs=request.jobs,
         known_failures=read_known_failures(chosen_tree.name, arches, configs),
         host=host,
+        lab=lab,
     )
+
+
+def _choose_place(request: Request, configs: Path) -> tuple[HostRecord | None, LabRecord | None]:
+    """Who boots the kernels, if not emulators here."""
+    if request.host and request.lab:
+        raise UsageError("--host and --lab exclude each other", hint="Give one of them.")
+    host = find_host(request.host, configs) if request.host else None
+    return host, find_lab(request.lab, configs) if request.lab else None
+
+
+def _kconfig_there(
+    host: HostRecord | None, lab: LabRecord | None, arches: Sequence[ArchRecord]
+) -> tuple[str, ...]:
+    """Fragments that the machines need, as for `--kconfig`."""
+    if lab:
+        return tuple(f"{arch.name}:{name}" for arch in arches for name in board_of(lab, arch).kconfig)
+    return host.kconfig if host else ()
+
+
+def _defconfig_there(host: HostRecord | None, lab: LabRecord | None) -> str | None:
+    place = host or lab
+    return place.defconfig if place else None
 
 
 def _choose_plan(name: str, configs: Path) -> PlanRecord:

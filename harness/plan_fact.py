@@ -72,6 +72,7 @@ def plan_fact(
         "known failures": [asdict(entry) for entry in plan.known_failures],
         "always boot": plan.always_boot,
         **({"host": plan.host.model_dump()} if plan.host else {}),
+        **({"lab": plan.lab.model_dump()} if plan.lab else {}),
         "harness": __version__,
         **({"walk": asdict(replace(walk, seed=0))} if walk else {}),
         **({"bisect": asdict(bisect)} if bisect else {}),

@@ -24,6 +24,9 @@ from harness.hosts.reservation import SCHEMA as RESERVATION
 from harness.hosts.reservation import Reservation
 from harness.judge import SCHEMA as JUDGE
 from harness.judge import JudgeAnswer
+from harness.labs.check import SCHEMA as LAB_CHECK
+from harness.labs.listing import SCHEMA as LABS
+from harness.labs.listing import ListedLab
 from harness.nightly import SCHEMA as NIGHTLY
 from harness.nightly import NightReport
 from results.bisect_document import schema as bisect_schema
@@ -57,6 +60,17 @@ def host_check_schema() -> dict[str, Any]:
     """Schema of `thp-harness hosts check --json`."""
     found = {"host": {"type": "string"}, "checks": _items(Check)}
     return _object("What `thp-harness hosts check` found", HOST_CHECK, found)
+
+
+def labs_schema() -> dict[str, Any]:
+    """Schema of `thp-harness labs list --json`."""
+    return _object("The LAVA labs that are known", LABS, {"labs": _items(ListedLab)})
+
+
+def lab_check_schema() -> dict[str, Any]:
+    """Schema of `thp-harness labs check --json`."""
+    found = {"lab": {"type": "string"}, "checks": _items(Check)}
+    return _object("What `thp-harness labs check` found", LAB_CHECK, found)
 
 
 def reservation_schema() -> dict[str, Any]:
@@ -163,6 +177,8 @@ def write_all(docs: Path) -> None:
         ("cluster-status", cluster_status_schema()),
         ("hosts", hosts_schema()),
         ("host-check", host_check_schema()),
+        ("labs", labs_schema()),
+        ("lab-check", lab_check_schema()),
         ("reservation", reservation_schema()),
         ("recovery", recovery_schema()),
         ("walk", walk_schema()),

@@ -16,6 +16,7 @@ from harness.history import History
 from harness.hosts.keeper import Keeper
 from harness.hosts.standing import Memory
 from harness.jobserver import Jobserver
+from harness.labs.lab import open_lab
 from harness.plan import Plan, planned_tests
 from harness.plan_fact import plan_fact, suites_in_tree
 from harness.prepare import Checkout, Checkouts, worktree_name
@@ -150,7 +151,7 @@ def open_session(
 
     Raises:
         UsageError: if the series asks for tests that neither it nor the tree has.
-        InfrastructureError: if the plan's host is not to be had.
+        InfrastructureError: if the plan's host or lab is not to be had.
     """
     suites: tuple[SuiteRecord, ...] = ()
     if walk is None or walk.boots:
@@ -158,6 +159,7 @@ def open_session(
     planned = planned_tests(suites)
     fact = plan_fact(plan, checkouts, planned, command, walk, bisect)
     children = Children()
+    lab = open_lab(plan.lab, plan.arches) if plan.lab else None
     host = _take_host(plan, workspace, progress, children)
     try:
         opened = open_folder(plan, fact, workspace, progress)
@@ -171,7 +173,7 @@ def open_session(
     else:
         journal.append("plan", opened.fact)
     jobserver = Jobserver(plan.jobs)
-    context = RunContext(plan, workspace, opened.run_dir, journal, children, jobserver, host)
+    context = RunContext(plan, workspace, opened.run_dir, journal, children, jobserver, host, lab)
     return Session(
         plan=plan,
         workspace=workspace,

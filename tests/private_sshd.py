@@ -209,11 +209,11 @@ def wire_to(server: PrivateSshd) -> Iterator[Wire]:
         wire.close()
 
 
-def write_record(folder: Path, record: Mapping[str, Any]) -> Path:
-    """Write a host record (JSON is YAML) below a configuration folder, as XDG_CONFIG_HOME has it."""
+def write_record(folder: Path, record: Mapping[str, Any], kind: str = "hosts") -> Path:
+    """Write a record (JSON is YAML) below a configuration folder, as XDG_CONFIG_HOME has it."""
     import json
 
-    path = folder / "thp-harness" / "hosts" / f"{record['name']}.yaml"
+    path = folder / "thp-harness" / kind / f"{record['name']}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=1))
     return path

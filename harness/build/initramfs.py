@@ -13,6 +13,8 @@ from pathlib import Path
 
 MAGIC = b"070701"
 ALIGNMENT = 4
+HEADER_BYTES = 110
+TRAILER = "TRAILER!!!"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def archive(entries: Mapping[str, Entry]) -> bytes:
     }
     members = sorted({**folders, **entries}.items())
     packed = b"".join(_member(number, name, entry) for number, (name, entry) in enumerate(members, 1))
-    return packed + _member(0, "TRAILER!!!", Entry(0))
+    return packed + _member(0, TRAILER, Entry(0))
 
 
 def _member(number: int, name: str, entry: Entry) -> bytes:
@@ -75,3 +77,34 @@ def _member(number: int, name: str, entry: Entry) -> bytes:
 
 def _padded(data: bytes) -> bytes:
     return data + b"\0" * (-len(data) % ALIGNMENT)
+
+
+def as_one(archives: bytes) -> bytes:
+    """Several archives behind each other as one; whoever unpacks and packs it again sees only the first.
+
+    Raises:
+        ValueError: if these are no archives of this format.
+    """
+    members, at = [], 0
+    while at < len(archives):
+        if archives[at] == 0:
+            at += 1  # between archives there may be any number of zeros
+            continue
+        name, end = _extent(archives, at)
+        if name != TRAILER:
+            members.append(archives[at:end])
+        at = end
+    return b"".join(members) + _member(0, TRAILER, Entry(0))
+
+
+def _extent(archives: bytes, at: int) -> tuple[str, int]:
+    """The name of the member at an offset, and where the next one begins."""
+    header = archives[at : at + HEADER_BYTES]
+    if len(header) < HEADER_BYTES or not header.startswith(MAGIC):
+        raise ValueError(f"no member of a newc archive at byte {at}")
+    fields = [int(header[first : first + 8], 16) for first in range(len(MAGIC), HEADER_BYTES, 8)]
+    content_bytes, name_bytes = fields[6], fields[11]
+    begin = at + HEADER_BYTES
+    name = archives[begin : begin + name_bytes - 1].decode()
+    content = begin + name_bytes + -(begin + name_bytes - at) % ALIGNMENT
+    return name, content + content_bytes + -content_bytes % ALIGNMENT

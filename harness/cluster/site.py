@@ -60,6 +60,11 @@ class Cluster:
                 f"the host {plan.host.name} boots from this machine only",
                 hint="Leave out --host, or --scheduler and --cluster.",
             )
+        if plan.lab:
+            raise UsageError(
+                f"the lab {plan.lab.name} is asked from this machine only",
+                hint="Leave out --lab, or --scheduler and --cluster.",
+            )
         members = self._of_our_version()
         return sort_tools(plan, lambda arch: self._tools(arch, members))
 

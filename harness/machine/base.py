@@ -15,6 +15,10 @@ class BootFiles:
     kernel: Path
     initramfs: Path
     cmdline: tuple[str, ...]
+    nonce: str = ""
+    """Marks the lines of the guest program; for machines that others watch."""
+    seconds: float = 0.0
+    """The longest that the boot may take, as far as somebody else must be told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,13 @@ from typing import Any, Literal
 
 from harness.config import ArchRecord
 from harness.hosts.keeper import Keeper
+from harness.labs.lab import Lab
+from harness.labs.submission import recall_nonce
 from harness.machine.accel import Accelerator
 from harness.machine.base import BootFiles, Machine
 from harness.machine.hercules import Hercules
 from harness.machine.host import PhysicalHost
+from harness.machine.lava import LavaBoard
 from harness.machine.qemu import Qemu
 from harness.process import Children
 from results.model import PlannedTest
@@ -51,6 +54,10 @@ class MachineKind:
     """Nothing is heard of a boot before it is over."""
     alone: AbstractContextManager[Any] = field(default_factory=nullcontext)
     """Held for each boot, where there is only one such machine."""
+    lag: float = 0.0
+    """Its console comes so many seconds late."""
+    recall: Callable[[Path], str] = lambda folder: ""
+    """The nonce of a boot with that folder that a killed run left going on; empty if there is none."""
 
     def can_run(self, test: PlannedTest) -> bool:
         """Whether nothing that the test needs is known to be missing."""
@@ -105,6 +112,23 @@ def host_kind(keeper: Keeper) -> MachineKind:
         watchdog_seconds=limits.watchdog_seconds,
         mute=record.is_mute,
         alone=keeper.boots,
+    )
+
+
+def lab_kind(lab: Lab, arch: ArchRecord) -> MachineKind:
+    """The boards of a lab; how many there are is the lab's affair, and so are their queues."""
+    record, board = lab.record, lab.board(arch)
+    return MachineKind(
+        name=f"lab {record.name}",
+        cpus=0,
+        cmdline=board.cmdline,
+        time_scale=board.time_scale,
+        make=lambda files, folder, children: LavaBoard(lab, arch, files, folder, children),
+        lacks=board.lacks,
+        notes=(f"booted in the lab {record.name} ({record.about})",),
+        boot_silence=record.limits.boot_seconds,
+        lag=record.limits.lag_seconds,
+        recall=recall_nonce,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.boot import COMMON_CMDLINE, limits_for
@@ -11,6 +11,7 @@ from harness.machine.accel import Accelerator
 from harness.machine.hercules_files import CHANNEL, CHANNEL_BYTES, COMMANDS, INITRAMFS_ADDRESS, contents
 from harness.machine.host import PhysicalHost
 from harness.machine.kinds import MachineKind, hercules_kind, qemu_kind
+from harness.machine.lava import LavaBoard
 from harness.machine.qemu import Qemu
 from harness.manifest import new_nonce, render
 from harness.past_cell import PastCell
@@ -20,6 +21,12 @@ from results.journal import BootFact
 from results.model import Boot, PlannedTest
 
 ADDRESSES = "initrd.addrsize"
+_BY_HAND: Mapping[str, Callable[[Boot], str]] = {
+    PhysicalHost.accelerator: lambda boot: f"There: {join(boot.command)}; then kexec -e",
+    LavaBoard.accelerator: lambda boot: (
+        f"Put its files where the job looks for them, then: {join(boot.command)}"
+    ),
+}
 
 RESULTS = r"""
 # What the tests of a log came to, a line each; kselftest's exit codes: 0 pass, 1 fail, 4 skip.
@@ -114,7 +121,7 @@ def _wanted(past: PastCell, boot: Boot, tests: Sequence[PlannedTest], nonces: Ma
 
 def _boot(wanted: _Wanted, initramfs: str) -> bytes:
     past, boot = wanted.past, wanted.boot
-    if boot.accelerator == PhysicalHost.accelerator:
+    if boot.accelerator in _BY_HAND:
         return _by_hand(boot)
     count = len(wanted.tests or boot.tests)
     log = f"{wanted.name}.log"
@@ -133,8 +140,8 @@ def _boot(wanted: _Wanted, initramfs: str) -> bytes:
 
 
 def _by_hand(boot: Boot) -> bytes:
-    """A physical host is nobody's to take: the script only says what was done there."""
-    words = join([f"the run booted this on the {boot.machine}. There: {join(boot.command)}; then kexec -e"])
+    """Another's machine is nobody's to take: the script only says what was done there."""
+    words = join([f"the run booted this on the {boot.machine}. {_BY_HAND[boot.accelerator](boot)}"])
     return f"\tfail {words}\n".encode()
 
 

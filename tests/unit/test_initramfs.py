@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.build.initramfs import Entry, archive, text
+from harness.build.initramfs import Entry, archive, as_one, text
 from harness.manifest import new_nonce, overlay, render
 from results.model import PlannedTest
 
@@ -28,6 +28,22 @@ def test_cpio_unpacks_it(tmp_path: Path) -> None:
     subprocess.run(["cpio", "-id", "--quiet"], input=archive(entries), cwd=tmp_path, check=True)
     assert (tmp_path / "thp" / "manifest").read_text() == "nonce 1\n"
     assert (tmp_path / "bin" / "tool").stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.skipif(not shutil.which("cpio"), reason="cpio is not installed")
+def test_several_archives_become_one_that_cpio_reads_to_its_end(tmp_path: Path) -> None:
+    first = archive({"bin/tool": Entry(stat.S_IFREG | 0o755, b"#!/bin/sh\n"), "empty": text("")})
+    both = as_one(first + b"\0" * 20 + archive({"thp/manifest": text("nonce 1\n")}))
+    subprocess.run(["cpio", "-id", "--quiet"], input=both, cwd=tmp_path, check=True)
+    assert (tmp_path / "thp" / "manifest").read_text() == "nonce 1\n"
+    assert (tmp_path / "bin" / "tool").read_bytes() == b"#!/bin/sh\n"
+    assert as_one(both) == both
+
+
+@pytest.mark.parametrize("damaged", [b"x", archive({"a": text("b")})[:50], archive({"a": text("b")})[4:]])
+def test_what_is_no_archive_is_not_made_one(damaged: bytes) -> None:
+    with pytest.raises(ValueError, match="no member of a newc archive"):
+        as_one(damaged)
 
 
 def test_the_manifest_says_what_to_run() -> None:

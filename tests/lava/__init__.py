@@ -1,0 +1,1 @@
+"""A LAVA lab for the tests: its XML-RPC interface, and boards that are QEMU on this machine."""
