@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli_parts import as_json_option
+from harness.cli_parts import as_json_option, console, tell
 from harness.errors import InfrastructureError, UsageError
 
 if TYPE_CHECKING:
@@ -43,15 +43,22 @@ def chosen_store(store: str | None) -> str:
 
 @results_command.command("import")
 @click.argument("places", nargs=-1, type=click.Path(path_type=Path), metavar="[DIR…]")
+@click.option(
+    "--join", is_flag=True,
+    help="Make one run of shards (run --shard), and import that; the exit status and what is printed are "
+    "those of the whole run.",
+)  # fmt: skip
 @store_option
 @as_json_option
-def import_command(places: tuple[Path, ...], store: str | None, as_json: bool) -> int:
+def import_command(places: tuple[Path, ...], join: bool, store: str | None, as_json: bool) -> int:
     """Import run folders, from this machine or another.
 
     DIR is a folder of a run, a walk, a bisection or a rerun, or a folder of such; without one, all of
     this machine's are meant. What has not changed stays as it is. Exit status: 0, or 3 if a folder can't
     be read.
     """
+    if join:
+        return _join(places, store, as_json)
     from harness.store import homes, opened
     from harness.workspace import from_environment
     from results.store.folder import find_folders
@@ -63,6 +70,20 @@ def import_command(places: tuple[Path, ...], store: str | None, as_json: bool) -
     with opened(chosen_store(store)) as opened_store:
         outcome = opened_store.import_folders(folders, _tell_trouble)
         return _print_imported(opened_store, outcome, as_json)
+
+
+def _join(places: tuple[Path, ...], store: str | None, as_json: bool) -> int:
+    from harness.join import join_shards
+    from harness.output import print_outcome, write_reports
+    from harness.store import opened
+    from harness.workspace import from_environment
+
+    outcome, run_dir = join_shards(places, from_environment(), tell)
+    write_reports(outcome, run_dir)
+    with opened(chosen_store(store)) as opened_store:
+        opened_store.import_folders([run_dir], _tell_trouble)
+    print_outcome(outcome, run_dir, as_json, console())
+    return outcome.exit_code
 
 
 @results_command.command("rebuild")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.build.programs import guest_command
@@ -97,6 +97,10 @@ class Plan:
     """The physical host that boots the kernels; None for emulators and labs."""
     lab: LabRecord | None = None
     """The LAVA lab whose boards boot the kernels; None for what is here."""
+    shard: Shard | None = None
+    """Which part of a whole plan this is; None for a whole one."""
+    whole: Plan | None = None
+    """The plan that this is a part of."""
 
     @property
     def emulated(self) -> bool:
@@ -132,10 +136,7 @@ def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
     if stray := {name.partition(":")[0] for name in request.allow_unexercised} - names:
         raise UsageError(f"--allow-unexercised {', '.join(sorted(stray))}: not an architecture of this run")
     chosen_tree = _choose_tree(request.tree or defaults.tree or series.tree, configs)
-    if request.shard:
-        arches = request.shard.take(arches)
-        names = {arch.name for arch in arches}
-    return Plan(
+    plan = Plan(
         arches=arches,
         recipes=make_recipes(
             arches,
@@ -149,12 +150,28 @@ def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
         tests_asked_for_by=_who_asks(request, defaults, series),
         suites=suites,
         allow_fuzz=request.allow_fuzz,
-        allow_unexercised=tuple(gap for gap in request.allow_unexercised if gap.partition(":")[0] in names),
+        allow_unexercised=request.allow_unexercised,
         always_boot=request.always_boot,
         jobs=request.jobs,
         known_failures=read_known_failures(chosen_tree.name, arches, configs),
         host=host,
         lab=lab,
+    )
+    return _part(plan, request.shard) if request.shard else plan
+
+
+def _part(whole: Plan, shard: Shard) -> Plan:
+    """What one of several machines does of a plan."""
+    arches = shard.take(whole.arches)
+    names = {arch.name for arch in arches}
+    return replace(
+        whole,
+        arches=arches,
+        recipes={name: recipe for name, recipe in whole.recipes.items() if name in names},
+        allow_unexercised=tuple(gap for gap in whole.allow_unexercised if gap.partition(":")[0] in names),
+        known_failures=tuple(entry for entry in whole.known_failures if entry.arch in names),
+        shard=shard,
+        whole=whole,
     )
 
 

@@ -16,8 +16,9 @@ from harness.config import SuiteRecord
 from harness.errors import UsageError
 from harness.plan import Plan, claims, known_gaps, wholly_allowed
 from harness.prepare import Checkouts
+from harness.shard import Shard
 from results.bisect_model import BisectScope
-from results.journal import PlanFact, WalkScope
+from results.journal import PlanFact, ShardFact, WalkScope
 from results.model import PlannedTest
 
 
@@ -62,21 +63,6 @@ def plan_fact(
     bisect: BisectScope | None,
 ) -> PlanFact:
     """The first fact of a run; `id` is left open."""
-    decides = {
-        "trees": checkouts.trees,
-        "arches": [arch.model_dump() for arch in plan.arches],
-        "bases": [plan.recipes[arch.name].base for arch in plan.arches],
-        "symbols": [plan.recipes[arch.name].symbols for arch in plan.arches],
-        "planned": [asdict(test) for test in planned],
-        "allow": plan.allow_unexercised,
-        "known failures": [asdict(entry) for entry in plan.known_failures],
-        "always boot": plan.always_boot,
-        **({"host": plan.host.model_dump()} if plan.host else {}),
-        **({"lab": plan.lab.model_dump()} if plan.lab else {}),
-        "harness": __version__,
-        **({"walk": asdict(replace(walk, seed=0))} if walk else {}),
-        **({"bisect": asdict(bisect)} if bisect else {}),
-    }
     return PlanFact(
         id="",
         harness=__version__,
@@ -90,10 +76,52 @@ def plan_fact(
         known_gaps=known_gaps(plan),
         known_failures=plan.known_failures,
         day=datetime.now(UTC).date().isoformat(),
-        digest=digest(decides),
+        digest=_digest(plan, checkouts, planned, walk, bisect),
         walk=walk,
         bisect=bisect,
         origin=checkouts.origin,
+        shard=_shard_fact(plan, checkouts, planned),
+    )
+
+
+def _digest(
+    plan: Plan,
+    checkouts: Checkouts,
+    planned: tuple[PlannedTest, ...],
+    walk: WalkScope | None,
+    bisect: BisectScope | None,
+) -> str:
+    """Of all that decides the outcome."""
+    decides = {
+        "trees": checkouts.trees,
+        "arches": [arch.model_dump() for arch in plan.arches],
+        "bases": [plan.recipes[arch.name].base for arch in plan.arches],
+        "symbols": [plan.recipes[arch.name].symbols for arch in plan.arches],
+        "planned": [asdict(test) for test in planned],
+        "allow": plan.allow_unexercised,
+        "known failures": [asdict(entry) for entry in plan.known_failures],
+        "always boot": plan.always_boot,
+        **({"host": plan.host.model_dump()} if plan.host else {}),
+        **({"lab": plan.lab.model_dump()} if plan.lab else {}),
+        **({"shard": str(plan.shard)} if plan.shard else {}),
+        "harness": __version__,
+        **({"walk": asdict(replace(walk, seed=0))} if walk else {}),
+        **({"bisect": asdict(bisect)} if bisect else {}),
+    }
+    return digest(decides)
+
+
+def _shard_fact(plan: Plan, checkouts: Checkouts, planned: tuple[PlannedTest, ...]) -> ShardFact | None:
+    """What the machines that take the other parts come to as well."""
+    whole, shard = plan.whole, plan.shard
+    if not (whole and shard):
+        return None
+    parts = [Shard(number, shard.count).take(whole.arches) for number in range(1, shard.count + 1)]
+    return ShardFact(
+        number=shard.number,
+        plan=digest({"whole": _digest(whole, checkouts, planned, None, None), "shards": shard.count}),
+        arches=tuple(arch.name for arch in whole.arches),
+        parts=tuple(tuple(arch.name for arch in part) for part in parts),
     )
 
 

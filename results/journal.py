@@ -82,6 +82,20 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class ShardFact:
+    """Which part of a plan a machine took."""
+
+    number: int
+    """From 1."""
+    plan: str
+    """Of the whole plan, as `PlanFact.digest`: what shards of one plan have in common."""
+    arches: tuple[str, ...]
+    """Of the whole plan, in its order."""
+    parts: tuple[tuple[str, ...], ...]
+    """The architectures of each shard, by number."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlanFact:
     """The first fact of a run: what it set out to do."""
 
@@ -107,6 +121,8 @@ class PlanFact:
     """None in runs of older versions of the program."""
     bisect: BisectScope | None = None
     """None for whatever is no bisection."""
+    shard: ShardFact | None = None
+    """None for a run of everything that was asked for."""
 
     @property
     def variants(self) -> tuple[str, ...]:

@@ -1,0 +1,47 @@
+"""Makes one run of the shards that several machines took of a plan."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from harness.errors import InfrastructureError, UsageError
+from harness.workspace import Workspace
+from results.assemble import assemble
+from results.model import Run
+from results.shards import ShardsError, missing, read_shards, write_joined
+from results.store.folder import find_folders
+
+STAMP = len("20270331-235959")
+
+
+def join_shards(places: Sequence[Path], workspace: Workspace, say: Callable[[str], None]) -> tuple[Run, Path]:
+    """Join the shards in some folders; returns the run and its folder, which is among this machine's runs.
+
+    Joined once more, perhaps with a shard that was missing, it takes the place of what it was.
+
+    Raises:
+        UsageError: if the folders are not shards of one plan, each once.
+        InfrastructureError: if the run's folder can't be written.
+    """
+    if not places:
+        raise UsageError("--join which runs?", hint="Give the folders of the shards.")
+    try:
+        shards = read_shards(find_folders(places))
+    except ShardsError as error:
+        raise UsageError(
+            f"--join: {error}", hint="Give one run folder of each shard of a plan, and nothing else."
+        ) from None
+    for lost in missing(shards):
+        arches = ", ".join(lost.parts[lost.number - 1])
+        say(f"shard {lost.number}/{len(lost.parts)} is missing: nothing is known of {arches}")
+    latest = max(past.plan.id[:STAMP] for past in shards)
+    run_dir = workspace.runs / f"{latest}-joined-{shards[0].shard.plan[:8]}"
+    try:
+        shutil.rmtree(run_dir, ignore_errors=True)
+        run_dir.mkdir(parents=True)
+        write_joined(shards, run_dir)
+    except OSError as error:
+        raise InfrastructureError(f"{error.filename or run_dir}: {error.strerror}") from None
+    return assemble(run_dir), run_dir
