@@ -78,6 +78,7 @@ class Exchange:
         """
         with locked_mirror(self.folder, _ignore) as there:
             if not has_commit(there, commit):
+                there.run("config", "receive.shallowUpdate", "true")  # trees come without their history
                 open_mirror(cache).run("push", "--quiet", str(there.path), f"{commit}:{_ref(commit)}")
 
     def take_commit(self, commit: str, cache: Path) -> bool:
@@ -91,8 +92,8 @@ class Exchange:
                 return True
             if not has_commit(open_mirror(self.folder), commit):
                 return False
-            there = str(open_mirror(self.folder).path)
-            mirror.run("fetch", "--quiet", "--no-tags", there, f"{_ref(commit)}:{_ref(commit)}")
+            there, ref = str(open_mirror(self.folder).path), _ref(commit)
+            mirror.run("fetch", "--quiet", "--no-tags", "--update-shallow", there, f"{ref}:{ref}")
             return True
 
     # Parcels

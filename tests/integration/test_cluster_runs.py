@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -9,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.build.cache import BuildCache
 from results.journal import read_events
 from tests.cluster.fleet import Fleet, Part, await_true
 from tests.cluster.same import commands, differences, essence
 from tests.integration.conftest import SMALL_SERIES
+from tests.integration.processes import Marker
+from tests.integration.stub_tree import make_stub_tree
 from tests.program import Answer, Program
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -21,6 +25,7 @@ PLAN = ("--series", SMALL_SERIES, "--json")
 ONE = ("--arch", "x86_64", *PLAN)
 BOOTING = "qemu-system"
 WAIT_SECONDS = 300
+STOPPED = 130
 LONG_SILENCE = 8.0
 """Longer than the fleet's scheduler waits for a worker."""
 
@@ -47,6 +52,62 @@ def test_the_whole_matrix_on_four_workers_is_that_of_one_machine(thp_harness: Pr
     assert here.code == there.code
     assert len(there.json["cells"]) == 10
     assert_same(run_dir(here), run_dir(there))
+
+
+@pytest.mark.timeout(600)
+def test_a_build_moves_to_another_machine_and_its_kernel_back(
+    tmp_path: Path, base_kernel: Path, marker: Marker
+) -> None:
+    """Each has a cache of its own. The run is interrupted, then a worker is killed, both in mid-build."""
+    tree = make_stub_tree(tmp_path / "linux", base_kernel)
+    program = Program(tmp_path / "cache", tmp_path / "state")
+    with Fleet(tmp_path / "fleet", 0) as fleet:
+        workers = [fleet.add_worker("one"), fleet.add_worker("two")]
+        await_workers(program, fleet, len(workers))
+        exchange = str(fleet.folder / "exchange")
+        command = ("run", *tree.arguments, "--scheduler", fleet.address, "--exchange", exchange, "--json")
+
+        tree.gate.close()
+        first = program.start(*command, env=marker.environment)
+        tree.gate.await_build()
+        first.send_signal(signal.SIGINT)
+        assert first.wait(WAIT_SECONDS) == STOPPED
+        await_true(lambda: not _makes(workers), WAIT_SECONDS, lambda: f"left: {_makes(workers)}")
+
+        second = program.start(*command, env=marker.environment)
+        tree.gate.await_build()
+        builder = next(part for part in workers if part.marker.processes("make"))
+        builder.kill()
+        builder.start()
+        tree.gate.await_build()
+        tree.gate.let_through()
+        stdout, stderr = second.communicate(timeout=WAIT_SECONDS)
+        assert second.returncode == 0, stderr + fleet.log()
+    assert "going on with the interrupted run" in stderr
+    assert "was lost" in stderr
+    cells = json.loads(stdout)["cells"]
+    assert [cell["build"]["ok"] for cell in cells] == [True, True]
+    assert [len(cell["boots"]) for cell in cells] == [1, 1]
+    for cell in cells:
+        assert BuildCache(program.cache).lookup(cell["build"]["key"]), "the kernel is here, too"
+        assert (run_of(program) / cell["build"]["log"]).read_text().count("LD      vmlinux") == 1
+
+
+def run_of(program: Program) -> Path:
+    (run,) = program.run_folders()
+    return run
+
+
+def await_workers(program: Program, fleet: Fleet, count: int) -> None:
+    def joined() -> bool:
+        answer = program("cluster", "status", fleet.address, "--json")
+        return answer.code == 0 and len(answer.json["workers"]) == count
+
+    await_true(joined, WAIT_SECONDS, fleet.log)
+
+
+def _makes(workers: list[Part]) -> list[str]:
+    return [line for part in workers for line in part.marker.processes("make").values()]
 
 
 @pytest.fixture

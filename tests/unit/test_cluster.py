@@ -25,7 +25,7 @@ from harness.cluster.workbench import Workbench
 from harness.errors import HarnessError, InfrastructureError, UsageError
 from harness.process import Stopped
 from harness.workspace import Workspace
-from tests.unit.tiny_kernel import git, make_kernel
+from tests.unit.tiny_kernel import commit, git, make_kernel
 
 RUN = "20270101-120000-run"
 
@@ -148,14 +148,20 @@ def test_a_parcel_arrives_as_it_was_sent_or_not_at_all(tmp_path: Path) -> None:
         exchange.send(f"{RUN}/boot#2/once", out)
 
 
-def test_a_commit_gets_from_one_mirror_to_another(tmp_path: Path) -> None:
+def test_commits_get_from_one_mirror_to_another_without_their_history(tmp_path: Path) -> None:
     exchange = Exchange(tmp_path / "exchange")
-    commit = git(make_kernel(tmp_path / "linux"), "rev-parse", "HEAD")
-    open_mirror(tmp_path / "one").run("fetch", "--quiet", str(tmp_path / "linux"), "master:refs/trees/linux")
-    assert not exchange.take_commit(commit, tmp_path / "other")
-    exchange.offer_commit(commit, tmp_path / "one")
-    assert exchange.take_commit(commit, tmp_path / "other")
-    assert git(tmp_path / "other" / "mirror.git", "cat-file", "-t", commit) == "commit"
+    linux = make_kernel(tmp_path / "linux")
+    base = commit(linux, "base", {"mm/memory.c": "base\n"})
+    mirror = open_mirror(tmp_path / "one")
+    mirror.run("fetch", "--quiet", "--depth=1", f"file://{linux}", "master:refs/trees/linux")
+    top = commit(linux, "top", {"mm/memory.c": "top\n"})
+    mirror.run("fetch", "--quiet", str(linux), "master:refs/series/mine")
+    assert not exchange.take_commit(base, tmp_path / "other")
+    for each in (base, top):
+        exchange.offer_commit(each, tmp_path / "one")
+        exchange.offer_commit(each, tmp_path / "one")
+        assert exchange.take_commit(each, tmp_path / "other")
+    assert git(tmp_path / "other" / "mirror.git", "cat-file", "-p", f"{top}:mm/memory.c") == "top"
 
 
 # A worker's bench
