@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from harness.boot import Bootable, _limits, _machine, limits_for
+from harness.boot import Bootable, _files, _limits, limits_for
 from harness.config import ArchRecord, find
 from harness.errors import InfrastructureError, UsageError
 from harness.hosts.console import Console, open_console, opened
@@ -403,6 +403,7 @@ def test_a_host_without_a_console_is_waited_for_as_long_as_it_may_take(tmp_path:
 def test_a_panic_is_shown_before_the_host_is_restarted(tmp_path: Path) -> None:
     kind = host_kind(Keeper(HostRecord.model_validate(PLACE), Memory(tmp_path, "desk"), print))
     bootable = Bootable(find("arches", ArchRecord, "x86_64"), Path("K"), Path("I"))
-    machine = _machine(bootable, kind, tmp_path / "b.cpio", Children())
+    files = _files(bootable, kind, tmp_path / "b.cpio", "0" * 16, 1.0)
+    machine = kind.make(files, tmp_path / "b.machine", Children())
     words = machine.command[5].split()
     assert words.index("panic=10") > words.index("panic=-1"), "of two the kernel takes the last"
