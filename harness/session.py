@@ -13,8 +13,7 @@ from harness.checkout.shared import Worktrees
 from harness.config import ArchRecord, SuiteRecord
 from harness.executor import Executor, RunContext, Site, ThisMachine
 from harness.history import History
-from harness.hosts.keeper import Keeper
-from harness.hosts.standing import Memory
+from harness.hosts.keeper import Keeper, take_host
 from harness.jobserver import Jobserver
 from harness.labs.lab import open_lab
 from harness.plan import Plan, planned_tests
@@ -197,9 +196,4 @@ def open_session(
 
 
 def _take_host(plan: Plan, workspace: Workspace, progress: Progress, children: Children) -> Keeper | None:
-    if plan.host is None:
-        return None
-    memory = Memory(workspace.state, plan.host.name)
-    keeper = Keeper(plan.host, memory, progress.say, lambda: children.stopping)
-    keeper.take()
-    return keeper
+    return take_host(plan.host, workspace.state, progress.say, children) if plan.host else None

@@ -12,6 +12,7 @@ from typing import Any
 from harness.config import ArchRecord
 from harness.doctor import Check
 from harness.errors import InfrastructureError
+from harness.hosts import grub
 from harness.hosts.console import open_console
 from harness.hosts.link import KeyRefused, Link, LinkError, LoginRefused, connected
 from harness.hosts.record import HostRecord
@@ -78,8 +79,7 @@ def _check_inside(link: Link, arch: ArchRecord) -> Iterator[Check]:
         )
         return
     yield Check("root", True, "root" if record.ssh.user == "root" else "sudo without a password")
-    yield _check_kexec(link)
-    yield _check_loadable(link)
+    yield from _check_method(link, record)
     yield _check_presence(link, "watchdog", "/dev/watchdog", "a dead host waits for its power switch")
     yield _check_presence(link, "pstore", "/sys/fs/pstore", "a crash leaves its words on the console only")
     yield _check_reservation(link)
@@ -114,6 +114,24 @@ def _check_users(link: Link, record: HostRecord) -> Check:
         return Check("users", None, f"logged in: {', '.join(found)}; the record says to go on all the same")
     fix = "Ask them to leave, or say `despite_users: true` in the record."
     return Check("users", False, f"logged in: {', '.join(found)}", fix)
+
+
+def _check_method(link: Link, record: HostRecord) -> Iterator[Check]:
+    match record.boot.method:
+        case "kexec":
+            yield _check_kexec(link)
+            yield _check_loadable(link)
+        case "grub-once":
+            trouble = grub.unfit(link)
+            fix = 'Use another `boot:` method, or see "Other ways to start it" in docs/hosts.md.'
+            yield Check(
+                "grub", not trouble, trouble or "can start another kernel once", fix if trouble else ""
+            )
+        case "command":
+            name = record.boot.command[0]
+            there = shutil.which(name) is not None
+            detail = f"{name} (not tried)" if there else f"{name} is not installed here"
+            yield Check("boot command", there, detail, "" if there else f"Install {name}.")
 
 
 def _check_kexec(link: Link) -> Check:

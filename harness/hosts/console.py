@@ -10,7 +10,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -228,7 +228,9 @@ def opened(record: HostRecord) -> Iterator[Console]:
         console.close()
 
 
-def run_command(command: tuple[str, ...], seconds: float) -> None:
+def run_command(
+    command: tuple[str, ...], seconds: float, environment: Mapping[str, str] | None = None
+) -> None:
     """Run a command of a record here. What it prints is not shown: it may hold secrets.
 
     Raises:
@@ -242,6 +244,7 @@ def run_command(command: tuple[str, ...], seconds: float) -> None:
             stderr=subprocess.DEVNULL,
             timeout=seconds,
             check=False,
+            env=environment,
         ).returncode
     except OSError as error:
         raise InfrastructureError(f"{command[0]}: {error.strerror}") from None

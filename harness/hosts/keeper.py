@@ -6,14 +6,17 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from pathlib import Path
 
 from harness.errors import HarnessError, InfrastructureError
 from harness.hosts.console import Console
 from harness.hosts.link import Link, connected
+from harness.hosts.method import Method, method_of
 from harness.hosts.record import HostRecord
-from harness.hosts.recovery import Recovery, Rescue, Sight
+from harness.hosts.recovery import Recovery, Rescue, Sight, Step
 from harness.hosts.reservation import Reservation, current, release, take
 from harness.hosts.standing import Memory, Standing
+from harness.process import Children
 
 PURPOSE = "a run"
 
@@ -81,7 +84,11 @@ class Keeper:
         """Wait for the host's own kernel, restart the host if it does not come, and remember the outcome."""
         standing = self.memory.standing()
         rescue = Rescue(self.record, standing.away, console, self._stopping, self._say)
+        method = method_of(self.record)
+        trouble = _trouble_of(method.only_once) if method.only_once else ""
         recovery = rescue.carry_out(by_itself=by_itself)
+        if recovery.back and (trouble := trouble or self._tidy(method)):
+            recovery = Recovery(Sight.UNTIDY, (*recovery.steps, Step("tidying up", trouble, 0.0)))
         self.memory.note(
             "recovery", sight=recovery.sight.name, steps=[asdict(step) for step in recovery.steps]
         )
@@ -90,6 +97,18 @@ class Keeper:
         elif recovery.sight is not Sight.STOPPED:
             self.memory.remember(replace(standing, needs_care=str(recovery)))
         return recovery
+
+    def _tidy(self, method: Method) -> str:
+        """Leave nothing on the host that could start again; returns why that did not work."""
+        if method.tidy is None:
+            return ""
+        tidy = method.tidy
+
+        def act() -> None:
+            with connected(self.record) as link:
+                tidy(link)
+
+        return _trouble_of(act)
 
     def recover(self, console: Console | None, *, by_itself: bool) -> Recovery:
         """As `bring_back`, for a person who has looked at it; then whoever wants the host may have it."""
@@ -119,3 +138,22 @@ class Keeper:
         if found is None or found.owner != self.memory.owner():
             return False
         return not found.words.endswith(f": {PURPOSE}")
+
+
+def take_host(record: HostRecord, state: Path, say: Callable[[str], None], children: Children) -> Keeper:
+    """The host, reserved for whoever runs these children; `state` is the folder of what we remember.
+
+    Raises:
+        InfrastructureError: as `Keeper.take`.
+    """
+    keeper = Keeper(record, Memory(state, record.name), say, lambda: children.stopping)
+    keeper.take()
+    return keeper
+
+
+def _trouble_of(act: Callable[[], None]) -> str:
+    try:
+        act()
+    except InfrastructureError as error:
+        return str(error)
+    return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -74,6 +74,22 @@ class ConsoleFacts(Record):
         return bool(self.break_text or self.break_command)
 
 
+class BootFacts(Record):
+    """How a kernel of ours gets started there."""
+
+    method: Literal["kexec", "grub-once", "command"] = "kexec"
+    command: Items[str] = ()
+    """For `command`: a command here that has the next boot be that of our kernel, or of the host's own."""
+    seconds: Seconds = 60
+    """How long it may take."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> BootFacts:
+        if (self.method == "command") != bool(self.command):
+            raise ValueError("`method: command` and a command belong together")
+        return self
+
+
 class PowerFacts(Record):
     """How the host is restarted, from the gentlest to the last way."""
 
@@ -90,7 +106,7 @@ class HostLimits(Record):
     banner_seconds: Seconds = 2
     """A forwarded port takes connections at once, also when no SSH server is behind it to say hello."""
     boot_seconds: Seconds = 60
-    """From `kexec -e` to the first words of our kernel: devices are shut down, images are checked."""
+    """From the start to the first words of our kernel. Without kexec that takes shutdown and firmware in."""
     step_seconds: Seconds = 60
     """A way to restart that leaves the console silent for so long did not work."""
     back_seconds: Seconds = 600
@@ -126,6 +142,7 @@ class HostRecord(OwnRecord):
     """On the host, for a kernel and its initramfs."""
     despite_users: bool = False
     """Take it away from people who are logged in."""
+    boot: BootFacts = BootFacts()
     console: ConsoleFacts | None = None
     power: PowerFacts = PowerFacts()
     limits: HostLimits = HostLimits()

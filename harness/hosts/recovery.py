@@ -27,6 +27,7 @@ class Sight(Enum):
     SAME = "it was never restarted"
     OURS = "it still runs the kernel under test"
     OTHER = "another kernel than its own came back"
+    UNTIDY = "what was put there for our kernel is still there"
     STOPPED = "nobody waited for it any longer"
 
 

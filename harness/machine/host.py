@@ -14,14 +14,16 @@ import time
 from harness.errors import InfrastructureError
 from harness.hosts.console import Console, open_console
 from harness.hosts.keeper import Keeper
-from harness.hosts.kexec import command, launch, load
 from harness.hosts.link import LinkError, connected
+from harness.hosts.method import method_of
 from harness.hosts.pstore import collect, inventory, unheard
 from harness.hosts.recovery import Sight, identity, look
 from harness.machine.base import BootFiles, Ending
 from harness.machine.screen import DONE, Screen
 from harness.process import Children
 
+HOST = "host "
+"""How the names of these machines begin."""
 POLL_SECONDS = 0.05
 LOOK_SECONDS = 2.0
 NEVER_LEFT_SECONDS = 60.0
@@ -34,11 +36,11 @@ _FROM_HERE = b"\n[pstore kept this, which the console did not show]\n"
 class PhysicalHost:
     """One boot on a physical host; see `harness.machine.base.Machine`."""
 
-    accelerator = "kexec"
-
     def __init__(self, keeper: Keeper, files: BootFiles, children: Children) -> None:
-        self.name = f"host {keeper.record.name}"
+        self.name = f"{HOST}{keeper.record.name}"
         self._keeper = keeper
+        self._method = method_of(keeper.record)
+        self.accelerator = self._method.name
         self._children = children
         token = f"thp.token={secrets.token_hex(8)}"
         self._files = BootFiles(files.kernel, files.initramfs, (token, *files.cmdline))
@@ -48,14 +50,16 @@ class PhysicalHost:
         self._stopped = threading.Event()
         self._trouble = ""
         self._is_back = False
+        self._is_last = False
+        """The boot after this one is the host's own, if that takes anything."""
         self._known: frozenset[str] = frozenset()
         """What was in pstore before."""
 
     @property
     def command(self) -> tuple[str, ...]:
-        """What loads the kernel on the host; `kexec -e` starts it."""
-        files, options = self._files, self._keeper.record.kexec_options
-        return command(options, str(files.kernel), str(files.initramfs), files.cmdline)
+        """What has the host start the kernel, in words of the method."""
+        files = self._files
+        return self._method.words(files.kernel, files.initramfs, files.cmdline)
 
     @property
     def panicked(self) -> bool:
@@ -79,22 +83,23 @@ class PhysicalHost:
             before = identity(link)
             self._known = inventory(link)
             self._console = None if record.is_mute else open_console(record)
-            load(link, self._files.kernel, self._files.initramfs, self._files.cmdline)
+            self._method.load(link, self._files.kernel, self._files.initramfs, self._files.cmdline)
             keeper.memory.left(self._screen.token, before)
             self._left = True
-            launch(link)
+            self._method.launch(link)
         threading.Thread(target=self._look_out, daemon=True).start()
 
     def _look_out(self) -> None:
         """The kernel under test has no network: whoever answers is the host's own, from before or after."""
         started = time.monotonic()
+        patience = max(NEVER_LEFT_SECONDS, self._keeper.record.limits.boot_seconds)
         while not self._stopped.wait(LOOK_SECONDS):
             sight = look(self._keeper.record, self._keeper.memory.standing().away)
             if sight in (Sight.BACK, Sight.OTHER):
                 self._is_back = True
                 return
-            if sight is Sight.SAME and time.monotonic() - started > NEVER_LEFT_SECONDS:
-                self._trouble = "kexec -e did not start the kernel that was loaded"
+            if sight is Sight.SAME and time.monotonic() - started > patience:
+                self._trouble = f"{self._method.name} did not start the kernel that was loaded"
                 return
 
     async def read(self) -> bytes:
@@ -102,13 +107,21 @@ class PhysicalHost:
         while not self._screen.over:
             over = self._is_back or self._trouble or self._children.stopping
             if self._console and (chunk := self._console.take()):
-                if kept := self._screen.pass_on(chunk):
+                kept = self._screen.pass_on(chunk)
+                await self._run_only_once()
+                if kept:
                     return kept
             elif over:
                 return b""
             else:
                 await asyncio.sleep(POLL_SECONDS)
         return b""
+
+    async def _run_only_once(self) -> None:
+        """As soon as our kernel runs nothing must start it again."""
+        if self._screen.proved and not self._is_last and self._method.only_once:
+            self._is_last = True
+            await asyncio.to_thread(self._method.only_once)
 
     async def interrupt(self) -> None:
         """A BREAK on the console and SysRq keys, if it can make one."""
@@ -144,19 +157,18 @@ class PhysicalHost:
         except LinkError as error:
             kept, notes = {}, (*notes, f"what pstore kept could not be read: {error}")
         words = b"" if screen.told else unheard(kept, screen.number, screen.recent)
-        trouble = self._trouble
-        if record.is_mute:
-            trouble = trouble or self._doubts(words)
-        elif words:
+        if not record.is_mute and words:
             words = _FROM_HERE + words
-        if trouble:
+        if trouble := self._trouble or self._doubts(words):
             return Ending(broken=True, detail=trouble, notes=notes, kept=kept)
         is_known = screen.done or (record.is_mute and DONE.search(words))
         return Ending(False, "", notes, {} if is_known else kept, words)
 
     def _doubts(self, words: bytes) -> str:
-        """Why what a host without a console has kept can't be believed."""
-        if not words:
-            return "pstore kept nothing of this boot, and there is no console"
-        proved = self._screen.token.encode() in words
-        return "" if proved else "what pstore kept does not show our kernel's token"
+        """Why our kernel may never have run; one that kexec started may have died before its first word."""
+        if self._screen.proved or self._screen.token.encode() in words:
+            return ""
+        if self._keeper.record.is_mute:
+            return f"there is no console, and pstore {'does not show our token' if words else 'kept nothing'}"
+        fell_back = self._method.may_fall_back and self._is_back
+        return "the host came back, but the console never showed our kernel's token" if fell_back else ""

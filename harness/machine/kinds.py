@@ -15,7 +15,7 @@ from harness.labs.submission import recall_nonce
 from harness.machine.accel import Accelerator
 from harness.machine.base import BootFiles, Machine
 from harness.machine.hercules import Hercules
-from harness.machine.host import PhysicalHost
+from harness.machine.host import HOST, PhysicalHost
 from harness.machine.lava import LavaBoard
 from harness.machine.qemu import Qemu
 from harness.process import Children
@@ -100,7 +100,7 @@ def host_kind(keeper: Keeper) -> MachineKind:
     record, limits = keeper.record, keeper.record.limits
     told = f"booted on the physical host {record.name} ({record.about}), not on an emulator"
     return MachineKind(
-        name=f"host {record.name}",
+        name=f"{HOST}{record.name}",
         cpus=0,
         cmdline=(PANIC_SECONDS, *record.cmdline),
         time_scale=record.time_scale,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.boot import COMMON_CMDLINE, limits_for
 from harness.config import HerculesFacts
 from harness.machine.accel import Accelerator
 from harness.machine.hercules_files import CHANNEL, CHANNEL_BYTES, COMMANDS, INITRAMFS_ADDRESS, contents
-from harness.machine.host import PhysicalHost
+from harness.machine.host import HOST
 from harness.machine.kinds import MachineKind, hercules_kind, qemu_kind
 from harness.machine.lava import LavaBoard
 from harness.machine.qemu import Qemu
@@ -21,12 +21,6 @@ from results.journal import BootFact
 from results.model import Boot, PlannedTest
 
 ADDRESSES = "initrd.addrsize"
-_BY_HAND: Mapping[str, Callable[[Boot], str]] = {
-    PhysicalHost.accelerator: lambda boot: f"There: {join(boot.command)}; then kexec -e",
-    LavaBoard.accelerator: lambda boot: (
-        f"Put its files where the job looks for them, then: {join(boot.command)}"
-    ),
-}
 
 RESULTS = r"""
 # What the tests of a log came to, a line each; kselftest's exit codes: 0 pass, 1 fail, 4 skip.
@@ -121,8 +115,9 @@ def _wanted(past: PastCell, boot: Boot, tests: Sequence[PlannedTest], nonces: Ma
 
 def _boot(wanted: _Wanted, initramfs: str) -> bytes:
     past, boot = wanted.past, wanted.boot
-    if boot.accelerator in _BY_HAND:
-        return _by_hand(boot)
+    if there := _elsewhere(boot):
+        words = join([f"the run booted this on the {boot.machine}. {there}"])
+        return f"\tfail {words}\n".encode()
     count = len(wanted.tests or boot.tests)
     log = f"{wanted.name}.log"
     return (
@@ -139,10 +134,14 @@ def _boot(wanted: _Wanted, initramfs: str) -> bytes:
     )
 
 
-def _by_hand(boot: Boot) -> bytes:
-    """Another's machine is nobody's to take: the script only says what was done there."""
-    words = join([f"the run booted this on the {boot.machine}. {_BY_HAND[boot.accelerator](boot)}"])
-    return f"\tfail {words}\n".encode()
+def _elsewhere(boot: Boot) -> str:
+    """What was done where others' machines are, which are nobody's to take; empty if it was done here."""
+    if boot.machine.startswith(HOST):
+        then = "; then kexec -e" if boot.accelerator == "kexec" else f" ({boot.accelerator})"
+        return f"There: {join(boot.command)}{then}"
+    if boot.accelerator == LavaBoard.accelerator:
+        return f"Put its files where the job looks for them, then: {join(boot.command)}"
+    return ""
 
 
 def _kind(wanted: _Wanted) -> MachineKind:

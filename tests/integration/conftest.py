@@ -12,6 +12,8 @@ import pytest
 from harness.build.cache import BuildCache
 from harness.config import ArchRecord, find
 from harness.hosts.record import HostRecord, find_host
+from tests.integration.guest_programs import GUESTS, TESTS, pack_guests
+from tests.integration.one_kernel import build_base
 from tests.integration.processes import Marker
 from tests.lab.host import LabHost, running
 from tests.lab.image import build_image
@@ -20,6 +22,7 @@ from tests.program import Answer, Program
 
 SMALL_SERIES = "thp-split-standin"
 """A counter and a selftest: little is built for it, and its tests take seconds."""
+LAB_CONFIG = Path(__file__).parent.parent / "lab" / "lab.config"
 KEPT_CACHE = "THP_HARNESS_TEST_CACHE"
 """Names a folder that is used as cache and kept, so that developers need not build kernels again."""
 
@@ -99,3 +102,16 @@ def configuration(lab: LabHost, tmp_path: Path) -> Path:
 @pytest.fixture
 def place(configuration: Path) -> HostRecord:
     return find_host("labhost", own=configuration / "thp-harness")
+
+
+@pytest.fixture(scope="session")
+def lab_kernel(thp_harness: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A kernel with pstore, the lab host's watchdog, and ways to hang."""
+    log = tmp_path_factory.mktemp("build") / "log"
+    return build_base(thp_harness.cache, log, SMALL_SERIES, "pstore", str(LAB_CONFIG))
+
+
+@pytest.fixture(scope="session")
+def deadly_programs(x86_64: ArchRecord, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("deadly")
+    return pack_guests(folder, x86_64.compiler.prefix, GUESTS / "deadly.c") / TESTS

@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.lab.grub import boot_disk
 from tests.lab.image import RAMOOPS, RESERVED, Image
 from tests.lab.monitor import execute
 
 UP_SECONDS = 120
 DISK_BYTES = 64 << 20
+CMDLINE_OF_ITS_OWN = f"console=ttyS0 quiet net.ifnames=0 panic=10 sysrq_always_enabled {RESERVED}"
 CMDLINE = ("console=ttyS0", "reboot=triple", "no_timer_check", "tsc=reliable", "unknown_nmi_panic")
 
 
@@ -75,16 +77,22 @@ class LabHost:
 
 
 @contextmanager
-def running(image: Image, folder: Path) -> Iterator[LabHost]:
-    """Switch a lab host on, wait until it answers, and switch it off at the end."""
+def running(image: Image, folder: Path, *, grub: bool = False) -> Iterator[LabHost]:
+    """Switch a lab host on, wait until it answers, and switch it off at the end.
+
+    With `grub` it is started by GRUB from a disk of its own, else by QEMU.
+    """
     lab = LabHost(image, folder, _free_port())
     disk = folder / "disk"
     with disk.open("wb") as file:
         file.truncate(DISK_BYTES)
     subprocess.run(["/sbin/mke2fs", "-q", "-F", "-t", "ext4", str(disk)], check=True)
+    starter = _from_disk(boot_disk(image, CMDLINE_OF_ITS_OWN, folder)) if grub else _from_qemu(image)
     lab.known_hosts.write_text(f"[127.0.0.1]:{lab.port} {image.host_key}\n")
     with (folder / "qemu.log").open("wb") as log:
-        process = subprocess.Popen(_command(lab, disk), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [*_command(lab, disk), *starter], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
     try:
         _wait_until_up(lab, process)
         yield lab
@@ -111,9 +119,16 @@ def _command(lab: LabHost, disk: Path) -> list[str]:
         *("-chardev", f"socket,id=s0,path={lab.console},server=on,wait=off", "-serial", "chardev:s0"),
         *("-qmp", f"unix:{lab.monitor},server=on,wait=off"),
         *("-device", "i6300esb", "-action", "watchdog=reset"),
-        *("-kernel", str(lab.image.kernel), "-initrd", str(lab.image.initramfs)),
-        *("-append", f"console=ttyS0 quiet net.ifnames=0 panic=10 sysrq_always_enabled {RESERVED}"),
     ]
+
+
+def _from_qemu(image: Image) -> list[str]:
+    return ["-kernel", str(image.kernel), "-initrd", str(image.initramfs), "-append", CMDLINE_OF_ITS_OWN]
+
+
+def _from_disk(disk: Path) -> list[str]:
+    drive = f"file={disk},format=raw,if=none,id=d1"
+    return ["-drive", drive, "-device", "virtio-blk-pci,drive=d1,bootindex=1"]
 
 
 def _wait_until_up(lab: LabHost, process: subprocess.Popen[bytes]) -> None:

@@ -16,8 +16,13 @@ from pathlib import Path
 from harness.build import initramfs
 
 PACKAGES = ("busybox-static", "dropbear-bin", "kexec-tools", "openssh-sftp-server")
+GRUB_PACKAGES = ("grub-common", "grub2-common", "grub-pc-bin")
 KERNEL = "linux-image-cloud-amd64"
 PROGRAMS = ("usr/sbin/dropbear", "usr/sbin/kexec", "usr/lib/openssh/sftp-server")
+GRUB_PROGRAMS = (
+    *("usr/bin/grub-editenv", "usr/bin/grub-mkrelpath", "usr/sbin/grub-probe"),
+    *("usr/sbin/grub-reboot", "usr/share/grub/grub-mkconfig_lib"),
+)
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 MERGED = ("bin", "sbin", "lib", "lib64")
 """Folders that are links into usr/, as on an installed Debian, whichever of the two a package uses."""
@@ -55,11 +60,12 @@ mount -t tmpfs tmpfs /tmp
 {insmods}
 mount -t pstore pstore /sys/fs/pstore
 mount -t ext4 /dev/vda /var
+[ -b /dev/vdb1 ] && mkdir /boot && mount -t ext4 /dev/vdb1 /boot
 ip link set lo up
 ip addr add {address} dev eth0
 ip link set eth0 up
 dropbear -s -r /{host_key}
-trap 'sync; reboot -f' TERM
+trap 'cd /; sync; umount -r /boot /var; reboot -f' TERM
 echo {ready} >/dev/console
 while :; do sleep 1; done
 """
@@ -75,15 +81,18 @@ class Image:
     """The private key that may log in as root."""
     host_key: str
     """Type and key, as in known_hosts."""
+    root: Path
+    """All that the packages have."""
 
 
-def build_image(folder: Path) -> Image:
-    """Download, unpack and pack, all in `folder`."""
+def build_image(folder: Path, *, grub: bool = False) -> Image:
+    """Download, unpack and pack, all in `folder`; with `grub` also what changes and makes a boot disk."""
     root = folder / "root"
     for name in MERGED:
         (root / "usr" / name).mkdir(parents=True)
         (root / name).symlink_to(f"usr/{name}")
-    for package in _download(folder / "packages"):
+    packages = (*PACKAGES, *(GRUB_PACKAGES if grub else ()))
+    for package in _download(folder / "packages", packages):
         _unpack(package, root)
     kernel = next((root / "boot").glob("vmlinuz-*"))
     key = folder / "key"
@@ -100,25 +109,25 @@ def build_image(folder: Path) -> Image:
         "root/.ssh/authorized_keys": initramfs.text(key.with_suffix(".pub").read_text()),
         HOST_KEY: initramfs.program(folder / "host_key"),
         **{f"modules/{name}.ko": initramfs.Entry(0o100644, content) for name, content in modules.items()},
-        **_programs(root),
+        **_programs(root, (*PROGRAMS, *(GRUB_PROGRAMS if grub else ()))),
     }
     archive = folder / "initramfs.cpio"
     archive.write_bytes(initramfs.archive(entries))
-    return Image(kernel, archive, key, host_key)
+    return Image(kernel, archive, key, host_key, root)
 
 
-def _download(folder: Path) -> list[Path]:
+def _download(folder: Path, packages: tuple[str, ...]) -> list[Path]:
     """The packages with all that they depend on; the kernel alone."""
     (folder / "partial").mkdir(parents=True)
     (folder / "status").touch()
     alone = ("-o", f"Dir::Cache::archives={folder}", "-o", f"Dir::State::status={folder}/status")
     options = ("-qq", "-y", "--no-install-recommends", "--download-only", "-o", "Debug::NoLocking=1", *alone)
-    subprocess.run(["apt-get", *options, "install", *PACKAGES], check=True)
+    subprocess.run(["apt-get", *options, "install", *packages], check=True)
     said = subprocess.run(["apt-cache", "depends", KERNEL], check=True, capture_output=True, text=True)
     kernel = re.findall(r"Depends: (linux-image-\S+)", said.stdout)[0]
     # Where it stands must be readable for apt's own user, or it warns.
     subprocess.run(["apt-get", "-qq", "download", kernel], cwd=folder, check=True, stderr=subprocess.DEVNULL)
-    wanted = ("lib", "zlib", *PACKAGES, kernel)
+    wanted = ("lib", "zlib", *packages, kernel)
     return [package for package in folder.glob("*.deb") if package.name.startswith(wanted)]
 
 
@@ -140,14 +149,14 @@ def _make_host_key(root: Path, path: Path) -> str:
     return " ".join(re.findall(r"^(ssh-ed25519) (\S+)", said, re.MULTILINE)[0])
 
 
-def _programs(root: Path) -> Mapping[str, initramfs.Entry]:
+def _programs(root: Path, names: tuple[str, ...]) -> Mapping[str, initramfs.Entry]:
     """The programs and their shared libraries, which all lie in one folder of the guest."""
-    entries = {name: initramfs.program(root / name) for name in PROGRAMS}
+    entries = {name: initramfs.program(root / name) for name in names}
     entries[SFTP_SERVER] = entries.pop("usr/lib/openssh/sftp-server")
     environment = {**os.environ, "LD_LIBRARY_PATH": str(root / LIBRARIES)}
-    for name in PROGRAMS:
-        command = ["ldd", str(root / name)]
-        said = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+    for name in names:
+        command = ["ldd", str(root / name)]  # what is a script has no libraries
+        said = subprocess.run(command, check=False, capture_output=True, text=True, env=environment).stdout
         for library in re.findall(r"=> (\S+)", said):
             entries[f"lib/{Path(library).name}"] = initramfs.program(Path(library))
     entries["lib64/ld-linux-x86-64.so.2"] = initramfs.program(root / "lib64/ld-linux-x86-64.so.2")

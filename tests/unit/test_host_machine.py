@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ import pytest
 from harness.boot import Bootable, _files, _limits, limits_for
 from harness.config import ArchRecord, find
 from harness.errors import InfrastructureError, UsageError
+from harness.hosts import grub
 from harness.hosts.console import Console, open_console, opened
 from harness.hosts.keeper import Keeper
 from harness.hosts.kexec import load
@@ -377,6 +380,79 @@ def test_a_host_is_not_taken_from_under_its_users(server: PrivateSshd, tmp_path:
     finally:
         server.program("who", "#!/bin/sh\n")
     assert Memory(tmp_path, "nearby").standing() == Standing()
+
+
+# Other ways to start a kernel
+
+
+SITE = """#!/bin/sh
+echo "$THP_HOST $THP_BOOT $(cat "$THP_KERNEL" 2>/dev/null) $THP_CMDLINE" >>{log}
+"""
+
+
+@pytest.mark.slow
+@needs_sshd
+def test_a_command_of_the_site_gets_the_kernel_and_is_told_when_to_forget_it(
+    server: PrivateSshd, tmp_path: Path
+) -> None:
+    site, log = tmp_path / "site", tmp_path / "log"
+    site.write_text(SITE.format(log=log))
+    site.chmod(0o755)
+    (tmp_path / "kernel").write_text("K")
+    kept = keeper(
+        server,
+        tmp_path,
+        [],
+        boot={"method": "command", "command": [str(site)]},
+        folder=str(tmp_path / "there"),
+        console={"command": ["cat"]},
+        power={"reboot": "true"},
+        limits=IMPATIENT,
+    )
+    machine = PhysicalHost(kept, BootFiles(tmp_path / "kernel", tmp_path / "kernel", ("a=1",)), Children())
+
+    async def start_and_stop() -> None:
+        await machine.start()
+        await machine.stop()
+
+    asyncio.run(start_and_stop())
+    first, *more = log.read_text().splitlines()
+    assert first.startswith("nearby test K thp.token=") and first.endswith(" a=1")
+    assert set(more) == {"nearby own  "}
+    assert "never restarted" in kept.memory.standing().needs_care
+    assert (machine.accelerator, machine.command[-1]) == ("command", str(site))
+
+
+@pytest.mark.slow
+@needs_sshd
+def test_a_command_of_the_site_that_fails_leaves_the_host_alone(server: PrivateSshd, tmp_path: Path) -> None:
+    boot, there = {"method": "command", "command": ["false"]}, str(tmp_path / "there")
+    kept = keeper(server, tmp_path, [], boot=boot, console={"command": ["cat"]}, folder=there)
+    with pytest.raises(InfrastructureError, match="false ended with status 1"):
+        started(kept, tmp_path)
+    assert kept.memory.standing() == Standing()
+
+
+@pytest.mark.slow
+@needs_sshd
+def test_a_host_that_may_start_our_kernel_again_needs_care(
+    server: PrivateSshd, now: Identity, tmp_path: Path
+) -> None:
+    kept = keeper(server, tmp_path, [], boot={"method": "command", "command": ["false"]})
+    kept.memory.left("token", replace(now, boot_id="an-earlier-one"))
+    with pytest.raises(InfrastructureError, match=r"needs care: .*tidying up: false ended with status 1"):
+        kept.take()
+
+
+@pytest.mark.parametrize("script", ["_FIND", "_FIT", "_REMOVE"])
+def test_what_runs_as_root_is_a_sound_script(script: str) -> None:
+    if not shutil.which("shellcheck"):
+        pytest.skip("shellcheck is not installed (ci/test-packages)")
+    whole = grub._FIND + getattr(grub, script) * (script != "_FIND")
+    whole += grub._INSTALL.format(kernel="/tmp/k", initramfs="/tmp/i", cmdline="'a b'")
+    command = ["shellcheck", "-s", "sh", "-e", "SC2086", "-"]
+    answer = subprocess.run(command, input=whole, text=True, capture_output=True, check=False)
+    assert answer.stdout == ""
 
 
 def test_what_boots_on_a_host_restarts_it(tmp_path: Path) -> None:

@@ -268,6 +268,23 @@ def test_a_host_is_looked_over(server: PrivateSshd, invoke: Invoke, tmp_path: Pa
     assert all(check["fix"] for check in found.values() if check["ok"] is False)
 
 
+@pytest.mark.parametrize(
+    ("boot", "name", "said"),
+    [
+        ({"method": "grub-once"}, "grub", "it is not started by GRUB"),
+        ({"method": "command", "command": ["no-such-program"]}, "boot command", "not installed here"),
+    ],
+)
+def test_another_way_to_start_it_is_looked_over(
+    server: PrivateSshd, invoke: Invoke, tmp_path: Path, boot: dict[str, Any], name: str, said: str
+) -> None:
+    if Path("/boot/grub/grub.cfg").exists():
+        pytest.skip("this machine has a GRUB, which may well be fit")
+    found = diagnose(invoke, tmp_path, server.record(boot=boot))
+    assert found[name]["ok"] is False and said in found[name]["detail"]
+    assert "kexec" not in found
+
+
 def test_sudo_that_asks_for_a_password_is_found(server: PrivateSshd, invoke: Invoke, tmp_path: Path) -> None:
     whole = (server.folder / "bin" / "sudo").read_text()
     server.program("sudo", "#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n")

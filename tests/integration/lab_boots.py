@@ -1,0 +1,53 @@
+"""Boots tests that kill the kernel on a lab host, with its record changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.boot import Bootable, BootRequest, boot
+from harness.hosts.keeper import Keeper
+from harness.hosts.link import connected
+from harness.hosts.pstore import inventory
+from harness.hosts.record import find_host
+from harness.hosts.standing import Memory, Standing
+from harness.machine.kinds import host_kind
+from harness.process import Children
+from results.assemble import read_boot
+from results.journal import BootFact
+from results.model import Boot, PlannedTest, Status
+from tests.private_sshd import write_record
+
+SECONDS = 30.0
+LIMITS = {"back_seconds": 150, "boot_seconds": 150, "banner_seconds": 5}
+DIED = [("well", Status.PASS), ("panic", Status.ERROR), ("never", Status.MISS)]
+
+BootOn = Callable[..., tuple[Boot, BootFact]]
+
+
+def deadly(*ways: str) -> tuple[PlannedTest, ...]:
+    return tuple(PlannedTest(way, ("/bin/deadly", way), SECONDS) for way in ways)
+
+
+def statuses(seen: Boot) -> list[tuple[str, Status]]:
+    return [(test.name, test.status) for test in seen.tests]
+
+
+def boot_there(
+    place: Mapping[str, Any], bootable: Bootable, tests: tuple[PlannedTest, ...], folder: Path
+) -> tuple[Boot, BootFact]:
+    """Boot once; the host must be itself afterwards, and have nothing of ours."""
+    write_record(folder, place)
+    record = find_host("labhost", own=folder / "thp-harness")
+    keeper = Keeper(record, Memory(folder, record.name), print)
+    keeper.take()
+    for name in ("boots", "logs"):
+        (folder / name).mkdir()
+    request = BootRequest("x86_64-base-1", "base", "first", tests)
+    fact = boot(bootable, host_kind(keeper), request, folder, Children())
+    keeper.give_back()
+    assert keeper.memory.standing() == Standing()
+    with connected(record) as link:
+        assert inventory(link) == frozenset(), "the next boot's words would be mixed with these"
+    return read_boot(fact, tests, folder), fact
