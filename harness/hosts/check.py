@@ -232,11 +232,14 @@ def _heard(take: Callable[[], bytes], word: str) -> bool:
 
 
 def _check_power(record: HostRecord) -> Iterator[Check]:
-    command = record.power.cycle
-    if not command:
+    power = record.power
+    names = dict.fromkeys(command[0] for command in (power.nmi, power.cycle, power.off, power.on) if command)
+    missing = [name for name in names if not shutil.which(name)]
+    if missing:
+        words = ", ".join(missing)
+        yield Check("power", False, f"{words} is not installed here", f"Install {words}.")
+    elif not (power.cycle or power.off):
         detail = "no `cycle:`: a host that hangs waits for somebody to go there"
         yield Check("power", None, detail, f"Add `power:` to {record.file}.")
-    elif not shutil.which(command[0]):
-        yield Check("power", False, f"{command[0]} is not installed here", f"Install {command[0]}.")
     else:
-        yield Check("power", True, f"{command[0]} (not tried)")
+        yield Check("power", True, f"{', '.join(names)} (not tried)")

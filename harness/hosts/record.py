@@ -95,8 +95,23 @@ class PowerFacts(Record):
 
     reboot: str = "reboot"
     """A command on the host, as root."""
+    nmi: Items[str] = ()
+    """A command here that interrupts a kernel which is deaf to all else: `ipmitool … chassis power diag`."""
     cycle: Items[str] = ()
     """A command here: power off and on again."""
+    off: Items[str] = ()
+    on: Items[str] = ()
+    """Two commands here, for a switch that has no `cycle`, or where that fails on a machine that is off."""
+    off_seconds: Seconds = 5
+    """How long it stays off between the two."""
+    seconds: Seconds = 60
+    """How long one command may take."""
+
+    @model_validator(mode="after")
+    def _both(self) -> PowerFacts:
+        if bool(self.off) != bool(self.on):
+            raise ValueError("off and on belong together")
+        return self
 
 
 class HostLimits(Record):

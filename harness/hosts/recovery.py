@@ -15,7 +15,6 @@ from harness.hosts.standing import Away, Identity
 
 SCHEMA = "thp-harness/recovery/1"
 POLL_SECONDS = 1.0
-CYCLE_SECONDS = 60.0
 _ASK = "cat /proc/sys/kernel/random/boot_id /proc/version /proc/cmdline"
 
 
@@ -109,7 +108,7 @@ class Rescue:
             started = time.monotonic()
             trouble = act() if act else ""
             if not trouble:
-                sight = self._wait(silence_tells=act is not None and way != _CYCLE)
+                sight = self._wait(silence_tells=act is not None and way not in (_CYCLE, _OFF_AND_ON))
                 trouble = sight.value
             steps.append(Step(way, trouble, time.monotonic() - started))
             if sight in (Sight.BACK, Sight.STOPPED):
@@ -118,10 +117,13 @@ class Rescue:
         return Recovery(sight, tuple(steps))
 
     def _ways(self) -> tuple[tuple[str, Callable[[], str] | None], ...]:
+        power = self.record.power
         return (
             ("reboot over SSH", self._reboot),
             ("SysRq over the console", self._sysrq),
-            (_CYCLE, self._cycle),
+            *((("NMI", lambda: self._run(power.nmi)),) if power.nmi else ()),
+            *(((_CYCLE, self._cycle),) if power.cycle or not power.off else ()),
+            *(((_OFF_AND_ON, self._off_and_on),) if power.off else ()),
         )
 
     def _reboot(self) -> str:
@@ -142,10 +144,19 @@ class Rescue:
 
     def _cycle(self) -> str:
         command = self.record.power.cycle
-        if not command:
-            return "the record has no `cycle:`"
+        return self._run(command) if command else "the record has no `cycle:`"
+
+    def _off_and_on(self) -> str:
+        power = self.record.power
+        if trouble := self._run(power.off):
+            return trouble
+        time.sleep(power.off_seconds)
+        return self._run(power.on)
+
+    def _run(self, command: tuple[str, ...]) -> str:
+        """Run a command of the record; returns why it failed."""
         try:
-            run_command(command, CYCLE_SECONDS)
+            run_command(command, self.record.power.seconds)
         except InfrastructureError as error:
             return str(error)
         return ""
@@ -174,3 +185,4 @@ class Rescue:
 
 
 _CYCLE = "power cycle"
+_OFF_AND_ON = "power off and on"

@@ -7,12 +7,13 @@ console shows, proves which kernel reports; a new boot id proves that the host's
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import threading
 import time
 
 from harness.errors import InfrastructureError
-from harness.hosts.console import Console, open_console
+from harness.hosts.console import Console, open_console, run_command
 from harness.hosts.keeper import Keeper
 from harness.hosts.link import LinkError, connected
 from harness.hosts.method import method_of
@@ -124,10 +125,17 @@ class PhysicalHost:
             await asyncio.to_thread(self._method.only_once)
 
     async def interrupt(self) -> None:
-        """A BREAK on the console and SysRq keys, if it can make one."""
-        for key in SYSRQ_KEYS:
-            if self._console:
-                await asyncio.to_thread(self._console.send_break, key)
+        """A BREAK on the console and SysRq keys; where none can be made, an NMI."""
+        await asyncio.to_thread(self._interrupt)
+
+    def _interrupt(self) -> None:
+        record = self._keeper.record
+        if self._console and record.console and record.console.has_break:
+            for key in SYSRQ_KEYS:
+                self._console.send_break(key)
+        elif record.power.nmi:
+            with contextlib.suppress(InfrastructureError):  # the way back has more to say of it
+                run_command(record.power.nmi, record.power.seconds)
 
     async def stop(self) -> Ending:
         """See the host back on its own kernel; that may take all that the record's limits allow."""

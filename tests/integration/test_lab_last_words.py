@@ -76,6 +76,20 @@ def test_a_kernel_that_hangs_is_restarted_by_its_watchdog_and_names_its_test(boo
     assert not [note for note in seen.notes if "reboot over SSH" in note], "it came back by itself"
 
 
+def test_a_kernel_that_hears_nothing_else_hears_an_nmi(boot_on: BootOn, lab: LabHost, tmp_path: Path) -> None:
+    """With interrupts off on every CPU there is no SysRq; the panic shows where each was."""
+    power = {"nmi": lab.monitor_command("inject-nmi")}
+    limits = {**LIMITS, "watchdog_seconds": 0}
+    deaf = {"socket": str(lab.console)}
+    seen, _ = boot_on(*deadly("well", "hang"), console=deaf, limits=limits, power=power, time_scale=1)
+    assert seen.end is BootEnd.HANG
+    assert statuses(seen) == [("well", Status.PASS), ("hang", Status.ERROR)]
+    log = (tmp_path / "logs" / "x86_64-base-1.log").read_text()
+    assert "Kernel panic - not syncing: NMI" in log
+    assert "lkdtm_HARDLOCKUP" in log
+    assert not [note for note in seen.notes if "power" in note], "the panic has restarted it"
+
+
 def test_a_watchdog_is_disarmed_before_the_restart(boot_on: BootOn, place: HostRecord) -> None:
     seen, _ = boot_on(*deadly("well"), limits={**LIMITS, "watchdog_seconds": 20})
     assert (seen.end, statuses(seen)) == (BootEnd.DONE, [("well", Status.PASS)])

@@ -302,6 +302,50 @@ def test_a_host_that_can_not_be_got_back_needs_care(
 
 @pytest.mark.slow
 @needs_sshd
+def test_every_way_to_restart_it_is_taken_in_turn(server: PrivateSshd, now: Identity, tmp_path: Path) -> None:
+    steps = tmp_path / "steps"
+
+    def noting(word: str) -> list[str]:
+        return ["sh", "-c", f"echo {word} >>{steps}"]
+
+    power = {
+        "reboot": f"echo reboot >>{steps}",
+        "nmi": noting("nmi"),
+        "cycle": ["sleep", "60"],
+        "off": noting("off"),
+        "on": noting("on"),
+        "off_seconds": 0.1,
+        "seconds": 1,
+    }
+    ours = keeper(server, tmp_path, [], limits=IMPATIENT, power=power, folder=str(tmp_path / "there"))
+    ours.memory.left("token", now)
+    with pytest.raises(InfrastructureError, match="needs care") as error:
+        ours.take()
+    assert steps.read_text().split() == ["reboot", "nmi", "off", "on"]
+    ways = [step["way"] for step in json.loads(ours.memory.journal.read_text())["steps"]]
+    restarts = ["reboot over SSH", "SysRq over the console", "NMI", "power cycle", "power off and on"]
+    assert ways == ["by itself", *restarts]
+    assert "sleep did not end within 1 s" in str(error.value)
+
+
+@pytest.mark.parametrize("has_break", [True, False], ids=["SysRq", "NMI"])
+def test_a_silent_kernel_is_interrupted_the_gentlest_way(tmp_path: Path, has_break: bool) -> None:
+    """SysRq only shows where the kernel is; an NMI ends it."""
+    console = {"command": ["cat"], **({"break_text": "~B"} if has_break else {})}
+    power = {"nmi": ["touch", str(tmp_path / "nmi")]}
+    record = HostRecord.model_validate({**PLACE, "console": console, "power": power})
+    machine = PhysicalHost(
+        Keeper(record, Memory(tmp_path, "desk"), print), BootFiles(Path("K"), Path("I"), ()), Children()
+    )
+    with opened(record) as machine._console:
+        asyncio.run(machine.interrupt())
+        if has_break:
+            assert wait_for(machine._console, b"~Bl~Bt")
+    assert (tmp_path / "nmi").exists() is not has_break
+
+
+@pytest.mark.slow
+@needs_sshd
 def test_who_stops_us_leaves_the_host_as_it_is(server: PrivateSshd, now: Identity, tmp_path: Path) -> None:
     power = {"reboot": f"touch {tmp_path}/rebooted", "cycle": ["touch", str(tmp_path / "cycled")]}
     record = HostRecord.model_validate(server.record(power=power))
