@@ -106,6 +106,8 @@ def _command(
 
 def _instructions(wish: Wish, kernel: Path, stub: Path) -> Iterator[str]:
     arch = wish.past.arch
+    if wish.past.host:
+        yield f"the run booted it on the host {wish.past.host}; here it runs on QEMU, which it may not know."
     if arch.hercules:
         lacks = f" It has no {', '.join(arch.qemu.tcg_lacks)}." if arch.qemu.tcg_lacks else ""
         yield f"{arch.name} runs on QEMU here: the consoles of Hercules lose text, both ways.{lacks}"

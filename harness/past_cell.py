@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from harness.build.cache import BuildCache
 from harness.config import ArchRecord, load_all, pick
 from harness.errors import InfrastructureError, UsageError, did_you_mean
+from harness.machine.host import HOST
 from results.assemble import read_cells, read_plan
-from results.journal import JournalError, PlanFact, read_events
+from results.journal import Event, JournalError, PlanFact, read_events
 from results.model import Boot, Build, Cell, PlannedTest
 
 
@@ -25,6 +26,8 @@ class PastCell:
     arch: ArchRecord
     cell: Cell
     build: Build
+    host: str = ""
+    """The physical host that boots the run's kernels; empty for emulators."""
 
     @property
     def label(self) -> str:
@@ -133,7 +136,13 @@ def _find(run_dir: Path, name: str) -> tuple[PastCell, ...]:
     of_arch = [event for event in events if event.fact.get("arch", arch) == arch]
     cells = [cell for cell in read_cells(plan, of_arch, run_dir) if cell.arch == arch]
     wanted = [cell for cell in cells if variant in ("", cell.variant)]
-    return tuple(_past_cell(run_dir, plan, record, cell) for cell in wanted)
+    host = next((name for event in events if (name := _host_of(event))), "")
+    return tuple(replace(_past_cell(run_dir, plan, record, cell), host=host) for cell in wanted)
+
+
+def _host_of(event: Event) -> str:
+    machine = str(event.fact.get("machine", "")) if event.name == "boot" else ""
+    return machine.removeprefix(HOST) if machine.startswith(HOST) else ""
 
 
 def _require(name: str, known: Sequence[str], message: str) -> None:

@@ -19,10 +19,12 @@ from harness.cache.sharing import in_use
 from harness.errors import UsageError
 from harness.executor import emulators, hercules_missing
 from harness.history import History
+from harness.hosts.keeper import Keeper, take_host
+from harness.hosts.record import find_host
 from harness.jobserver import Jobserver
 from harness.lock import claim
 from harness.machine import program
-from harness.machine.kinds import MachineKind, qemu_kind, share_out
+from harness.machine.kinds import MachineKind, host_kind, qemu_kind, share_out
 from harness.next_boot import next_boot
 from harness.output import write_rerun_report
 from harness.past_cell import PastCell
@@ -104,8 +106,30 @@ def rerun(request: RerunRequest, workspace: Workspace, progress: Progress) -> tu
 
 def _rerun(request: RerunRequest, workspace: Workspace, progress: Progress) -> Path:
     children = Children()
+    with _host(request, workspace, progress, children) as host:
+        return _rerun_there(request, workspace, progress, children, host)
+
+
+@contextmanager
+def _host(
+    request: RerunRequest, workspace: Workspace, progress: Progress, children: Children
+) -> Iterator[Keeper | None]:
+    """The physical host that the run's kernels were booted on, kept for us; None for emulators."""
+    if not (name := request.cells[0].host):
+        yield None
+        return
+    keeper = take_host(find_host(name), workspace.state, progress.say, children)
+    try:
+        yield keeper
+    finally:
+        keeper.give_back()
+
+
+def _rerun_there(
+    request: RerunRequest, workspace: Workspace, progress: Progress, children: Children, host: Keeper | None
+) -> Path:
     kernels = [
-        _kernel(past, request.tests, workspace.cache, children) for past in _distinct(request, progress)
+        _kernel(past, request.tests, workspace.cache, children, host) for past in _distinct(request, progress)
     ]
     with _opened(_fact(request, kernels), workspace, progress) as (folder, fact):
         jobserver = Jobserver(request.jobs)
@@ -134,8 +158,13 @@ def _distinct(request: RerunRequest, progress: Progress) -> Iterator[PastCell]:
             progress.say(f"{past.label}: the same image as {first}, booted once")
 
 
-def _kernel(past: PastCell, tests: Sequence[PlannedTest], cache: Path, children: Children) -> _Kernel:
+def _kernel(
+    past: PastCell, tests: Sequence[PlannedTest], cache: Path, children: Children, host: Keeper | None
+) -> _Kernel:
     arch = past.arch
+    if host:
+        there = Bootable(arch, past.kernel(cache) / IMAGE, past.programs())
+        return _Kernel(past, there, share_out(tests, (host_kind(host),)))
     version = program.require(arch.qemu)
     bootable = Bootable(arch, past.kernel(cache) / IMAGE, past.programs())
     qemu = qemu_kind(arch, choose_accelerator(bootable, version, cache, children))
@@ -227,6 +256,7 @@ def _boot_once(work: _Work, kernel: _Kernel, kind: MachineKind, request: BootReq
     what = f"round {label.rpartition('-')[2]} of {work.fact.times}, boot {number} on {kind.name}"
     expected = work.history.expect("boot", kernel.past.cell.arch)
     with (
+        kind.alone,
         work.jobserver.hold(kind.cpus),
         work.progress.activity(f"{kernel.past.label}", what, expected.seconds) as doing,
     ):

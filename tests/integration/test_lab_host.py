@@ -27,6 +27,7 @@ from harness.machine.host import PhysicalHost
 from harness.machine.watch import Limits, Outcome, watch
 from harness.manifest import new_nonce
 from harness.process import Children
+from results.journal import read_events
 from results.model import BootEnd
 from tests.integration.conftest import SMALL_SERIES
 from tests.integration.guest_programs import BAD_INIT, GUESTS, pack_guests
@@ -81,6 +82,21 @@ def test_a_run_on_a_host_gives_the_same_table_as_under_qemu(
     again = thp_harness("hosts", "reserve", "labhost", env={**here, **theirs})
     assert again.code == 0, "the run has not given it back"
     assert thp_harness("hosts", "release", "labhost", env={**here, **theirs}).code == 0
+
+
+@pytest.mark.nightly
+def test_a_cell_of_a_host_is_booted_again_there(thp_harness: Program, configuration: Path) -> None:
+    answer = run_there(thp_harness, configuration, "--json")
+    assert answer.code == 0, answer.stderr
+    here = {"XDG_CONFIG_HOME": str(configuration)}
+    again = thp_harness(
+        "rerun", "x86_64/base", "--times", "2", "--run", answer.json["id"], "--json", env=here
+    )
+    assert again.code == 0, again.stderr
+    folder = max((thp_harness.state / "reruns").iterdir())
+    events = [event for event in read_events(folder) if event.name == "boot"]
+    assert [(event.fact["machine"], event.fact["end"]) for event in events] == [("host labhost", "done")] * 2
+    assert Memory(thp_harness.state, "labhost").standing() == Standing()
 
 
 # Faults
