@@ -6,7 +6,7 @@ what is recorded of it is the same wherever it is carried out, and stands in `ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -115,7 +115,7 @@ class ThisMachine:
         return _Local(run)
 
 
-def sort_tools(plan: Plan, look: Any) -> ToolsByArch:
+def sort_tools(plan: Plan, look: Callable[[ArchRecord], Tools]) -> ToolsByArch:
     """Ask `look` for the tools of every architecture of a plan.
 
     Raises:
