@@ -10,7 +10,7 @@ from harness.errors import InfrastructureError, UsageError
 from harness.workspace import Workspace
 from results.assemble import assemble
 from results.model import Run
-from results.shards import ShardsError, missing, read_shards, write_joined
+from results.shards import PastShard, ShardsError, is_joined_of, missing, read_shards, write_joined
 from results.store.folder import find_folders
 
 STAMP = len("20270331-235959")
@@ -36,8 +36,7 @@ def join_shards(places: Sequence[Path], workspace: Workspace, say: Callable[[str
     for lost in missing(shards):
         arches = ", ".join(lost.parts[lost.number - 1])
         say(f"shard {lost.number}/{len(lost.parts)} is missing: nothing is known of {arches}")
-    latest = max(past.plan.id[:STAMP] for past in shards)
-    run_dir = workspace.runs / f"{latest}-joined-{shards[0].shard.plan[:8]}"
+    run_dir = _place(shards, workspace.runs)
     try:
         shutil.rmtree(run_dir, ignore_errors=True)
         run_dir.mkdir(parents=True)
@@ -45,3 +44,11 @@ def join_shards(places: Sequence[Path], workspace: Workspace, say: Callable[[str
     except OSError as error:
         raise InfrastructureError(f"{error.filename or run_dir}: {error.strerror}") from None
     return assemble(run_dir), run_dir
+
+
+def _place(shards: Sequence[PastShard], runs: Path) -> Path:
+    """Where these shards, or some of them, were joined before; else a new folder, named by the latest."""
+    suffix = f"-joined-{shards[0].shard.plan[:8]}"
+    before = (path for path in sorted(runs.glob(f"*{suffix}")) if is_joined_of(path, shards))
+    latest = max(past.plan.id[:STAMP] for past in shards)
+    return next(before, runs / f"{latest}{suffix}")

@@ -176,7 +176,7 @@ class Event:
 
     time: datetime
     name: str
-    """plan, resume, attempt, build, boot, twin, check, found, end or interrupted."""
+    """plan, resume, join, attempt, build, boot, twin, check, found, end or interrupted."""
     fact: dict[str, Any]
 
 

@@ -22,6 +22,8 @@ from results.model import Build
 
 KEPT = ("build", "boot", "twin")
 FOLDERS = ("logs", "boots")
+JOIN = "join"
+"""The event that names the runs of the shards."""
 JOINED = "joined "
 """Before the digest of a joined plan: no run may be taken up in its folder."""
 
@@ -89,6 +91,16 @@ def missing(shards: Sequence[PastShard]) -> tuple[ShardFact, ...]:
     return tuple(replace(first, number=number) for number in numbers if number not in present)
 
 
+def is_joined_of(run_dir: Path, shards: Sequence[PastShard]) -> bool:
+    """Whether a folder is what some of these shards were joined to before."""
+    try:
+        events = list(read_events(run_dir))
+    except JournalError:
+        return False
+    ours = {past.plan.id for past in shards}
+    return any(event.name == JOIN and ours & set(event.fact["runs"]) for event in events)
+
+
 def write_joined(shards: Sequence[PastShard], run_dir: Path) -> None:
     """Make the folder of the one run; it must be empty.
 
@@ -98,6 +110,7 @@ def write_joined(shards: Sequence[PastShard], run_dir: Path) -> None:
     begun = min(past.events[0].time for past in shards)
     over = max(past.events[-1].time for past in shards)
     lines = [_line(begun, "plan", asdict(_plan(shards, run_dir.name)))]
+    lines.append(_line(begun, JOIN, {"runs": [past.plan.id for past in shards]}))
     for past in shards:
         lines += [_line(each.time, each.name, each.fact) for each in past.events if each.name in KEPT]
         for name in FOLDERS:

@@ -103,16 +103,22 @@ def test_shards_make_the_run_that_one_machine_would_have_made(
 
 def test_a_missing_shard_is_named_and_never_green(machines: Machines, join: Callable[..., Any]) -> None:
     said: list[str] = []
-    folders = [machines.run("1/3"), machines.run("3/3")]
+    folders = [machines.run("1/3"), machines.run("2/3", name="later")]
     run, run_dir = join(*folders, said=said)
-    (lost,) = make_plan(replace(machines.request, shard=Shard(2, 3))).arches
-    assert said == [f"shard 2/3 is missing: nothing is known of {lost.name}"]
+    (lost,) = make_plan(replace(machines.request, shard=Shard(3, 3))).arches
+    assert said == [f"shard 3/3 is missing: nothing is known of {lost.name}"]
     assert run.exit_code == 3
     assert {cell.build.error for cell in run.cells if cell.arch == lost.name and cell.build} == {
-        "shard 2/3 is missing"
+        "shard 3/3 is missing"
     }
-    whole, again = join(*folders, machines.run("2/3"))
+    whole, again = join(*folders, machines.run("3/3"))
     assert (whole.exit_code, again) == (0, run_dir)
+
+
+def test_the_same_plan_run_another_night_is_another_run(machines: Machines, join: Callable[..., Any]) -> None:
+    _, one = join(machines.run("1/2"))
+    _, other = join(machines.run("2/2"))
+    assert one != other
 
 
 def test_a_shard_that_was_stopped_makes_the_whole_incomplete(
