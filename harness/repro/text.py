@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
+from string import ascii_letters
 
 _MARK = "END"
 
@@ -45,12 +47,25 @@ def here(command: str, content: bytes) -> bytes:
 
     The bytes may be anything but NUL. An end of line is added if the last line has none.
     """
-    mark = _MARK
     lines = set(content.split(b"\n"))
-    while mark.encode() in lines:
-        mark += "_"
+    mark = next(mark for mark in _marks() if not any(_ends_or_confuses(line, mark) for line in lines))
     end = b"" if not content or content.endswith(b"\n") else b"\n"
     return f"{command} <<'{mark}'\n".encode() + content + end + f"{mark}\n".encode()
+
+
+def _marks() -> Iterator[str]:
+    yield _MARK
+    for number in count(1):
+        yield from (f"{letter}{number}_{_MARK}" for letter in ascii_letters)
+
+
+def _ends_or_confuses(line: bytes, mark: str) -> bool:
+    """Whether a line is the mark, or begins like it and goes on with a byte that dash 0.5.12 drops then."""
+    ours = mark.encode()
+    alike = next(
+        (at for at, pair in enumerate(zip(line, ours, strict=False)) if pair[0] != pair[1]), len(ours)
+    )
+    return line == ours or (0 < alike < len(line) and line[alike] >= 0x80)
 
 
 def command_lines(words: Sequence[str], indent: str = "\t") -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.repro.text import command_lines, comment, here
@@ -92,6 +92,8 @@ def written(invoke: Invoke, path: Path, *arguments: str, env: Mapping[str, str] 
 
 @settings(max_examples=20, deadline=None)
 @given(st.binary(max_size=300).map(lambda text: text.replace(b"\0", b"")))
+@example("É".join("EFOXA").encode())
+@example("\n".join(f"{letter}€" for letter in "EaA").encode())
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_here_document_is_what_went_in(shell: str, content: bytes) -> None:
     script = here("cat", content)
