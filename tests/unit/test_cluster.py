@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from harness.cluster.address import parse_address
 from harness.cluster.certificates import make_certificates, read_certificates
 from harness.cluster.connect import local_workers
 from harness.cluster.exchange import PARCELS, PROGRAMS, Exchange
+from harness.cluster.site import Cluster
 from harness.cluster.work import MissingCommit, Order, Station
 from harness.cluster.workbench import Workbench
 from harness.errors import HarnessError, InfrastructureError, UsageError
@@ -313,3 +315,10 @@ def test_an_authority_in_pieces_is_not_made_anew(tmp_path: Path) -> None:
     (tmp_path / "ca-key.pem").unlink()
     with pytest.raises(UsageError, match="but not"):
         make_certificates(tmp_path, ["build-1"], 30)
+
+
+@pytest.mark.parametrize("place", ["host", "lab"])
+def test_what_only_this_machine_reaches_is_not_asked_of_workers(place: str, tmp_path: Path) -> None:
+    plan: Any = SimpleNamespace(**{"host": None, "lab": None, place: SimpleNamespace(name="desk")})
+    with pytest.raises(UsageError, match=f"the {place} desk .* from this machine only"):
+        Cluster(None, Exchange(tmp_path), print).find_tools(plan)
