@@ -54,6 +54,7 @@ def test_the_whole_matrix_on_four_workers_is_that_of_one_machine(thp_harness: Pr
     assert_same(run_dir(here), run_dir(there))
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(600)
 def test_a_build_moves_to_another_machine_and_its_kernel_back(
     tmp_path: Path, base_kernel: Path, marker: Marker
