@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-TIMES = {"id", "started", "seconds", "command", "run_dir"}
-"""Times, and what has the run's folder or its arguments in it; commands of boots are compared apart."""
+TIMES = {"id", "started", "seconds", "command", "run_dir", "cached"}
+"""Times, what has the run's folder or its arguments in it, and whether a kernel was there already; commands
+of boots are compared apart.
+"""
 VARYING = {"nr_page_table_pages", "meminfo.PageTables", "lines"}
 """Two runs on one machine differ in these: what happens to be mapped when a test begins, and where in the
 log it stands, since a kernel says more or less of its clocks.
