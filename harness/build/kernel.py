@@ -35,7 +35,7 @@ REPRODUCIBLE = {
     "KBUILD_BUILD_VERSION": "1",
 }
 """Documentation/kbuild/reproducible-builds.rst: equal sources give equal images."""
-WAITING = "waiting for another run that builds the same architecture and variant"
+WAITING = "waiting for another run that builds the same architecture"
 
 
 class BuildError(Exception):

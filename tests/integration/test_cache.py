@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import time
@@ -73,7 +74,8 @@ def test_damage_is_said_and_repaired_from_the_objects(program: Program, tree: St
         "x86_64 base: its kernel in the cache is damaged: System.map; built again",
         "x86_64 series: its kernel in the cache is damaged: image; built again",
     ]
-    assert "  CC  " not in (kept["base"] / "build.log").read_text(), "its objects were kept"
+    compiled = re.findall(r"^  CC +(\S+)", (kept["base"] / "build.log").read_text(), re.MULTILINE)
+    assert compiled == ["mm/huge_memory.o"], "all that series does not change was kept"
     assert builds(program(*command)) == ["cached", "cached"]
 
 
@@ -127,7 +129,7 @@ def test_a_run_that_ends_takes_nothing_from_one_that_goes_on(
     tree.gate.await_build()
     alias = Program(program.cache_home, program.state_home.with_name("other-state"))
     short_run = alias.start("run", *other_tree.arguments, "--json", env={**marker.environment, LIMIT: "0M"})
-    read_until(short_run, "waiting for another run that builds the same architecture and variant")
+    read_until(short_run, "waiting for another run that builds the same architecture")
     tree.gate.let_through()
     answers = finish(long_run), finish(short_run)
     assert [answer.code for answer in answers] == [0, 0]
