@@ -35,6 +35,8 @@ from tests.lava.server import TOKEN, LavaLab, lava_lab
 from tests.private_sshd import write_record
 from tests.unit.guestlog import NONCE, frame
 
+pytestmark = pytest.mark.slow  # it waits for a lab that hangs, and for silent kernels
+
 LIMITS = Limits(total=60, boot_silence=20, test_silence=20, backtrace=0, power_off=10)
 HASTY = Limits(total=60, boot_silence=2, test_silence=2, backtrace=0, power_off=2)
 BOARD = {"device_type": "qemu", "method": "qemu", "cmdline": ["console=ttyS0"]}
