@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 from harness.boot import Bootable, BootRequest, boot, choose_accelerator
 from harness.build.kernel import KernelRequest, Workshop, build_kernel
-from harness.build.programs import build_programs
 from harness.build.toolchain import Compiler, find_compiler
 from harness.config import ArchRecord
 from harness.errors import HarnessError
@@ -27,7 +26,7 @@ from harness.plan import Plan
 from harness.process import Children
 from harness.selftests import Selftests
 from harness.workspace import Workspace
-from results.journal import BootFact, Journal
+from results.journal import BootFact
 from results.model import Build
 
 ToolsByArch = tuple[Mapping[str, "Tools"], Mapping[str, HarnessError]]
@@ -51,7 +50,6 @@ class RunContext:
     plan: Plan
     workspace: Workspace
     run_dir: Path
-    journal: Journal
     children: Children
     jobserver: Jobserver
     host: Keeper | None
@@ -157,6 +155,14 @@ def emulators(arch: ArchRecord, qemu: MachineKind, missing: str) -> tuple[Machin
     return (qemu, hercules) if hercules else (qemu,)
 
 
+def emulators_here(
+    bootable: Bootable, qemu_version: str, missing: str, cache: Path, children: Children
+) -> tuple[MachineKind, ...]:
+    """The emulators of this machine, QEMU with KVM if a guest has really booted with it here."""
+    accelerator = choose_accelerator(bootable, qemu_version, cache, children)
+    return emulators(bootable.arch, qemu_kind(bootable.arch, accelerator), missing)
+
+
 class _Local:
     """Carries out the steps in this process, with one pool of CPU tokens."""
 
@@ -171,14 +177,7 @@ class _Local:
         return build_kernel(request, shop)
 
     def programs(self, tools: Tools, arch: ArchRecord, selftests: Selftests) -> Path:
-        cache = self._run.workspace.cache
-        return build_programs(
-            tools.compiler,
-            selftests.suites,
-            lambda: selftests.checked_out(cache),
-            selftests.id(cache),
-            cache,
-        )
+        return selftests.programs(tools.compiler, self._run.workspace.cache)
 
     def machine_kinds(self, bootable: Bootable, tools: Tools) -> tuple[MachineKind, ...]:
         """QEMU, and Hercules where it is installed; or the host, or the lab."""
@@ -187,9 +186,8 @@ class _Local:
             return (host_kind(run.host),)
         if run.lab:
             return (lab_kind(run.lab, bootable.arch),)
-        cache = run.workspace.cache
-        accelerator = choose_accelerator(bootable, tools.qemu_version, cache, run.children)
-        return emulators(bootable.arch, qemu_kind(bootable.arch, accelerator), tools.hercules_missing)
+        missing, cache = tools.hercules_missing, run.workspace.cache
+        return emulators_here(bootable, tools.qemu_version, missing, cache, run.children)
 
     def room(self, cpus: int) -> AbstractContextManager[Any]:
         return self._run.jobserver.hold(cpus)

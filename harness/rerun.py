@@ -13,18 +13,18 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from harness import __version__
-from harness.boot import Bootable, BootRequest, boot, choose_accelerator
+from harness.boot import Bootable, BootRequest, boot
 from harness.build.cache import IMAGE, digest
 from harness.cache.sharing import in_use
 from harness.errors import UsageError
-from harness.executor import emulators, hercules_missing
+from harness.executor import emulators_here, hercules_missing
 from harness.history import History
 from harness.hosts.keeper import Keeper, take_host
 from harness.hosts.record import find_host
 from harness.jobserver import Jobserver
 from harness.lock import claim
 from harness.machine import program
-from harness.machine.kinds import MachineKind, host_kind, qemu_kind, share_out
+from harness.machine.kinds import MachineKind, host_kind, share_out
 from harness.next_boot import next_boot
 from harness.output import write_rerun_report
 from harness.past_cell import PastCell
@@ -162,13 +162,13 @@ def _kernel(
     past: PastCell, tests: Sequence[PlannedTest], cache: Path, children: Children, host: Keeper | None
 ) -> _Kernel:
     arch = past.arch
-    if host:
-        there = Bootable(arch, past.kernel(cache) / IMAGE, past.programs())
-        return _Kernel(past, there, share_out(tests, (host_kind(host),)))
-    version = program.require(arch.qemu)
+    version = "" if host else program.require(arch.qemu)
     bootable = Bootable(arch, past.kernel(cache) / IMAGE, past.programs())
-    qemu = qemu_kind(arch, choose_accelerator(bootable, version, cache, children))
-    return _Kernel(past, bootable, share_out(tests, emulators(arch, qemu, hercules_missing(arch))))
+    if host:
+        kinds: tuple[MachineKind, ...] = (host_kind(host),)
+    else:
+        kinds = emulators_here(bootable, version, hercules_missing(arch), cache, children)
+    return _Kernel(past, bootable, share_out(tests, kinds))
 
 
 def _fact(request: RerunRequest, kernels: Sequence[_Kernel]) -> RerunFact:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.build.cache import digest
+from harness.build.programs import build_programs
+from harness.build.toolchain import Compiler
 from harness.checkout.mirror import open_mirror, path_hash
 from harness.checkout.scratch import check_out_only, scratch_repository
 from harness.config import SuiteRecord
@@ -22,14 +24,18 @@ class Selftests:
     suites: tuple[SuiteRecord, ...]
     commit: str
 
+    def programs(self, compiler: Compiler, cache: Path) -> Path:
+        """The initramfs with all of them, as `build_programs`."""
+        return build_programs(compiler, self.suites, lambda: self._checked_out(cache), self._id(cache), cache)
+
     @contextmanager
-    def checked_out(self, cache: Path) -> Iterator[Path]:
+    def _checked_out(self, cache: Path) -> Iterator[Path]:
         """Only what the suites take from the tree; a worktree may be another run's for a long time."""
         with scratch_repository(open_mirror(cache)) as scratch:
             check_out_only(scratch, self.commit, self._wanted())
             yield scratch.path
 
-    def id(self, cache: Path) -> str:
+    def _id(self, cache: Path) -> str:
         """Content address of what the suites take from the tree, and of all else in tools/."""
         outside = {path for path in self._wanted() if not path.startswith(f"{TOOLS}/")}
         return digest({path: path_hash(cache, self.commit, path) for path in (TOOLS, *sorted(outside))})

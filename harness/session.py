@@ -172,7 +172,7 @@ def open_session(
     else:
         journal.append("plan", opened.fact)
     jobserver = Jobserver(plan.jobs)
-    context = RunContext(plan, workspace, opened.run_dir, journal, children, jobserver, host, lab)
+    context = RunContext(plan, workspace, opened.run_dir, children, jobserver, host, lab)
     return Session(
         plan=plan,
         workspace=workspace,

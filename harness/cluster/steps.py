@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from harness.boot import Bootable, BootRequest, boot, choose_accelerator
 from harness.build.cache import IMAGE, BuildCache
 from harness.build.kernel import KernelRequest, Workshop, build_kernel, build_key
-from harness.build.programs import ARCHIVE, build_programs
+from harness.build.programs import ARCHIVE
 from harness.build.toolchain import Compiler, find_compiler
 from harness.cluster.ability import hercules_tag, kvm_tag, qemu_tag, toolchain_tag
 from harness.cluster.exchange import BUILDS, PROGRAMS
@@ -133,13 +133,7 @@ class ProgramsStep:
         """Compile them; returns their key."""
         _require(station, self.arch, self.compiler)
         _need_commit(station, self.selftests.commit)
-        archive = build_programs(
-            self.compiler,
-            self.selftests.suites,
-            lambda: self.selftests.checked_out(station.cache),
-            self.selftests.id(station.cache),
-            station.cache,
-        )
+        archive = self.selftests.programs(self.compiler, station.cache)
         station.exchange.offer(PROGRAMS, archive.parent)
         return archive.parent.name
 
