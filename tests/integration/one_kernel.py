@@ -12,7 +12,7 @@ from harness.build.toolchain import find_compiler
 from harness.checkout.worktree import worktree
 from harness.jobserver import Jobserver
 from harness.plan import Request, make_plan
-from harness.prepare import prepare
+from harness.prepare import prepare, worktree_name
 from harness.process import Children
 
 
@@ -25,7 +25,7 @@ def build_base(cache: Path, log: Path, series: str, *kconfig: str) -> Path:
     request = KernelRequest(
         arch, "base", base.commit, base.tree, find_compiler(arch), plan.recipes[arch.name]
     )
-    name = f"{plan.tree.name}-{base.worktree}"
+    name = worktree_name(plan.tree, arch)
     with contextlib.closing(Jobserver(os.cpu_count() or 1)) as jobserver:
         shop = Workshop(
             cache=cache,
