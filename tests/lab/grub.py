@@ -63,8 +63,8 @@ def boot_disk(image: Image, cmdline: str, folder: Path) -> Path:
 def _install(image: Image, disk: Path, core: Path) -> None:
     """As grub-bios-setup does it, which wants a real disk: boot.img looks for the core in sector 1."""
     platform = image.root / "usr/lib/grub/i386-pc"
-    make = [image.root / "usr/bin/grub-mkimage", "-O", "i386-pc", "-d", platform, "-o", core]
-    subprocess.run([*make, "-p", "(hd0,msdos1)/grub", *MODULES], check=True)
+    make, prefix = image.root / "usr/bin/grub-mkimage", "(hd0,msdos1)/grub"
+    subprocess.run([make, "-O", "i386-pc", "-d", platform, "-o", core, "-p", prefix, *MODULES], check=True)
     assert core.stat().st_size < (START - 1) * SECTOR
     sectors = (MEGABYTES << 20) // SECTOR - START
     with disk.open("r+b") as file:

@@ -4,6 +4,7 @@ by line, and the job is over when a prompt is seen."""
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import shlex
@@ -134,7 +135,7 @@ def _boot(job: Job, command: list[str]) -> None:
 
 def _follow(job: Job, process: subprocess.Popen[bytes], prompts: re.Pattern[str]) -> bool:
     """Whether a prompt was seen before the board fell silent for good."""
-    assert process.stdout
+    assert isinstance(process.stdout, io.BufferedReader)
     rest = ""
     while chunk := process.stdout.read1(4092):
         rest += chunk.decode(errors="replace")

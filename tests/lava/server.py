@@ -84,7 +84,7 @@ class LavaLab:
     def call(self, method: str, arguments: tuple[Any, ...]) -> Any:
         self.calls.append(method)
         time.sleep(self.slow(method))
-        known = {
+        known: dict[str, Callable[..., Any]] = {
             "system.version": lambda: "2026.09",
             "system.whoami": lambda: USER,
             "scheduler.device_types.list": lambda all_of_them=False: [
@@ -95,7 +95,7 @@ class LavaLab:
             "scheduler.jobs.list": self._list,
             "scheduler.jobs.show": self._show,
             "scheduler.jobs.logs": self._logs,
-            "scheduler.jobs.cancel": lambda number: self._job(number).cancel() or True,
+            "scheduler.jobs.cancel": self._cancel,
         }
         if method not in known:
             raise xmlrpc.client.Fault(1, f'method "{method}" is not supported')
@@ -137,7 +137,7 @@ class LavaLab:
     def _show(self, number: str) -> dict[str, Any]:
         job = self._job(number)
         error_type, error_msg = job.error or (None, None)
-        when = xmlrpc.client.DateTime(time.time())
+        when = xmlrpc.client.DateTime(int(time.time()))
         return {
             "id": job.number, "description": job.name, "state": job.state, "health": job.health,
             "device": "qemu01" if job.state in ("Running", "Canceling", "Finished") else None,
@@ -145,6 +145,10 @@ class LavaLab:
             "submitter": USER, "submit_time": when, "start_time": when, "end_time": None, "tags": [],
             "visibility": "Public", "failure_comment": "", "error_type": error_type, "error_msg": error_msg,
         }  # fmt: skip
+
+    def _cancel(self, number: str) -> bool:
+        self._job(number).cancel()
+        return True
 
     def _logs(self, number: str, start: int = 0, end: int | None = None) -> tuple[bool, xmlrpc.client.Binary]:
         job = self._job(number)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from results.journal import Event, PlanFact, WalkScope, patch_variant
-from results.model import BootEnd, Cell, CompilerWarning, Patch, Subject
+from results.model import Boot, BootEnd, Cell, CompilerWarning, Patch, Subject
 from results.walk import conclude_walk
 from results.walk_model import Check, Column, Step, Walk
 from tests.unit.cells import boot, build, plan, splat
@@ -49,7 +49,7 @@ def _warnings(words: Sequence[str]) -> tuple[CompilerWarning, ...]:
     return tuple(known[word] for word in words if word in known)
 
 
-def _boots(words: Sequence[str]) -> tuple[object, ...]:
+def _boots(words: Sequence[str]) -> tuple[Boot, ...]:
     if "dead" in words:
         return tuple(boot("miss miss", BootEnd.PANIC, TESTS, number=number) for number in (1, 2, 3))
     first = ["fail" if name.split(".")[1] in words else "pass" for name in TESTS]

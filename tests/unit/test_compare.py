@@ -19,6 +19,7 @@ from results.model import (
     ArchComparison,
     Boot,
     BootEnd,
+    Build,
     Cell,
     Claim,
     CompilerWarning,
@@ -226,8 +227,8 @@ def test_unsupported_on_both() -> None:
     ],
 )
 def test_results_that_contradict_the_probe_are_not_hidden(base: str, series: str, verdict: Verdict) -> None:
-    cells = [cell(boot([word], capabilities=NO_THP)) for word in (base, series)]
-    assert compare_test(TEST, *cells).verdict is verdict
+    before, after = (cell(boot([word], capabilities=NO_THP)) for word in (base, series))
+    assert compare_test(TEST, before, after).verdict is verdict
 
 
 def test_support_that_only_one_kernel_has() -> None:
@@ -351,9 +352,9 @@ def test_guest_that_dies_while_no_test_runs(
         ),
     ],
 )
-def test_builds(base: object, series: object, verdict: Verdict, reason: str) -> None:
-    cells = [replace(runs("pass") if each.ok else cell(), build=each) for each in (base, series)]  # type: ignore[attr-defined]
-    arch = compare(*cells)
+def test_builds(base: Build, series: Build, verdict: Verdict, reason: str) -> None:
+    before, after = (replace(runs("pass") if each.ok else cell(), build=each) for each in (base, series))
+    arch = compare(before, after)
     assert arch.verdict is verdict
     assert reason in arch.reasons[0]
 
@@ -382,8 +383,8 @@ WARNING = CompilerWarning("mm/x.c", 10, "-Wunused-variable", "unused variable 'y
 def test_new_compiler_warnings(
     base: list[CompilerWarning], series: list[CompilerWarning], count: int
 ) -> None:
-    cells = [replace(runs("pass"), build=build(warnings=warnings)) for warnings in (base, series)]
-    arch = compare(*cells)
+    before, after = (replace(runs("pass"), build=build(warnings=warnings)) for warnings in (base, series))
+    arch = compare(before, after)
     assert len(arch.new_warnings) == count
     assert arch.verdict is (Verdict.REGRESSION if count else Verdict.UNCHANGED)
     if count:
@@ -398,7 +399,8 @@ def counted(
         plain = boot([word])
         results = tuple(replace(result, counters=counters) for result in plain.tests)
         cells.append(cell(replace(plain, tests=results)))
-    return [compare_test(replace(TEST, evidence=()), *cells)]
+    before, after = cells
+    return [compare_test(replace(TEST, evidence=()), before, after)]
 
 
 MOVED, STILL = CounterChange(0, 2), CounterChange(4, 4)

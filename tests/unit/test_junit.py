@@ -1,41 +1,48 @@
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from junitparser import Error, Failure, JUnitXml, Skipped
+from junitparser import Element, Error, Failure, JUnitXml, Skipped, TestCase
 
 from results.export.junit import to_junit
-from results.model import Boot, BootEnd, Cell, Verdict
+from results.model import Boot, BootEnd, Cell, Run, Verdict
 from tests.unit.sample_numbers import measured_run
-from tests.unit.sample_run import TESTS, green_run, hostile_run, regression_run, troubled_run
+from tests.unit.sample_parts import TESTS
+from tests.unit.sample_run import green_run, hostile_run, regression_run, troubled_run
+
+ReadBack = Callable[[Run], JUnitXml]
 
 
 @pytest.fixture
-def read_back(tmp_path):
-    def write_and_read(run):
+def read_back(tmp_path: Path) -> ReadBack:
+    def write_and_read(run: Run) -> JUnitXml:
         (tmp_path / "junit.xml").write_text(to_junit(run), encoding="utf-8")
         return JUnitXml.fromfile(str(tmp_path / "junit.xml"))
 
     return write_and_read
 
 
-def cases(report, arch):
+def cases(report: JUnitXml, arch: str) -> dict[str, TestCase]:
     suite = next(suite for suite in report if suite.name == arch)
     return {f"{case.classname}/{case.name}": case for case in suite}
 
 
-def outcome(case):
+def outcome(case: TestCase) -> list[type[Element]]:
     return [type(result) for result in case.result]
 
 
-def test_a_green_run_is_all_passes(read_back):
+def test_a_green_run_is_all_passes(read_back: ReadBack) -> None:
     report = read_back(green_run())
     assert [suite.name for suite in report] == ["run", "x86_64", "arm64"]
     assert (report.failures, report.errors) == (0, 0)
     assert all(case.is_passed for suite in report for case in suite)
 
 
-def test_every_test_is_one_case_under_its_architecture_and_suite(read_back):
+def test_every_test_is_one_case_under_its_architecture_and_suite(read_back: ReadBack) -> None:
     found = cases(read_back(green_run()), "arm64")
     for name in TESTS:
         suite, case = name.split(".")
@@ -55,7 +62,9 @@ def test_every_test_is_one_case_under_its_architecture_and_suite(read_back):
         (Verdict.REGRESSION, [Failure]),
     ],
 )
-def test_a_verdict_becomes_what_junit_has_for_it(read_back, verdict, expected):
+def test_a_verdict_becomes_what_junit_has_for_it(
+    read_back: ReadBack, verdict: Verdict, expected: list[type[Element]]
+) -> None:
     run = green_run()
     arch = run.arches[0]
     judged = replace(arch.tests[0], verdict=verdict, reason="for this reason")
@@ -66,7 +75,7 @@ def test_a_verdict_becomes_what_junit_has_for_it(read_back, verdict, expected):
         assert case.result[0].message == f"{verdict}: for this reason"
 
 
-def test_a_case_has_what_gitlab_and_jenkins_show(read_back, tmp_path):
+def test_a_case_has_what_gitlab_and_jenkins_show(read_back: ReadBack, tmp_path: Path) -> None:
     found = cases(read_back(regression_run()), "arm64")
     case = found["arm64.thp_pmd_split/partial_mremap"]
     element = case._elem
@@ -79,13 +88,13 @@ def test_a_case_has_what_gitlab_and_jenkins_show(read_back, tmp_path):
     assert {suite.tag for suite in root} == {"testsuite"}
 
 
-def test_the_type_of_a_failure_is_its_verdict(read_back):
+def test_the_type_of_a_failure_is_its_verdict(read_back: ReadBack) -> None:
     found = cases(read_back(regression_run()), "arm64")
     assert found["arm64.thp_pmd_split/partial_mremap"].result[0].type == "regression"
     assert found["arm64.pmd_split/mlock"].result[0].type == "flaky"
 
 
-def test_output_of_both_kernels_is_kept_and_capped(read_back):
+def test_output_of_both_kernels_is_kept_and_capped(read_back: ReadBack) -> None:
     run = green_run()
     cell = run.cells[1]
     boot = cell.boots[0]
@@ -100,7 +109,7 @@ def test_output_of_both_kernels_is_kept_and_capped(read_back):
     assert len(output) < 20_000
 
 
-def test_the_kernel_has_cases_too(read_back):
+def test_the_kernel_has_cases_too(read_back: ReadBack) -> None:
     found = cases(read_back(troubled_run()), "x86_64")
     assert outcome(found["x86_64.kernel/base builds"]) == []
     assert outcome(found["x86_64.kernel/base boots"]) == []
@@ -110,14 +119,14 @@ def test_the_kernel_has_cases_too(read_back):
     assert "RIP: 0010:__split_huge_pmd_locked" in splat.result[0].text
 
 
-def test_a_build_that_could_not_be_done_is_an_error_and_leaves_the_rest_skipped(read_back):
+def test_a_build_that_could_not_be_done_is_an_error_and_leaves_the_rest_skipped(read_back: ReadBack) -> None:
     found = cases(read_back(troubled_run()), "arm64")
     assert outcome(found["arm64.kernel/series builds"]) == [Error]
     assert outcome(found["arm64.kernel/series boots"]) == [Skipped]
     assert outcome(found["arm64.kernel/no new compiler warnings"]) == [Skipped]
 
 
-def test_new_warnings_and_broken_claims_fail(read_back):
+def test_new_warnings_and_broken_claims_fail(read_back: ReadBack) -> None:
     found = cases(read_back(regression_run()), "arm64")
     warnings = found["arm64.kernel/no new compiler warnings"].result[0]
     assert "mm/huge_memory.c:2871: unused variable" in warnings.text
@@ -125,7 +134,7 @@ def test_new_warnings_and_broken_claims_fail(read_back):
     assert outcome(found["arm64.kernel/claim thp_split_page"]) == [Failure]
 
 
-def test_a_retried_machine_fault_is_no_error(read_back):
+def test_a_retried_machine_fault_is_no_error(read_back: ReadBack) -> None:
     run = green_run()
     good = run.cells[0].boots[0]
     lost = replace(good, end=BootEnd.MACHINE, detail="QEMU died", tests=())
@@ -133,24 +142,24 @@ def test_a_retried_machine_fault_is_no_error(read_back):
     assert outcome(boots_case(read_back, run, (lost,))) == [Error]
 
 
-def boots_case(read_back, run, boots: tuple[Boot, ...]):
+def boots_case(read_back: ReadBack, run: Run, boots: tuple[Boot, ...]) -> TestCase:
     cell = run.cells[0]
     report = read_back(replace(run, cells=(Cell(cell.arch, cell.variant, cell.build, boots), *run.cells[1:])))
     return cases(report, "x86_64")["x86_64.kernel/base boots"]
 
 
-def test_an_incomplete_run_never_looks_green(read_back):
+def test_an_incomplete_run_never_looks_green(read_back: ReadBack) -> None:
     report = read_back(replace(green_run(), complete=False, arches=()))
     assert report.errors == 1
 
 
-def test_the_stand_in_is_marked(read_back):
+def test_the_stand_in_is_marked(read_back: ReadBack) -> None:
     suite = next(suite for suite in read_back(green_run()) if suite.name == "arm64")
     properties = {item.name: item.value for item in suite.properties()}
     assert properties["series"] == "[PATCH v3 0/4] mm: let PMD splits fail [stand-in]"
 
 
-def test_hostile_text_does_not_break_the_file(read_back, tmp_path):
+def test_hostile_text_does_not_break_the_file(read_back: ReadBack, tmp_path: Path) -> None:
     report = read_back(hostile_run())
     assert sum(1 for suite in report for _ in suite) > 2 * len(TESTS)
     text = (tmp_path / "junit.xml").read_text(encoding="utf-8")
@@ -160,7 +169,7 @@ def test_hostile_text_does_not_break_the_file(read_back, tmp_path):
     assert "\\x1b[31mred" in text
 
 
-def test_a_test_is_judged_by_its_numbers_if_they_are_worse(read_back):
+def test_a_test_is_judged_by_its_numbers_if_they_are_worse(read_back: ReadBack) -> None:
     found = cases(read_back(measured_run()), "x86_64")
     assert outcome(found["x86_64.fault_sweep/mincore"]) == [Skipped]
     assert "none could be made to fail" in found["x86_64.fault_sweep/mincore"].result[0].message

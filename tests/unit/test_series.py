@@ -87,7 +87,7 @@ class TestApplied:
         assert [patch.subject for patch in applied.patches] == TITLES
         assert [patch.number for patch in applied.patches] == [1, 2, 3]
         assert applied.patches[-1].commit == applied.commit
-        assert applied.fuzzed == applied.notes == ()
+        assert (applied.fuzzed, applied.notes) == ((), ())
         assert applied.tree == git(shop.kernel, "rev-parse", f"{shop.tip}^{{tree}}")
 
     def test_author_date_and_message_are_the_mails(self, shop: Workshop) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -287,7 +287,12 @@ def test_tuxparse_is_not_imported_without_need(monkeypatch: pytest.MonkeyPatch) 
 
 def test_second_opinion_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(splat_module, "second_opinion", lambda lines: asked.append(len(lines)) or ())
+
+    def count(lines: Sequence[KernelLine]) -> tuple[Splat, ...]:
+        asked.append(len(lines))
+        return ()
+
+    monkeypatch.setattr(splat_module, "second_opinion", count)
     find("\n".join(["WARNING: odd"] * 5000))
     assert asked == [200]
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from results.journal import WalkScope
-from results.walk_model import Check, Fault, FaultKind, Safe, Same
+from results.walk_model import Check, Fault, FaultKind, Safe, Same, Walk
 from tests.unit.sample_walk import mixed_walk, only, states, step_of, walk_of
 
 
-def walk_x86(*words: str, **more: object) -> object:
-    return walk_of({"x86_64": words}, **more)  # type: ignore[arg-type]
+def walk_x86(
+    *words: str,
+    kernels: Sequence[int] | None = None,
+    numbers: Sequence[int] | None = None,
+    boots: bool = True,
+    checks: Sequence[Check] = (),
+    ended: bool = True,
+) -> Walk:
+    return walk_of({"x86_64": words}, kernels, numbers, boots, checks, ended)
 
 
 @pytest.mark.parametrize(
