@@ -136,7 +136,7 @@ def _rerun_there(
         work = _Work(folder, fact, progress, History(workspace.state), jobserver, children)
         try:
             with progress:
-                work_off(_tasks(work, kernels), request.jobs, work.stop)
+                work_off(_tasks(work, kernels), lambda: request.jobs, work.stop)
             work.record("end")
         except KeyboardInterrupt:
             work.record("interrupted")

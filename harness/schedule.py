@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 MOST_AT_ONCE = 1000
-"""Of tasks that wait for other machines."""
+"""Of tasks, most of which wait for other machines then."""
 LOOK_SECONDS = 5.0
 """So often a number of workers that changes is looked at."""
 
@@ -60,12 +60,12 @@ def may_begin(task: Task, first: str, unfinished: Iterable[Task]) -> bool:
 
 def work_off(
     tasks: Sequence[Task],
-    workers: int | Callable[[], int],
+    workers: Callable[[], int],
     stop: Callable[[], None],
     *,
     first_alone: bool = False,
 ) -> None:
-    """Do all tasks and what follows from them, at most `workers` at a time; a function says how many now.
+    """Do all tasks and what follows from them, as many at a time as `workers` says whenever it is asked.
 
     With `first_alone` all builds of the first architecture come before any other one.
     `stop` must make running tasks end soon; it is called when a task raises or we are
@@ -80,14 +80,14 @@ def work_off(
         ready = [task for task in waiting if not first_alone or may_begin(task, first, unfinished)]
         return min(ready, key=lambda task: urgency(task, first), default=None)
 
-    most, look = (MOST_AT_ONCE, LOOK_SECONDS) if callable(workers) else (workers, None)
-    with ThreadPoolExecutor(most, thread_name_prefix="cell") as pool:
+    with ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="cell") as pool:
         try:
             while waiting or running:
-                while len(running) < (workers() if callable(workers) else workers) and (task := choose()):
+                while len(running) < workers() and (task := choose()):
                     waiting.remove(task)
                     running[pool.submit(task.action)] = task
-                for future in wait(running, look if waiting else None, return_when=FIRST_COMPLETED).done:
+                look = LOOK_SECONDS if waiting else None
+                for future in wait(running, look, return_when=FIRST_COMPLETED).done:
                     del running[future]
                     waiting += future.result()
         except BaseException:

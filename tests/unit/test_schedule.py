@@ -65,7 +65,7 @@ def test_everything_is_done_once_and_boots_follow_their_builds(workers: int) -> 
         return task(name, Kind.BUILD, 1, action)
 
     names = ["a", "b", "c", "d"]
-    work_off([build(name) for name in names], workers, lambda: None)
+    work_off([build(name) for name in names], lambda: workers, lambda: None)
     assert sorted(log) == sorted([f"{what} {name}" for name in names for what in ("build", "boot")])
     assert all(log.index(f"build {name}") < log.index(f"boot {name}") for name in names)
 
@@ -80,7 +80,7 @@ def test_one_worker_finishes_the_first_architecture_before_it_turns_to_others() 
 
         return task(name, Kind.BUILD, seconds, action)
 
-    work_off([build("big", 50), build("small", 20), build("small", 20)], 1, lambda: None)
+    work_off([build("big", 50), build("small", 20), build("small", 20)], lambda: 1, lambda: None)
     assert log == ["small", "small", "big"]
 
 
@@ -102,7 +102,7 @@ def test_the_first_architecture_is_built_alone_and_boots_wait_for_nobody() -> No
 
     series = step("first", "series", Kind.BUILD)
     base = step("first", "base", Kind.BUILD, step("first", "boot", Kind.BOOT), series)
-    work_off([step("other", "base", Kind.BUILD), base], 4, lambda: None, first_alone=True)
+    work_off([step("other", "base", Kind.BUILD), base], lambda: 4, lambda: None, first_alone=True)
     assert log[0] == "first base"
     assert log.index("first series done") < log.index("other base")
     assert log.index("first boot") < log.index("first series done")
@@ -120,8 +120,9 @@ def test_a_failure_stops_the_rest_and_waits_for_what_runs() -> None:
     def fail() -> Sequence[Task]:
         raise OSError(28, "No space left on device")
 
+    tasks = [task("a", Kind.BUILD, 1, endless), task("b", Kind.BUILD, 1, fail)]
     with pytest.raises(OSError, match="No space left"):
-        work_off([task("a", Kind.BUILD, 1, endless), task("b", Kind.BUILD, 1, fail)], 2, stopped.set)
+        work_off(tasks, lambda: 2, stopped.set)
     assert ended == ["endless"]
 
 
