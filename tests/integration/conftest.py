@@ -6,12 +6,14 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from harness.build.cache import BuildCache
 from harness.config import ArchRecord, find
 from harness.hosts.record import HostRecord, find_host
+from tests.integration.browser import Visit, chromium
 from tests.integration.guest_programs import GUESTS, TESTS, pack_guests
 from tests.integration.one_kernel import build_base
 from tests.integration.processes import Marker
@@ -19,6 +21,9 @@ from tests.lab.host import LabHost, running
 from tests.lab.image import build_image
 from tests.private_sshd import write_record
 from tests.program import Answer, Program
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SMALL_SERIES = "thp-split-standin"
 """A counter and a selftest: little is built for it, and its tests take seconds."""
@@ -34,6 +39,21 @@ def marker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Marker]:
     monkeypatch.setenv("USER", mark.word)
     yield mark
     assert mark.left_after(5) == {}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def visit(browser: Browser, pages: Path) -> Iterator[Visit]:
+    """Opens what is in a module's folder of pages; in the end nothing may have been complained of."""
+    visit = Visit(browser, pages)
+    yield visit
+    visit.close()
+    assert visit.troubles == []
 
 
 @pytest.fixture(scope="session")

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from results.dashboard.site import build_site
-from tests.integration.test_report_browser import ARGUMENTS, overflow
+from tests.integration.browser import Scheme, Visit, listen, overflow
 from tests.unit.sample_numbers import measured_run
 from tests.unit.sample_run import hostile_run, regression_run
 from tests.unit.test_dashboard import month_of, store_of
 
-playwright = pytest.importorskip("playwright.sync_api")
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 PAGES = ("index", "runs", "tests", "numbers", "sweeps", "splats", "flakes", "searches", "compare")
-Visit = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A month of made-up nights, and a real one at its end in which something broke."""
     folder = tmp_path_factory.mktemp("site")
     tonight = replace(regression_run(), id="tonight", started="2025-06-13T02:00:00Z")
@@ -35,50 +33,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium: install Debian's package `chromium`")
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def visit(browser: Any, site: Path) -> Iterator[Visit]:
-    """Open a page; at the end of the test, complain of anything that the pages complained of."""
-    troubles: list[str] = []
-    contexts: list[Any] = []
-
-    def open_page(path: str = "index.html", width: int = 1280, scheme: str = "light", **more: Any) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **more)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: troubles.append(message.text))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("requestfailed", lambda request: troubles.append(request.url))
-        page.on("dialog", lambda dialog: troubles.append(f"dialog: {dialog.message}"))
-        name, _, fragment = path.partition("#")
-        page.goto((site / name).as_uri() + (f"#{fragment}" if fragment else ""))
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert troubles == []
-
-
-def every_kind(site: Path) -> list[str]:
-    run = next(path for path in (site / "run").glob("tonight*"))
-    test = next(path for path in (site / "test").glob("*partial_mremap*"))
+def every_kind(pages: Path) -> list[str]:
+    run = next(path for path in (pages / "run").glob("tonight*"))
+    test = next(path for path in (pages / "test").glob("*partial_mremap*"))
     return [*(f"{page}.html" for page in PAGES), f"run/{run.name}", f"test/{test.name}"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_wider_than_the_window(visit: Visit, site: Path, scheme: str) -> None:
-    for path in every_kind(site):
+def test_nothing_is_wider_than_the_window(visit: Visit, pages: Path, scheme: Scheme) -> None:
+    for path in every_kind(pages):
         page = visit(path, scheme=scheme)
         page.evaluate("document.querySelectorAll('details').forEach(box => { box.open = true })")
         # What is too wide for any window scrolls in a box of its own.
@@ -88,8 +51,8 @@ def test_nothing_is_wider_than_the_window(visit: Visit, site: Path, scheme: str)
             assert overflow(page) == [], (path, width)
 
 
-def test_a_box_that_scrolls_does_not_widen_the_page(visit: Visit, site: Path) -> None:
-    for path in every_kind(site):
+def test_a_box_that_scrolls_does_not_widen_the_page(visit: Visit, pages: Path) -> None:
+    for path in every_kind(pages):
         assert visit(path, width=360).evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
@@ -101,7 +64,8 @@ def test_from_what_broke_to_the_line_of_the_log_in_two_clicks(visit: Visit) -> N
     page.wait_for_url("**/log/*#L*")
     line = page.locator(":target")
     assert line.count() == 1
-    assert line.bounding_box()["y"] < 900
+    box = line.bounding_box()
+    assert box and box["y"] < 900
     page.get_by_role("link", name="The run").click()
     page.get_by_text("run tonight").wait_for()
 
@@ -201,18 +165,16 @@ def test_a_screen_reader_hears_words(visit: Visit) -> None:
 
 
 def test_everything_is_there_without_javascript(visit: Visit) -> None:
-    page = visit("tests.html", java_script_enabled=False)
+    page = visit("tests.html", javascript=False)
     assert page.locator("#tests tbody tr:visible").count() > 10
 
 
-def test_hostile_words_run_nothing(browser: Any, tmp_path: Path) -> None:
+def test_hostile_words_run_nothing(browser: Browser, tmp_path: Path) -> None:
     run = replace(hostile_run(), id='"><script>alert(1)</script>')
     build_site(store_of(tmp_path, run), tmp_path / "site")
     page = browser.new_page()
     seen: list[str] = []
-    page.on("dialog", lambda dialog: seen.append(dialog.message))
-    page.on("console", lambda message: seen.append(message.text))
-    page.on("pageerror", lambda error: seen.append(str(error)))
+    listen(page, seen)
     for path in sorted((tmp_path / "site").rglob("*.html")):
         page.goto(path.as_uri())
         assert page.locator("script:not([type])").count() <= 1
