@@ -90,7 +90,9 @@ def test_what_is_running_now(program: Program, get: Get) -> None:
         ),
     )  # fmt: skip
     assert "Nothing is running" in get("/live")[1], "a run that was killed is not running"
-    with claim(folder / LOCK):  # type: ignore[union-attr]
+    lock = claim(folder / LOCK)
+    assert lock
+    with lock:
         assert get("/live")[1].count("not built yet") == 4
         journal.append("build", build_of("x86_64", "base"))
         text = get("/live")[1]

@@ -52,7 +52,8 @@ def walk(program: Program, tree: StubTree, *options: str) -> Answer:
 
 def steps_of(answer: Answer, arch: str = "x86_64") -> Sequence[Any]:
     (column,) = [column for column in answer.json["columns"] if column["arch"] == arch]
-    return column["steps"]  # type: ignore[no-any-return]
+    steps: list[Any] = column["steps"]
+    return steps
 
 
 def booted(answer: Answer) -> dict[int, int]:

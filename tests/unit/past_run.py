@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from harness.build.cache import IMAGE, KEPT_FILES, LOG, VMLINUX, BuildCache, sha256_of
 from harness.build.kernel import KernelRequest, build_key
@@ -47,7 +48,7 @@ class PastRun:
             recipe=self.plan.recipes[self.arch.name],
         )
 
-    def build(self, variant: str, **changes: object) -> Build:
+    def build(self, variant: str, **changes: Any) -> Build:
         """Record a build; it succeeded, if `changes` don't say otherwise, and its kernel is in the cache."""
         request = self.request(variant)
         build = Build(
@@ -61,7 +62,7 @@ class PastRun:
             compiler=request.compiler.version,
             configuration=request.recipe.title,
         )
-        build = replace(build, **changes)  # type: ignore[arg-type]
+        build = replace(build, **changes)
         if build.ok:
             build = self._store(build)
         Journal(self.run_dir).append("build", build)
@@ -79,7 +80,7 @@ class PastRun:
         BuildCache(self.cache).store(build, fill)
         return build
 
-    def boot(self, variant: str, number: int = 1, **changes: object) -> BootFact:
+    def boot(self, variant: str, number: int = 1, **changes: Any) -> BootFact:
         """Record a boot in which all tests passed; its initramfs has four bytes."""
         name = f"{self.arch.name}-{variant}-{number}"
         paths = BootFiles(Path("/cache/image"), Path(f"/run/{name}.cpio"), ("console=ttyS0", "panic=-1"))
@@ -103,7 +104,7 @@ class PastRun:
             log.test(index, test.name, ["ok 1"])
         (self.run_dir / fact.log).write_text("\n".join(log.done(len(TESTS)).lines) + "\n")
         (self.run_dir / "boots" / f"{name}.cpio").write_bytes(b"cpio")
-        fact = replace(fact, **changes)  # type: ignore[arg-type]
+        fact = replace(fact, **changes)
         Journal(self.run_dir).append("boot", fact)
         return fact
 

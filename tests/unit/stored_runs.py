@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from results import walk_document
 from results.document import to_json
 from results.model import CounterChange, Run
 from results.store import engine as engines
-from results.store.rows import record_of
+from results.store.rows import Record, record_of
 from results.store.store import State, Store, StoreError, open_store
 from results.store.tables import DETAILS, FOLDERS, METADATA, STEPS, STEPS_TABLE
 from tests.unit.sample_numbers import measured_run
@@ -158,8 +158,8 @@ def test_an_older_store_is_brought_up_and_keeps_what_it_has(
 ) -> None:
     open_store(address).import_folders([write_run(tmp_path, green_run())])
 
-    def second(connection: object) -> None:
-        connection.exec_driver_sql("ALTER TABLE folders ADD COLUMN mood TEXT")  # type: ignore[attr-defined]
+    def second(connection: Connection) -> None:
+        connection.exec_driver_sql("ALTER TABLE folders ADD COLUMN mood TEXT")
 
     monkeypatch.setattr(engines, "STEPS", (*STEPS, second))
     for _ in range(2):
@@ -193,7 +193,7 @@ def test_many_rows_of_one_run(address: str) -> None:
     assert store.count("tests") == len(many.tests)
 
 
-def _recorded(run: Run):  # type: ignore[no-untyped-def]
+def _recorded(run: Run) -> Record:
     record = record_of(run, datetime.now(UTC))
     own = {"path": "/r", "file_bytes": 1, "file_time": 1, "digest": "d"}
     return replace(record, folder={**record.folder, **own})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,7 @@ def test_values_are_read_as_what_they_are() -> None:
         (lambda: VALUES.name("list"), "list is not what it can be"),
     ],
 )
-def test_values_that_are_something_else_are_refused(read, said: str) -> None:  # type: ignore[no-untyped-def]
+def test_values_that_are_something_else_are_refused(read: Callable[[], object], said: str) -> None:
     with pytest.raises(DataError, match=said):
         read()
 

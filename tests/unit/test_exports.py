@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from junitparser import JUnitXml
@@ -68,9 +69,9 @@ UNTRUSTED = (
 )  # fmt: skip
 
 
-def kcidb(run: Run, **more: object) -> dict[str, list[dict[str, object]]]:
+def kcidb(run: Run, tree: Origin | None = None, url: str = "") -> dict[str, list[dict[str, Any]]]:
     """The report, checked by KernelCI's own package as KCIDB does it on arrival."""
-    text = to_kcidb(replace(Submission(run, NOWHERE), **more))  # type: ignore[arg-type]
+    text = to_kcidb(Submission(run, NOWHERE, tree, url=url))
     report = json.loads(text)
     V5_3.validate_exactly(report)
     assert "\\u0000" not in text
@@ -217,7 +218,7 @@ class TestKcidb:
 
     def test_logs_have_addresses_if_somebody_says_where(self) -> None:
         report = kcidb(green_run(), url="https://ci.example/run/")
-        assert report["builds"][0]["log_url"].startswith("https://ci.example/run/logs/")  # type: ignore[attr-defined]
+        assert report["builds"][0]["log_url"].startswith("https://ci.example/run/logs/")
         assert "log_url" not in kcidb(green_run())["builds"][0]
 
     def test_a_splat_is_an_issue(self) -> None:
@@ -229,7 +230,7 @@ class TestKcidb:
 
     def test_a_lost_machine_is_not_the_kernels(self) -> None:
         report = kcidb(troubled_run())
-        status = {test["id"].rpartition("/x86_64/")[2]: test["status"] for test in report["tests"]}  # type: ignore[attr-defined]
+        status = {test["id"].rpartition("/x86_64/")[2]: test["status"] for test in report["tests"]}
         assert status["series/x86_64-series-1/boot"] == "FAIL"
         assert status["series/x86_64-series-2/boot"] == "MISS"
         failed = [build for build in report["builds"] if build["status"] != "PASS"]

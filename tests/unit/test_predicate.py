@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from results.model import BootEnd, Build, CompilerWarning, CounterChange, PlannedTest, TestResult
+from results.model import BootEnd, Build, Cell, CompilerWarning, CounterChange, PlannedTest, TestResult
 from results.predicate import (
     CounterIs,
     NotBooting,
     NotBuilding,
+    Predicate,
     PredicateError,
     SplatSeen,
     TestFails,
@@ -43,7 +44,7 @@ SIGNATURE = "warning | mm/huge_memory.c | __split_huge_pmd"
         ("warning appears in mm/mremap.c", WarningSeen("mm/mremap.c")),
     ],
 )
-def test_what_can_be_said(text: str, predicate: object) -> None:
+def test_what_can_be_said(text: str, predicate: Predicate) -> None:
     assert parse(text, WORDS) == predicate
     assert parse(str(predicate), WORDS) == predicate
 
@@ -106,8 +107,8 @@ TESTS = plan("t", "u")
 FIRST = TESTS[:1]
 
 
-def ballot(predicate: object, of: object, tests: tuple[PlannedTest, ...] = FIRST) -> str:
-    found = vote(predicate, tests, of)  # type: ignore[arg-type]
+def ballot(predicate: Predicate, of: Cell, tests: tuple[PlannedTest, ...] = FIRST) -> str:
+    found = vote(predicate, tests, of)
     assert found.words
     return str(found.ballot)
 
@@ -193,7 +194,7 @@ def counting(word: str, change: int | None, name: str = "t") -> TestResult:
     return replace(result, counters={**result.counters, "thp_x": CounterChange(5, after)})
 
 
-def counted(*changes: int | None) -> object:
+def counted(*changes: int | None) -> Cell:
     names = ("t", "u")[: len(changes)]
     results = tuple(counting("pass", change, name) for change, name in zip(changes, names, strict=True))
     return cell(replace(boot(["pass"] * len(names), names=names), tests=results))
@@ -208,7 +209,7 @@ def test_a_counter_is_added_up_over_the_tests() -> None:
 
 
 def test_a_counter_that_the_kernel_has_not_says_nothing_and_another_is_guessed() -> None:
-    found = vote(CounterIs("thp_y", ">", 0), FIRST, counted(1))  # type: ignore[arg-type]
+    found = vote(CounterIs("thp_y", ">", 0), FIRST, counted(1))
     assert (found.ballot, found.is_final) == (Ballot.NONE, True)
     assert "no counter thp_y. Did you mean 'thp_x'?" in found.words
 
@@ -235,10 +236,10 @@ def test_only_new_warnings_count() -> None:
 
 
 @pytest.mark.parametrize("predicate", [TestFails("t"), NotBooting(), WarningSeen(), SplatSeen("x")])
-def test_what_does_not_build_is_skipped_at_once(predicate: object) -> None:
-    found = vote(predicate, FIRST, cell(built=build(ok=False)))  # type: ignore[arg-type]
+def test_what_does_not_build_is_skipped_at_once(predicate: Predicate) -> None:
+    found = vote(predicate, FIRST, cell(built=build(ok=False)))
     assert (found.ballot, found.is_final) == (Ballot.NONE, True)
-    lacking = vote(predicate, FIRST, cell(built=build(ok=False, infrastructure=True)))  # type: ignore[arg-type]
+    lacking = vote(predicate, FIRST, cell(built=build(ok=False, infrastructure=True)))
     assert (lacking.ballot, lacking.is_final) == (Ballot.NONE, False)
 
 
