@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.errors import InfrastructureError
 from harness.hosts import grub, kexec
 from harness.hosts.console import run_command
 from harness.hosts.link import Link
@@ -56,7 +58,12 @@ def _restart(link: Link) -> None:
 
 def _load_by_command(link: Link, kernel: Path, initramfs: Path, cmdline: Sequence[str]) -> None:
     files = {"THP_KERNEL": str(kernel.absolute()), "THP_INITRAMFS": str(initramfs.absolute())}
-    _tell(link.record, "test", **files, THP_CMDLINE=" ".join(cmdline))
+    try:
+        _tell(link.record, "test", **files, THP_CMDLINE=" ".join(cmdline))
+    except InfrastructureError:
+        with contextlib.suppress(InfrastructureError):  # it may have come halfway
+            _tell(link.record, "own")
+        raise
 
 
 def _tell(record: HostRecord, boot: str, **more: str) -> None:

@@ -1,4 +1,4 @@
-"""Boots tests that kill the kernel on a lab host, with its record changed."""
+"""Runs on a lab host, and boots of tests that kill the kernel, with its record changed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,28 @@ from harness.process import Children
 from results.assemble import read_boot
 from results.journal import BootFact
 from results.model import Boot, PlannedTest, Status
+from tests.integration.conftest import SMALL_SERIES
 from tests.private_sshd import write_record
+from tests.program import Answer, Program
 
 SECONDS = 30.0
 LIMITS = {"back_seconds": 150, "boot_seconds": 150, "banner_seconds": 5}
 DIED = [("well", Status.PASS), ("panic", Status.ERROR), ("never", Status.MISS)]
 
 BootOn = Callable[..., tuple[Boot, BootFact]]
+
+
+def run_there(program: Program, configuration: Path, *more: str, **environment: str) -> Answer:
+    arguments = ("run", "--host", "labhost", "--series", SMALL_SERIES, *more)
+    return program(*arguments, env={"XDG_CONFIG_HOME": str(configuration), **environment})
+
+
+def table(answer: Answer) -> Any:
+    (arch,) = answer.json["arches"]
+    return arch["verdict"], [
+        (test["name"], test["base"]["status"], test["series"]["status"], test["verdict"])
+        for test in arch["tests"]
+    ]
 
 
 def deadly(*ways: str) -> tuple[PlannedTest, ...]:

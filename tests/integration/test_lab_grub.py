@@ -19,6 +19,7 @@ from harness.hosts.link import connected
 from harness.hosts.record import HostRecord
 from results.model import BootEnd, Status
 from tests.integration.lab_boots import DIED, LIMITS, boot_there, deadly, statuses
+from tests.lab.grub import PACKAGES, PROGRAMS, from_grub
 from tests.lab.host import LabHost, running
 from tests.lab.image import build_image
 
@@ -29,8 +30,8 @@ OWN_MENU = "menuentry 'Memory test' {\n\tlinux /memtest\n}\n"
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabHost]:
-    image = build_image(tmp_path_factory.mktemp("image"), grub=True)
-    with running(image, Path(tempfile.mkdtemp(prefix="lab-")), grub=True) as host:
+    image = build_image(tmp_path_factory.mktemp("image"), PACKAGES, PROGRAMS)
+    with running(image, Path(tempfile.mkdtemp(prefix="lab-")), from_grub) as host:
         yield host
 
 

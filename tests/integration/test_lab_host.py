@@ -11,7 +11,6 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -31,6 +30,7 @@ from results.journal import read_events
 from results.model import BootEnd
 from tests.integration.conftest import SMALL_SERIES
 from tests.integration.guest_programs import BAD_INIT, GUESTS, pack_guests
+from tests.integration.lab_boots import run_there, table
 from tests.lab.host import LabHost
 from tests.private_sshd import write_record
 from tests.program import Answer, Program
@@ -40,19 +40,6 @@ pytestmark = pytest.mark.slow
 LIMITS = Limits(total=300, boot_silence=60, test_silence=60, backtrace=5, power_off=15)
 HASTY = Limits(total=300, boot_silence=30, test_silence=30, backtrace=5, power_off=15)
 """For a kernel that says nothing any more."""
-
-
-def run_there(program: Program, configuration: Path, *more: str, **environment: str) -> Answer:
-    arguments = ("run", "--host", "labhost", "--series", SMALL_SERIES, *more)
-    return program(*arguments, env={"XDG_CONFIG_HOME": str(configuration), **environment})
-
-
-def table(answer: Answer) -> Any:
-    (arch,) = answer.json["arches"]
-    return arch["verdict"], [
-        (test["name"], test["base"]["status"], test["series"]["status"], test["verdict"])
-        for test in arch["tests"]
-    ]
 
 
 def test_a_run_on_a_host_gives_the_same_table_as_under_qemu(

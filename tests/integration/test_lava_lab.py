@@ -16,6 +16,7 @@ import pytest
 
 from harness.config import ArchRecord
 from tests.integration.conftest import SMALL_SERIES
+from tests.integration.lab_boots import table
 from tests.integration.processes import Marker
 from tests.lava.server import TOKEN, USER, LavaLab, lava_lab
 from tests.private_sshd import write_record
@@ -55,14 +56,6 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def run_there(program: Program, environment: dict[str, str], *more: str) -> Answer:
     return program("run", "--lab", "testlab", "--series", SMALL_SERIES, *more, env=environment)
-
-
-def table(answer: Answer) -> Any:
-    (arch,) = answer.json["arches"]
-    return arch["verdict"], [
-        (test["name"], test["base"]["status"], test["series"]["status"], test["verdict"])
-        for test in arch["tests"]
-    ]
 
 
 def test_a_run_in_a_lab_gives_the_same_table_as_under_qemu(

@@ -9,6 +9,12 @@ from pathlib import Path
 
 from tests.lab.image import Image
 
+PACKAGES = ("grub-common", "grub2-common", "grub-pc-bin")
+PROGRAMS = (
+    *("usr/bin/grub-editenv", "usr/bin/grub-mkrelpath", "usr/sbin/grub-probe"),
+    *("usr/sbin/grub-reboot", "usr/share/grub/grub-mkconfig_lib"),
+)
+"""What has GRUB start something else once."""
 SECTOR = 512
 START = 2048
 """First sector of the one partition; GRUB's core lies before it."""
@@ -42,8 +48,13 @@ fi
 """
 
 
-def boot_disk(image: Image, cmdline: str, folder: Path) -> Path:
-    """Make the disk; its partition is /boot of the lab host."""
+def from_grub(image: Image, cmdline: str, folder: Path) -> list[str]:
+    """Options of QEMU that start the system from such a disk; its partition is /boot of the lab host."""
+    drive = f"file={_boot_disk(image, cmdline, folder)},format=raw,if=none,id=d1"
+    return ["-drive", drive, "-device", "virtio-blk-pci,drive=d1,bootindex=1"]
+
+
+def _boot_disk(image: Image, cmdline: str, folder: Path) -> Path:
     boot = folder / "boot"
     (boot / "grub").mkdir(parents=True)
     shutil.copy(image.kernel, boot / "vmlinuz")

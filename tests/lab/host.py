@@ -11,13 +11,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lab.grub import boot_disk
 from tests.lab.image import RAMOOPS, RESERVED, Image
 from tests.lab.monitor import execute
 
@@ -25,6 +24,9 @@ UP_SECONDS = 120
 DISK_BYTES = 64 << 20
 CMDLINE_OF_ITS_OWN = f"console=ttyS0 quiet net.ifnames=0 panic=10 sysrq_always_enabled {RESERVED}"
 CMDLINE = ("console=ttyS0", "reboot=triple", "no_timer_check", "tsc=reliable", "unknown_nmi_panic")
+
+Starter = Callable[[Image, str, Path], list[str]]
+"""Options of QEMU that start an image's own kernel with a command line; a folder is for what that takes."""
 
 
 @dataclass(frozen=True)
@@ -76,22 +78,24 @@ class LabHost:
         }
 
 
-@contextmanager
-def running(image: Image, folder: Path, *, grub: bool = False) -> Iterator[LabHost]:
-    """Switch a lab host on, wait until it answers, and switch it off at the end.
+def from_qemu(image: Image, cmdline: str, folder: Path) -> list[str]:
+    """The starter that has no boot loader."""
+    return ["-kernel", str(image.kernel), "-initrd", str(image.initramfs), "-append", cmdline]
 
-    With `grub` it is started by GRUB from a disk of its own, else by QEMU.
-    """
+
+@contextmanager
+def running(image: Image, folder: Path, starter: Starter = from_qemu) -> Iterator[LabHost]:
+    """Switch a lab host on, wait until it answers, and switch it off at the end."""
     lab = LabHost(image, folder, _free_port())
     disk = folder / "disk"
     with disk.open("wb") as file:
         file.truncate(DISK_BYTES)
     subprocess.run(["/sbin/mke2fs", "-q", "-F", "-t", "ext4", str(disk)], check=True)
-    starter = _from_disk(boot_disk(image, CMDLINE_OF_ITS_OWN, folder)) if grub else _from_qemu(image)
+    start = starter(image, CMDLINE_OF_ITS_OWN, folder)
     lab.known_hosts.write_text(f"[127.0.0.1]:{lab.port} {image.host_key}\n")
     with (folder / "qemu.log").open("wb") as log:
         process = subprocess.Popen(
-            [*_command(lab, disk), *starter], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            [*_command(lab, disk), *start], stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
     try:
         _wait_until_up(lab, process)
@@ -120,15 +124,6 @@ def _command(lab: LabHost, disk: Path) -> list[str]:
         *("-qmp", f"unix:{lab.monitor},server=on,wait=off"),
         *("-device", "i6300esb", "-action", "watchdog=reset"),
     ]
-
-
-def _from_qemu(image: Image) -> list[str]:
-    return ["-kernel", str(image.kernel), "-initrd", str(image.initramfs), "-append", CMDLINE_OF_ITS_OWN]
-
-
-def _from_disk(disk: Path) -> list[str]:
-    drive = f"file={disk},format=raw,if=none,id=d1"
-    return ["-drive", drive, "-device", "virtio-blk-pci,drive=d1,bootindex=1"]
 
 
 def _wait_until_up(lab: LabHost, process: subprocess.Popen[bytes]) -> None:

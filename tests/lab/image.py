@@ -16,13 +16,8 @@ from pathlib import Path
 from harness.build import initramfs
 
 PACKAGES = ("busybox-static", "dropbear-bin", "kexec-tools", "openssh-sftp-server")
-GRUB_PACKAGES = ("grub-common", "grub2-common", "grub-pc-bin")
 KERNEL = "linux-image-cloud-amd64"
 PROGRAMS = ("usr/sbin/dropbear", "usr/sbin/kexec", "usr/lib/openssh/sftp-server")
-GRUB_PROGRAMS = (
-    *("usr/bin/grub-editenv", "usr/bin/grub-mkrelpath", "usr/sbin/grub-probe"),
-    *("usr/sbin/grub-reboot", "usr/share/grub/grub-mkconfig_lib"),
-)
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 MERGED = ("bin", "sbin", "lib", "lib64")
 """Folders that are links into usr/, as on an installed Debian, whichever of the two a package uses."""
@@ -85,14 +80,13 @@ class Image:
     """All that the packages have."""
 
 
-def build_image(folder: Path, *, grub: bool = False) -> Image:
-    """Download, unpack and pack, all in `folder`; with `grub` also what changes and makes a boot disk."""
+def build_image(folder: Path, packages: tuple[str, ...] = (), programs: tuple[str, ...] = ()) -> Image:
+    """Download, unpack and pack, all in `folder`; more packages for a boot loader, and programs of theirs."""
     root = folder / "root"
     for name in MERGED:
         (root / "usr" / name).mkdir(parents=True)
         (root / name).symlink_to(f"usr/{name}")
-    packages = (*PACKAGES, *(GRUB_PACKAGES if grub else ()))
-    for package in _download(folder / "packages", packages):
+    for package in _download(folder / "packages", (*PACKAGES, *packages)):
         _unpack(package, root)
     kernel = next((root / "boot").glob("vmlinuz-*"))
     key = folder / "key"
@@ -109,7 +103,7 @@ def build_image(folder: Path, *, grub: bool = False) -> Image:
         "root/.ssh/authorized_keys": initramfs.text(key.with_suffix(".pub").read_text()),
         HOST_KEY: initramfs.program(folder / "host_key"),
         **{f"modules/{name}.ko": initramfs.Entry(0o100644, content) for name, content in modules.items()},
-        **_programs(root, (*PROGRAMS, *(GRUB_PROGRAMS if grub else ()))),
+        **_programs(root, (*PROGRAMS, *programs)),
     }
     archive = folder / "initramfs.cpio"
     archive.write_bytes(initramfs.archive(entries))

@@ -63,7 +63,7 @@ def test_files_are_found_from_where_the_record_is(tmp_path: Path) -> None:
         ({"uploads": "/tmp/a b"}, "must be one word"),
         ({"time_scale": 0}, "time_scale: "),
         ({"limits": {"back_seconds": -1}}, "limits.back_seconds: "),
-        ({"boot": {"method": "lilo"}}, "boot.method: "),
+        ({"boot": {"method": "lilo"}}, "boot.method: input should be 'kexec', 'grub-once' or 'command'"),
         ({"boot": {"method": "command"}}, "belong together"),
         ({"boot": {"command": ["netboot"]}}, "belong together"),
         ({"power": {"off": ["pdu", "off"]}}, "off and on belong together"),
