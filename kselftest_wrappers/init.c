@@ -2,11 +2,13 @@
 /*
  * The first and only service of a test machine: it runs the tests of the
  * manifest one after the other, reports all of it (docs/guest-protocol.md),
- * and stops the machine.
+ * and stops the machine. On a system that has a pid 1 of its own it does the
+ * same for the manifest that it is given, and leaves the machine alone.
  */
 #include "channel.h"
 #include "console_shell.h"
 #include "kfile.h"
+#include "leftovers.h"
 #include "manifest.h"
 #include "probe.h"
 #include "report.h"
@@ -78,15 +80,15 @@ static void mount_the_rest(void)
 			report("error mount %s on %s: %s", point->type, point->path,
 			       strerror(errno));
 	}
+}
+
+static void set_up_for_tests(void)
+{
 	/*
 	 * Else the kernel drops all but ten lines in five seconds. It wants the
 	 * end of line.
 	 */
 	kfile_write("/proc/sys/kernel/printk_devkmsg", "on\n");
-}
-
-static void set_up_for_tests(void)
-{
 	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin", 1);
 	setenv("HOME", "/tmp", 1);
 	setenv("TMPDIR", "/tmp", 1);
@@ -124,39 +126,81 @@ static __attribute__((noreturn)) void stop_machine(bool power_off)
 		pause();
 }
 
-int main(void)
+static bool begin(struct manifest *manifest, const char *path)
 {
-	struct manifest manifest;
-	const char *channel_trouble;
-	size_t tests_run = 0;
+	const char *trouble;
 
-	if (getpid() != 1) {
-		fputs("init kills every other process, so it only runs as pid 1\n", stderr);
-		return 2;
-	}
-	provide_devices();
-	occupy_standard_descriptors();
-	manifest_load(&manifest, MANIFEST);
-	channel_trouble = manifest.channel ? channel_start(manifest.channel) : NULL;
-	if (!report_open(manifest.nonce))
-		stop_machine(manifest.power_off);
+	manifest_load(manifest, path);
+	trouble = manifest->channel ? channel_start(manifest->channel) : NULL;
+	if (!report_open(manifest->nonce))
+		return false;
+	if (manifest->attempted && !report_keep(manifest->attempted))
+		report("error attempted %s: %s", manifest->attempted, strerror(errno));
 	report_milestone("hello %d", PROTOCOL_VERSION);
-	if (channel_trouble)
-		report("error channel %s", channel_trouble);
-	mount_the_rest();
-	if (*manifest.error) {
-		report("error %s", manifest.error);
-	} else {
-		set_up_for_tests();
-		if (manifest.watchdog_seconds)
-			watchdog_arm(manifest.watchdog_seconds);
-		probe_report();
-		tests_run = run_all(&manifest);
-		watchdog_disarm();
-		if (manifest.shell)
-			run_shell(manifest.shell);
+	if (trouble)
+		report("error channel %s", trouble);
+	return true;
+}
+
+/* Return how many tests were run. */
+static size_t work(const struct manifest *manifest)
+{
+	size_t tests_run;
+
+	if (*manifest->error) {
+		report("error %s", manifest->error);
+		return 0;
 	}
+	leftovers_adopt();
+	set_up_for_tests();
+	if (manifest->watchdog_seconds)
+		watchdog_arm(manifest->watchdog_seconds);
+	probe_report();
+	tests_run = run_all(manifest);
+	watchdog_disarm();
+	if (manifest->shell)
+		run_shell(manifest->shell);
+	return tests_run;
+}
+
+static void end(size_t tests_run)
+{
 	report_milestone("done %zu", tests_run);
 	channel_finish();
+}
+
+static __attribute__((noreturn)) void be_the_system(void)
+{
+	struct manifest manifest;
+
+	provide_devices();
+	occupy_standard_descriptors();
+	if (begin(&manifest, MANIFEST)) {
+		mount_the_rest();
+		end(work(&manifest));
+	}
 	stop_machine(manifest.power_off);
+}
+
+static int be_a_guest(const char *path)
+{
+	struct manifest manifest;
+
+	occupy_standard_descriptors();
+	if (chdir("/") || !begin(&manifest, path)) {
+		perror("/dev/kmsg");
+		return 1;
+	}
+	end(work(&manifest));
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (getpid() == 1)
+		be_the_system();
+	if (argc == 2 && *argv[1] == '/')
+		return be_a_guest(argv[1]);
+	fputs("usage: init /PATH/OF/MANIFEST\n", stderr);
+	return 2;
 }

@@ -91,6 +91,14 @@ static const char *parse_channel(struct manifest *manifest, struct directive lin
 	return NULL;
 }
 
+static const char *parse_attempted(struct manifest *manifest, struct directive line)
+{
+	if (line.count != 1 || *line.fields[0] != '/')
+		return "attempted wants `PATH`";
+	manifest->attempted = line.fields[0];
+	return NULL;
+}
+
 static const char *parse_shell(struct manifest *manifest, struct directive line)
 {
 	if (line.count != 1 || *line.fields[0] != '/')
@@ -140,9 +148,11 @@ static const struct {
 	const char *keyword;
 	directive_parser parse;
 } directives[] = {
-	{ "nonce", parse_nonce }, { "watch", parse_watch },   { "limit", parse_limit },
-	{ "test", parse_test },	  { "finish", parse_finish }, { "channel", parse_channel },
-	{ "shell", parse_shell }, { "watchdog", parse_watchdog },
+	{ "nonce", parse_nonce },	{ "watch", parse_watch },
+	{ "limit", parse_limit },	{ "test", parse_test },
+	{ "finish", parse_finish },	{ "channel", parse_channel },
+	{ "attempted", parse_attempted }, { "shell", parse_shell },
+	{ "watchdog", parse_watchdog },
 };
 
 static const char *parse_fields(struct manifest *manifest, char **fields, size_t count)

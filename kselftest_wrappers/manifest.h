@@ -29,6 +29,8 @@ struct manifest {
 	size_t output_limit;
 	/* The block device that the kernel log is copied to, or NULL. */
 	const char *channel;
+	/* The file that names each test before it starts, or NULL. */
+	const char *attempted;
 	/* The program that a person gets on the console after the tests, or NULL. */
 	const char *shell;
 	/* The machine's watchdog restarts it when we are silent for so long; 0 leaves it alone. */

@@ -23,6 +23,9 @@ static int kmsg = -1;
 
 /* Documentation/admin-guide/ramoops.rst; most kernels have none. */
 static int pmsg = -1;
+
+/* On a disk. */
+static int kept_file = -1;
 static unsigned int sequence;
 static char nonce[NONCE_DIGITS + 1];
 
@@ -32,6 +35,12 @@ bool report_open(const char *new_nonce)
 	kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	pmsg = open("/dev/pmsg0", O_WRONLY | O_CLOEXEC);
 	return kmsg >= 0;
+}
+
+bool report_keep(const char *path)
+{
+	kept_file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	return kept_file >= 0;
 }
 
 static uint32_t crc32(const char *text)
@@ -62,12 +71,18 @@ static void write_line(const char *line)
 	}
 }
 
+static void give_up(int *fd)
+{
+	close(*fd);
+	*fd = -1;
+}
+
 static void keep_line(const char *line)
 {
-	if (pmsg >= 0 && write(pmsg, line, strlen(line)) < 0) {
-		close(pmsg);
-		pmsg = -1;
-	}
+	if (pmsg >= 0 && write(pmsg, line, strlen(line)) < 0)
+		give_up(&pmsg);
+	if (kept_file >= 0 && (write(kept_file, line, strlen(line)) < 0 || fsync(kept_file)))
+		give_up(&kept_file);
 }
 
 static void send_payload(const struct payload *payload, bool milestone)

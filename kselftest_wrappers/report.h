@@ -15,14 +15,20 @@
 /* Start reporting; lines carry @nonce. Return false where /dev/kmsg can't be opened. */
 bool report_open(const char *nonce);
 
+/*
+ * Keep what should outlive a crash in the file @path, too: each line is on the
+ * disk before anything else is done. Return whether it could be opened.
+ */
+bool report_keep(const char *path);
+
 /* Report one payload; what does not fit in a line is cut off. */
 __attribute__((format(printf, 1, 2)))
 void report(const char *format, ...);
 
 /*
- * The same for a line that should outlive a crash: where the kernel has
- * /dev/pmsg0 it is kept in memory that a restart leaves alone, even if the
- * console loses it.
+ * The same for a line that should outlive a crash, even if the console loses
+ * it: where the kernel has /dev/pmsg0 it is kept in memory that a restart
+ * leaves alone, and in the file of report_keep().
  */
 __attribute__((format(printf, 1, 2)))
 void report_milestone(const char *format, ...);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "run.h"
 #include "counters.h"
+#include "leftovers.h"
 #include "output.h"
 #include "report.h"
 #include "watchdog.h"
@@ -81,6 +82,7 @@ static void become_test(const struct test *test, int output)
 	if (input > STDERR_FILENO)
 		close(input);
 	sigprocmask(SIG_SETMASK, &outer_signals, NULL);
+	leftovers_release();
 	execv(test->argv[0], test->argv);
 }
 
@@ -203,16 +205,14 @@ static void watch_until_end(struct running_test *run, int timeout_ms)
 	run->ended_ms = now_ms();
 }
 
-/*
- * Kill all processes but ourselves: a test's children may be in any session.
- * The orphans become our children, so when none is left, nothing is.
- */
-static void kill_everything_else(struct running_test *run, size_t index)
+/* A test's children may be in any session; when we have no child left, nothing is. */
+static void kill_leftovers(struct running_test *run, size_t index)
 {
 	long long give_up = now_ms() + REAP_LIMIT_MS;
 
-	kill(-1, SIGKILL);
+	leftovers_kill();
 	while (reap(run)) {
+		leftovers_kill();
 		watchdog_feed();
 		if (now_ms() > give_up) {
 			report("error test %zu left a process that does not die", index);
@@ -253,7 +253,7 @@ void run_test(const struct test *test, size_t index, const struct manifest *mani
 	counters_report("before", index, manifest);
 	if (start_test(&run, test, index))
 		watch_until_end(&run, test->timeout_ms);
-	kill_everything_else(&run, index);
+	kill_leftovers(&run, index);
 	drain_output(&run);
 	output_finish(&run.output);
 	counters_report("after", index, manifest);

@@ -8,8 +8,8 @@
 #include <stddef.h>
 
 /*
- * Run @test as number @index (from 1). Must be called by pid 1: whatever
- * processes there are besides it when the test has ended are killed.
+ * Run @test as number @index (from 1). Whatever processes it has left behind
+ * when it has ended are killed; leftovers_adopt() must have been called.
  */
 void run_test(const struct test *test, size_t index, const struct manifest *manifest);
 

@@ -6,14 +6,17 @@
  *	guest_parts channel DEVICE < RECORDS	copies them like the kernel log
  *	guest_parts manifest FILE	prints what was understood of it
  *	guest_parts milestones KMSG PMSG	reports into these files
+ *	guest_parts run MANIFEST KMSG	runs tests as on an installed system
  *
  * RECORDS are what read() of /dev/kmsg gives, with a NUL behind each; the
  * record `EPIPE` stands for that error. Linked with --wrap=open,--wrap=read.
  */
 #include "channel.h"
 #include "console_text.h"
+#include "leftovers.h"
 #include "manifest.h"
 #include "report.h"
+#include "run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -122,6 +125,22 @@ static int report_milestones(const char *kmsg, const char *pmsg)
 	return 0;
 }
 
+static int run_tests(const char *manifest_path, const char *kmsg)
+{
+	struct manifest manifest;
+
+	instead_of_kmsg = kmsg;
+	instead_of_pmsg = "/nonexistent";
+	manifest_load(&manifest, manifest_path);
+	if (*manifest.error || !report_open(manifest.nonce) || !report_keep(manifest.attempted))
+		return 1;
+	leftovers_adopt();
+	run_prepare();
+	for (size_t i = 0; i < manifest.test_count; i++)
+		run_test(&manifest.tests[i], i + 1, &manifest);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "text"))
@@ -132,5 +151,7 @@ int main(int argc, char **argv)
 		return print_manifest(argv[2]);
 	if (argc == 4 && !strcmp(argv[1], "milestones"))
 		return report_milestones(argv[2], argv[3]);
+	if (argc == 4 && !strcmp(argv[1], "run"))
+		return run_tests(argv[2], argv[3]);
 	return 2;
 }

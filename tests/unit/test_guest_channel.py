@@ -1,7 +1,9 @@
-"""The guest program's copier of the kernel log, compiled for this machine and run on it."""
+"""Parts of the guest program, compiled for this machine and run on it: the copier of the kernel log, what
+outlives a crash, and how tests are run where others have the machine, too."""
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import threading
 import time
@@ -17,7 +19,10 @@ from results.model import PlannedTest
 from tests.unit.guestlog import NONCE, frame
 
 PARTS = Path(__file__).parent.parent / "guests" / "guest_parts.c"
-SOURCES = ("channel.c", "console_text.c", "manifest.c", "kfile.c", "report.c")
+SOURCES = (
+    *("channel.c", "console_text.c", "manifest.c", "kfile.c", "report.c"),
+    *("run.c", "leftovers.c", "counters.c", "output.c", "watchdog.c"),
+)
 FULL = b"channel: the device is full, the log ends here\n"
 
 Run = Callable[..., bytes]
@@ -153,6 +158,9 @@ def test_the_device_may_come_later(run: Run, tmp_path: Path) -> None:
         ("", "none"),
         ("channel\n", "manifest line 2: channel wants `PATH`"),
         ("channel dasda\n", "manifest line 2: channel wants `PATH`"),
+        ("attempted /var/tmp/attempted\n", "none"),
+        ("attempted\n", "manifest line 2: attempted wants `PATH`"),
+        ("attempted here\n", "manifest line 2: attempted wants `PATH`"),
         ("watchdog 10\n", "none"),
         ("watchdog 0\n", "manifest line 2: watchdog wants `SECONDS`"),
         ("watchdog ten\n", "manifest line 2: watchdog wants `SECONDS`"),
@@ -187,3 +195,48 @@ def test_what_should_outlive_a_crash_is_kept_where_the_kernel_can(
     assert kmsg.read_text().replace("<1>", "").splitlines() == lines
     if there:
         assert pmsg.read_text().splitlines() == [lines[0], lines[2]]
+
+
+# On an installed system
+
+LEAVE_DAEMONS = """#!/bin/sh
+setsid sh -c 'trap "" TERM HUP; setsid sleep 987 & sleep 987' &
+setsid sleep 987 &
+cat /proc/self/oom_score_adj
+"""
+
+
+def processes_with(mark: str) -> list[Path]:
+    """Those that have it in their environment."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if mark.encode() in path.read_bytes():
+                found.append(path)
+    return found
+
+
+def test_what_a_test_leaves_behind_is_killed_and_nothing_else(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEFT_BY", mark := f"{tmp_path}/mark")
+    script, kmsg, kept, manifest = (tmp_path / name for name in ("daemons", "kmsg", "kept", "manifest"))
+    script.write_text(LEAVE_DAEMONS)
+    script.chmod(0o755)
+    kmsg.touch()
+    test = f"test daemons 30000 {script}\n"
+    manifest.write_text(f"nonce {NONCE}\nattempted {kept}\n{test}{test}test gone 1000 /nonexistent\n")
+    bystander = subprocess.Popen(["sleep", "987"], start_new_session=True)
+    try:
+        run("run", str(manifest), str(kmsg))
+        assert processes_with(mark) == [Path(f"/proc/{bystander.pid}/environ")]
+    finally:
+        bystander.kill()
+        bystander.wait()
+    lines = kmsg.read_text().replace("<1>", "").splitlines()
+    planned = [PlannedTest(name, ("/bin/t",), 30) for name in ("daemons", "daemons", "gone")]
+    report = read_report(lines, NONCE, planned)
+    assert [test.output for test in report.tests] == [("0",), ("0",), ()]
+    ends = [line for line in lines if " start " in line or " end " in line]
+    assert len(ends) == 6
+    assert kept.read_text().splitlines() == ends
