@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -27,6 +28,8 @@
 #define DEVICE_LIMIT_MS 10000
 #define DEVICE_PAUSE_MS 10
 #define FINISH_LIMIT_S 10
+#define FLUSH_LIMIT_MS 10000
+#define FLUSH_PAUSE_MS 2
 
 /* More than any kernel gives in one read(). */
 #define RECORD_SIZE 16384
@@ -50,6 +53,9 @@ static off_t written;
 static pthread_t copier;
 static bool copying;
 static atomic_bool finishing;
+
+/* How often all that was logged was wanted on the device, and how often it was there. */
+static atomic_uint asked, reached;
 
 static char batch[BATCH_SIZE];
 static size_t batch_length;
@@ -151,8 +157,11 @@ static void wait_for_news(void)
 	struct pollfd events[] = { { .fd = kernel_log, .events = POLLIN },
 				   { .fd = wake_up, .events = POLLIN } };
 
+	eventfd_t wakes;
+
 	poll(events, 2, -1);
-	if (!finishing)
+	eventfd_read(wake_up, &wakes);
+	if (!finishing && asked == reached)
 		sleep_ms(BATCH_PAUSE_MS);
 }
 
@@ -161,6 +170,7 @@ static void *copy(void *unused)
 	for (;;) {
 		/* Before the log is read: what was logged until then is copied. */
 		bool last = finishing;
+		unsigned int wanted = asked;
 		bool more = fill_batch();
 		bool all_fits = fit_batch();
 
@@ -170,9 +180,12 @@ static void *copy(void *unused)
 		}
 		if (!all_fits || (last && !more))
 			break;
-		if (!more)
+		if (!more) {
+			reached = wanted;
 			wait_for_news();
+		}
 	}
+	reached = UINT_MAX;
 	return unused;
 }
 
@@ -230,6 +243,18 @@ const char *channel_start(const char *path)
 		return NULL;
 	snprintf(trouble, sizeof(trouble), "%s: %s", what, strerror(errno));
 	return trouble;
+}
+
+void channel_flush(void)
+{
+	unsigned int wanted;
+
+	if (!copying)
+		return;
+	wanted = ++asked;
+	eventfd_write(wake_up, 1);
+	for (int waited = 0; reached < wanted && waited < FLUSH_LIMIT_MS; waited += FLUSH_PAUSE_MS)
+		sleep_ms(FLUSH_PAUSE_MS);
 }
 
 void channel_finish(void)

@@ -12,7 +12,10 @@
  */
 const char *channel_start(const char *path);
 
-/* Wait, a bounded time, until all that was logged is on the device. */
+/* Wait, a bounded time, until all that was logged before is on the device. */
+void channel_flush(void);
+
+/* Stop copying. Wait, a bounded time, until all that was logged is on the device. */
 void channel_finish(void);
 
 #endif
