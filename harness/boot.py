@@ -86,7 +86,13 @@ def boot(
     nonce = kind.recall(_own_folder(initramfs)) or new_nonce()
     finish = kind.finish or bootable.arch.guest.finish
     manifest = render(
-        nonce, request.tests, kind.time_scale, finish, kind.channel, watchdog=kind.watchdog_seconds
+        nonce,
+        request.tests,
+        kind.time_scale,
+        finish,
+        kind.channel,
+        watchdog=kind.watchdog_seconds,
+        root=kind.root,
     )
     log = run_dir / "logs" / f"{request.id}.log"
     limits = _limits(kind, request.tests)

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.build.cache import BuildCache
 from harness.config import ArchRecord, load_all, pick
 from harness.errors import InfrastructureError, UsageError, did_you_mean
-from harness.machine.host import HOST
+from harness.machine.host_boot import HOST
 from results.assemble import read_cells, read_plan
 from results.journal import Event, JournalError, PlanFact, read_events
 from results.model import Boot, Build, Cell, PlannedTest

@@ -7,7 +7,7 @@ so a boot's own files (its manifest) are appended to the programs that all boots
 from __future__ import annotations
 
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,26 +85,43 @@ def as_one(archives: bytes) -> bytes:
     Raises:
         ValueError: if these are no archives of this format.
     """
-    members, at = [], 0
+    found = b"".join(archives[place.start : place.stop] for place, _, _ in _members(archives))
+    return found + _member(0, TRAILER, Entry(0))
+
+
+def unpacked(archives: bytes) -> Mapping[str, Entry]:
+    """What several archives behind each other hold; of members with the same name the last one counts.
+
+    Raises:
+        ValueError: if these are no archives of this format.
+    """
+    return {name: entry for _, name, entry in _members(archives)}
+
+
+def _members(archives: bytes) -> Iterator[tuple[range, str, Entry]]:
+    """Where each member stands, its name, and what it is."""
+    at = 0
     while at < len(archives):
         if archives[at] == 0:
             at += 1  # between archives there may be any number of zeros
             continue
-        name, end = _extent(archives, at)
+        name, entry, end = _member_at(archives, at)
         if name != TRAILER:
-            members.append(archives[at:end])
+            yield range(at, end), name, entry
         at = end
-    return b"".join(members) + _member(0, TRAILER, Entry(0))
 
 
-def _extent(archives: bytes, at: int) -> tuple[str, int]:
-    """The name of the member at an offset, and where the next one begins."""
+def _member_at(archives: bytes, at: int) -> tuple[str, Entry, int]:
+    """The member at an offset, and where the next one begins."""
     header = archives[at : at + HEADER_BYTES]
     if len(header) < HEADER_BYTES or not header.startswith(MAGIC):
         raise ValueError(f"no member of a newc archive at byte {at}")
     fields = [int(header[first : first + 8], 16) for first in range(len(MAGIC), HEADER_BYTES, 8)]
-    content_bytes, name_bytes = fields[6], fields[11]
+    mode, content_bytes, name_bytes = fields[1], fields[6], fields[11]
     begin = at + HEADER_BYTES
     name = archives[begin : begin + name_bytes - 1].decode()
     content = begin + name_bytes + -(begin + name_bytes - at) % ALIGNMENT
-    return name, content + content_bytes + -content_bytes % ALIGNMENT
+    end = content + content_bytes
+    is_file = stat.S_ISREG(mode)
+    entry = Entry(mode, archives[content:end] if is_file else None, (fields[9], fields[10]))
+    return name, entry, end + -content_bytes % ALIGNMENT

@@ -83,7 +83,12 @@ def _check_inside(link: Link, arch: ArchRecord) -> Iterator[Check]:
     yield _check_presence(link, "watchdog", "/dev/watchdog", "a dead host waits for its power switch")
     yield _check_presence(link, "pstore", "/sys/fs/pstore", "a crash leaves its words on the console only")
     yield _check_reservation(link)
-    yield _check_ramoops(link, record) if record.is_mute else _check_console(link, record)
+    if record.system:
+        yield _check_initramfs(link, record.system.initramfs)
+    if record.is_mute and not record.system:
+        yield _check_ramoops(link, record)
+    elif (record.console and not record.is_mute) or not record.system:
+        yield _check_console(link, record)
 
 
 def _check_arch(link: Link, arch: ArchRecord) -> Check:
@@ -132,6 +137,12 @@ def _check_method(link: Link, record: HostRecord) -> Iterator[Check]:
             there = shutil.which(name) is not None
             detail = f"{name} (not tried)" if there else f"{name} is not installed here"
             yield Check("boot command", there, detail, "" if there else f"Install {name}.")
+
+
+def _check_initramfs(link: Link, path: str) -> Check:
+    if link.run_as_root(f"test -s {shlex.quote(path)}").code == 0:
+        return Check("initramfs", True, f"{path}, for the installed system")
+    return Check("initramfs", False, f"no {path}", f"Correct `system:` in {link.record.file}.")
 
 
 def _check_kexec(link: Link) -> Check:

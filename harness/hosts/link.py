@@ -146,6 +146,27 @@ class Link:
             self._raise_if_full(remote, size)
             raise LinkError(f"{self.record.name}: {local.name} was damaged on its way")
 
+    def download(self, remote: str, local: Path) -> None:
+        """Fetch a file that we may read there, and compare what has arrived.
+
+        Raises:
+            LinkError: if that fails, or it came out different.
+        """
+        from paramiko import SSHException
+
+        wanted = self.ask(f"sha256sum {shlex.quote(remote)}").split()[0]
+        size = int(self.ask(f"wc -c <{shlex.quote(remote)}"))
+        deadline = time.monotonic() + COMMAND_SECONDS + size / BYTES_PER_SECOND
+        try:
+            sftp = self._connection.sftp()
+            sftp.get_channel().settimeout(CHANNEL_SECONDS)
+            with local.open("wb") as file:
+                sftp.getfo(remote, file, callback=lambda done, of: _within(deadline, self.record.name))
+        except (SSHException, OSError, EOFError) as error:
+            raise self._lost(error) from None
+        if hashlib.sha256(local.read_bytes()).hexdigest() != wanted:
+            raise LinkError(f"{self.record.name}: {remote} was damaged on its way")
+
     def _raise_if_full(self, remote: str, size: int) -> None:
         folder = str(Path(remote).parent)
         with contextlib.suppress(Unreachable, ValueError, IndexError):
@@ -167,7 +188,7 @@ def _short(command: str) -> str:
 
 def _within(deadline: float, name: str) -> None:
     if time.monotonic() > deadline:
-        raise OSError(f"{name} takes the file too slowly")
+        raise OSError(f"{name} is too slow with a file")
 
 
 @contextmanager

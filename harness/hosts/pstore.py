@@ -78,7 +78,9 @@ def unheard(files: Mapping[str, bytes], number: int, shown: bytes = b"") -> byte
     for text in _texts(files):
         part = _beyond(text, number)
         number = max(number, last_number(part))
-        said += [line for line in part.splitlines() if line not in known]
+        new = [line for line in part.splitlines() if line not in known]
+        said += new
+        known.update(new)
     return b"".join(line + b"\n" for line in said)
 
 

@@ -27,7 +27,7 @@ def _jump(text: str) -> str:
     return text
 
 
-FolderThere = Annotated[str, AfterValidator(_absolute)]
+PathThere = Annotated[str, AfterValidator(_absolute)]
 
 
 class SshFacts(Record):
@@ -90,6 +90,13 @@ class BootFacts(Record):
         return self
 
 
+class SystemFacts(Record):
+    """How the system that is installed there gets up under a kernel of ours."""
+
+    initramfs: PathThere
+    """On the host: its own, or one that was made for our kernels."""
+
+
 class PowerFacts(Record):
     """How the host is restarted, from the gentlest to the last way."""
 
@@ -126,6 +133,8 @@ class HostLimits(Record):
     """A way to restart that leaves the console silent for so long did not work."""
     back_seconds: Seconds = 600
     """From a restart until the host's own kernel answers."""
+    outage_seconds: Seconds = 120
+    """The installed system's way: a kernel that does not answer for so long may still be alive."""
     watchdog_seconds: int = Field(default=120, ge=0)
     """Its watchdog restarts it when our first process did not run for so long; 0: it is not armed."""
     reserve_hours: Annotated[float, Field(gt=0, le=24 * 14)] = 4
@@ -151,13 +160,15 @@ class HostRecord(OwnRecord):
     """Capabilities that it is known not to have, as `tcg_lacks` of an architecture."""
     kexec_options: Items[str] = ("-c",)
     """How the kernel is loaded: `-c` and `-s` are the two system calls of kexec(8)."""
-    folder: FolderThere = "/var/lib/thp-harness"
-    """On the host, for the reservation; it must outlive a restart."""
-    uploads: FolderThere = "/tmp"
+    folder: PathThere = "/var/lib/thp-harness"
+    """On the host, for the reservation and what the installed system runs; it must outlive a restart."""
+    uploads: PathThere = "/tmp"
     """On the host, for a kernel and its initramfs."""
     despite_users: bool = False
     """Take it away from people who are logged in."""
     boot: BootFacts = BootFacts()
+    system: SystemFacts | None = None
+    """Tests run on the installed system; without it from an initramfs of ours."""
     console: ConsoleFacts | None = None
     power: PowerFacts = PowerFacts()
     limits: HostLimits = HostLimits()

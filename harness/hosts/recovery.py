@@ -75,9 +75,18 @@ def look(record: HostRecord, away: Away | None) -> Sight:
     """See what the host is now; without `away` any kernel of its own will do."""
     try:
         with connected(record) as link:
-            boot_id, version, cmdline = _asked(link)
+            return sight_of(link, away)
     except LinkError:
         return Sight.SILENT
+
+
+def sight_of(link: Link, away: Away | None) -> Sight:
+    """The same for one that answers.
+
+    Raises:
+        LinkError: if it does so no more.
+    """
+    boot_id, version, cmdline = _asked(link)
     if away is None:
         return Sight.BACK
     if away.token in cmdline:

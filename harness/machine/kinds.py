@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.config import ArchRecord
+from harness.hosts.guest import guest_folder
 from harness.hosts.keeper import Keeper
 from harness.labs.lab import Lab
 from harness.labs.submission import recall_nonce
 from harness.machine.accel import Accelerator
 from harness.machine.base import BootFiles, Machine
 from harness.machine.hercules import Hercules
-from harness.machine.host import HOST, PhysicalHost
+from harness.machine.host import PhysicalHost
+from harness.machine.host_boot import HOST
+from harness.machine.installed import InstalledSystem
 from harness.machine.lava import LavaBoard
 from harness.machine.qemu import Qemu
 from harness.process import Children
@@ -42,6 +45,8 @@ class MachineKind:
     """Capabilities that it is known not to have."""
     channel: str = ""
     """The guest's block device that carries its log; empty where the console does."""
+    root: str = ""
+    """Where the guest's programs stand on a system that has others, too; their log is a file there."""
     notes: tuple[str, ...] = ()
     """What the reader of a report must know of it."""
     boot_silence: float = 0.0
@@ -97,6 +102,8 @@ def hercules_kind(arch: ArchRecord) -> MachineKind | None:
 
 def host_kind(keeper: Keeper) -> MachineKind:
     """A physical host, which must come back: what we boot on it restarts it."""
+    if keeper.record.system:
+        return _installed_kind(keeper)
     record, limits = keeper.record, keeper.record.limits
     told = f"booted on the physical host {record.name} ({record.about}), not on an emulator"
     return MachineKind(
@@ -112,6 +119,27 @@ def host_kind(keeper: Keeper) -> MachineKind:
         watchdog_seconds=limits.watchdog_seconds,
         mute=record.is_mute,
         alone=keeper.boots,
+    )
+
+
+def _installed_kind(keeper: Keeper) -> MachineKind:
+    """The system that is installed on a physical host, started by the kernel under test."""
+    record, limits = keeper.record, keeper.record.limits
+    told = f"tests ran on the system that is installed on the physical host {record.name} ({record.about})"
+    return MachineKind(
+        name=f"{HOST}{record.name}",
+        cpus=0,
+        cmdline=(PANIC_SECONDS, *record.cmdline),
+        time_scale=record.time_scale,
+        make=lambda files, folder, children: InstalledSystem(keeper, files, folder, children),
+        root=guest_folder(record),
+        lacks=record.lacks,
+        notes=(told,),
+        boot_silence=limits.boot_seconds + limits.back_seconds,
+        finish="restart",
+        watchdog_seconds=limits.watchdog_seconds,
+        alone=keeper.boots,
+        lag=limits.outage_seconds,
     )
 
 

@@ -9,7 +9,7 @@ from harness.boot import COMMON_CMDLINE, limits_for
 from harness.config import HerculesFacts
 from harness.machine.accel import Accelerator
 from harness.machine.hercules_files import CHANNEL, CHANNEL_BYTES, COMMANDS, INITRAMFS_ADDRESS, contents
-from harness.machine.host import HOST
+from harness.machine.host_boot import HOST
 from harness.machine.kinds import MachineKind, hercules_kind, qemu_kind
 from harness.machine.lava import LavaBoard
 from harness.machine.qemu import Qemu

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A test after which there is no kernel left, the way that its argument says;
- * or a harmless one.
+ * or a harmless one, that may take a minute.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -48,7 +48,9 @@ int main(int argc, char **argv)
 {
 	int failed = 0;
 
-	if (argc > 1 && !strcmp(argv[1], "panic"))
+	if (argc > 1 && !strcmp(argv[1], "slow"))
+		sleep(60);
+	else if (argc > 1 && !strcmp(argv[1], "panic"))
 		failed = panic_kernel();
 	else if (argc > 1 && !strcmp(argv[1], "hang"))
 		failed = hang_kernel();

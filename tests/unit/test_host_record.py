@@ -41,6 +41,11 @@ def test_the_example_is_a_whole_record_of_a_known_architecture() -> None:
     assert example.console and example.console.has_break and example.power.cycle
 
 
+def test_the_installed_system_needs_an_initramfs(tmp_path: Path) -> None:
+    assert "initramfs" in broken(tmp_path, {"system": {}})
+    assert "must be an absolute path" in broken(tmp_path, {"system": {"initramfs": "initrd.img"}})
+
+
 def test_files_are_found_from_where_the_record_is(tmp_path: Path) -> None:
     write_record(tmp_path, {**RECORD, "ssh": {"address": "a", "key": "keys/desk"}})
     record = find_host("desk", own=tmp_path / "thp-harness")

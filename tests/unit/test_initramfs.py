@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import stat
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
 
-from harness.build.initramfs import Entry, archive, as_one, text
+from harness.build.initramfs import Entry, archive, as_one, console, text, unpacked
+from harness.hosts.guest import as_tar
 from harness.manifest import new_nonce, overlay, render
 from results.model import PlannedTest
 
@@ -40,6 +43,18 @@ def test_several_archives_become_one_that_cpio_reads_to_its_end(tmp_path: Path) 
     assert as_one(both) == both
 
 
+def test_what_a_host_unpacks_is_what_the_kernel_would() -> None:
+    programs = archive({"bin/tool": Entry(stat.S_IFREG | 0o755, b"#!"), "dev/console": console()})
+    both = programs + archive({"thp/manifest": text("old\n")}) + b"\0" * 8
+    files = unpacked(both + archive({"thp/manifest": text("new\n")}))
+    assert files["bin/tool"] == Entry(stat.S_IFREG | 0o755, b"#!")
+    assert files["dev/console"] == console()
+    assert files["thp/manifest"].content == b"new\n"
+    with tarfile.open(fileobj=io.BytesIO(as_tar(both))) as packed:
+        assert {member.name: member.mode for member in packed} == {"bin/tool": 0o755, "thp/manifest": 0o644}
+        assert packed.extractfile("thp/manifest").read() == b"old\n"  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("damaged", [b"x", archive({"a": text("b")})[:50], archive({"a": text("b")})[4:]])
 def test_what_is_no_archive_is_not_made_one(damaged: bytes) -> None:
     with pytest.raises(ValueError, match="no member of a newc archive"):
@@ -53,6 +68,13 @@ def test_the_manifest_says_what_to_run() -> None:
     assert "test pmd_split.munmap 80000 /bin/pmd_split munmap" in lines
     assert lines[-1] == "finish restart"
     assert b"thp/manifest" in overlay("\n".join(lines))
+
+
+def test_where_programs_are_not_alone_they_have_a_folder() -> None:
+    test = PlannedTest("mm.x", ("/bin/selftest", "/bin/mm/x", "/dev/x", "a/bin/b"), 20.0)
+    lines = render("00112233445566ff", [test], 1.0, "restart", root="/var/lib/t").splitlines()
+    assert "test mm.x 20000 /var/lib/t/bin/selftest /var/lib/t/bin/mm/x /dev/x a/bin/b" in lines
+    assert {"channel /var/lib/t/log", "attempted /var/lib/t/attempted"} <= set(lines)
 
 
 def test_nonces_differ() -> None:

@@ -45,6 +45,11 @@ def test_where_the_console_went_silent_the_rest_is_news() -> None:
     assert unheard({"console-ramoops-0": with_splat}, 4, with_splat) == b""
 
 
+def test_what_several_have_kept_is_news_once() -> None:
+    disk, serial = text(*START, DEATH, "BUG: x"), text(*START, DEATH, "BUG: x", PANIC)
+    assert unheard({"console-log": disk, "console-serial": serial}, 4) == text(DEATH, "BUG: x", PANIC)
+
+
 def test_a_kernel_that_keeps_no_console_names_the_test_all_the_same() -> None:
     """With efi-pstore a dump comes in small parts, the last words in the first."""
     kept = {

@@ -1,0 +1,41 @@
+"""What starts a host's own system: its kernel's command line, and its initramfs."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+from pathlib import Path
+
+from harness.hosts.link import Link, LinkError
+from harness.hosts.record import SystemFacts
+
+_WORD = re.compile(r'(?:[^\s"]|"[^"]*")+')
+"""Spaces may stand between quotes (Documentation/admin-guide/kernel-parameters.rst)."""
+_NOT_KEPT = ("BOOT_IMAGE", "initrd", "quiet", "splash", "loglevel", "crashkernel")
+"""Of the boot loader; what would hide our kernel's words; memory for a kernel that is not loaded."""
+
+
+def own_words(cmdline: str) -> tuple[str, ...]:
+    """The parameters with which the host's own kernel finds its root file system and all else."""
+    words = _WORD.findall(cmdline)
+    if "--" in words:  # what is behind it is not for the kernel, and ours must not stand there
+        words = words[: words.index("--")]
+    return tuple(word for word in words if word.partition("=")[0] not in _NOT_KEPT)
+
+
+def fetch_initramfs(link: Link, system: SystemFacts, target: Path) -> None:
+    """Copy the initramfs here, also one that only root may read.
+
+    Raises:
+        LinkError: if it is not there, or there is no room.
+    """
+    folder = link.ask(f"mktemp -d {link.record.uploads}/thp-harness.XXXXXX")
+    try:
+        copy = f"{folder}/initramfs"
+        link.ask(f": >{copy}")
+        link.ask(f"cat {shlex.quote(system.initramfs)} >{copy}", root=True)
+        link.download(copy, target)
+    finally:
+        with contextlib.suppress(LinkError):
+            link.run(f"rm -rf {shlex.quote(folder)}")
