@@ -76,9 +76,9 @@ def test_without_its_symbols_nothing_is_known_of_a_kernel(tmp_path: Path) -> Non
 def test_a_build_id_of_the_compiler_is_found(tmp_path: Path) -> None:
     source, program = tmp_path / "a.c", tmp_path / "a"
     source.write_text('const char banner[] = "Linux version 6.1 (us)"; int main(void) { return 0; }\n')
-    subprocess.run(["gcc", "-O0", "-Wl,--build-id=sha1", "-o", program, source], check=True)
+    subprocess.run(["gcc", "-O0", "-Wl,--build-id=sha1", "-o", str(program), str(source)], check=True)
     notes = tmp_path / "notes"
-    command = ["objcopy", "-O", "binary", "--only-section=.note.gnu.build-id", program, notes]
+    command = ["objcopy", "-O", "binary", "--only-section=.note.gnu.build-id", str(program), str(notes)]
     subprocess.run(command, check=True)
     assert foreign(program, "6.1", notes.read_bytes()) == ""
     assert "build id" in foreign(program, "6.1", notes.read_bytes()[:-1] + b"?")
