@@ -111,8 +111,8 @@ class ArchWork:
             build, kernel = session.executor.build(
                 self._request(checkout), name, replace(shop, step=doing.step)
             )
+            session.children.raise_if_stopping()
             doing.outcome = _build_outcome(build)
-        session.children.raise_if_stopping()
         if build.ok and not build.cached:
             how = pace(self._recipe, checkout.variant)
             session.history.learn("build", self.arch.name, build.seconds, doing.steps, how)
@@ -128,8 +128,8 @@ class ArchWork:
         ) as doing:
             shop = self._shop(checkout, f"{_file_name(checkout.variant)}-anew", cache)
             build, _ = build_kernel(self._request(checkout), replace(shop, step=doing.step))
+            session.children.raise_if_stopping()
             doing.outcome = _build_outcome(build)
-        session.children.raise_if_stopping()
         return self._with_log(build, shop.log)
 
     def _shop(self, checkout: Checkout, name: str, cache: Path) -> Workshop:
@@ -211,8 +211,8 @@ class ArchWork:
             session.progress.activity(self.label(request.variant), what, expected.seconds) as doing,
         ):
             fact = session.executor.boot(bootable, kind, request)
+            session.children.raise_if_stopping()
             doing.outcome = f"{fact.end}, {fact.detail}"
-        session.children.raise_if_stopping()
         seen = session.record_boot(fact)
         if request.purpose == "first" and seen.capabilities:
             session.history.learn("boot", self.arch.name, fact.seconds, 0, self._recipe.peculiarity)

@@ -63,15 +63,17 @@ class Progress:
 
     @contextmanager
     def activity(self, cell: str, what: str, seconds: float, steps: int = 0) -> Iterator[Activity]:
-        """Show what is being done for a cell; it counts its steps, and leaves one line when it is over."""
+        """Show what is being done for a cell; it counts its steps, and leaves a line unless it is stopped."""
         doing = Activity(what, seconds, steps)
         self._board[cell] = doing
         if not self._live:
             self.say(f"{cell}: {what} … (about {clock(seconds)})")
         try:
             yield doing
-        finally:
-            self._board[cell] = f"{what}: {doing.outcome}"
+        except BaseException:
+            self._board[cell] = f"{what}: stopped"
+            raise
+        self._board[cell] = f"{what}: {doing.outcome}"
         self.say(f"{cell}: {what}: {doing.outcome} ({clock(doing.elapsed)})")
 
     def _draw(self) -> Table:

@@ -261,8 +261,8 @@ def _boot_once(work: _Work, kernel: _Kernel, kind: MachineKind, request: BootReq
         work.progress.activity(f"{kernel.past.label}", what, expected.seconds) as doing,
     ):
         fact = boot(kernel.bootable, kind, request, work.folder, work.children)
+        work.children.raise_if_stopping()
         doing.outcome = f"{fact.end}, {fact.detail}"
-    work.children.raise_if_stopping()
     (work.folder / "boots" / f"{request.id}.cpio").unlink(missing_ok=True)
     work.record("boot", fact)
     return read_boot(fact, work.fact.planned, work.folder)

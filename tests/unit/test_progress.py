@@ -55,6 +55,17 @@ def test_off_a_terminal_an_activity_is_two_lines(time: Clock) -> None:
     ]
 
 
+def test_what_was_stopped_has_no_outcome(time: Clock) -> None:
+    console, output = plain()
+    with (
+        pytest.raises(KeyboardInterrupt),
+        Progress(console) as progress,
+        progress.activity("x86_64 base", "build", 125),
+    ):
+        raise KeyboardInterrupt
+    assert output.getvalue().splitlines() == ["x86_64 base: build … (about 2:05 min)"]
+
+
 def test_quiet_says_nothing() -> None:
     console, output = plain()
     with Progress(console, quiet=True) as progress:
