@@ -73,8 +73,7 @@ def load(link: Link, kernel: Path, initramfs: Path, cmdline: Sequence[str]) -> N
         LinkError: if the connection fails, or there is no room.
         InfrastructureError: if the host has no GRUB, or none that forgets what it started once.
     """
-    folder = link.ask(f"mktemp -d {link.record.uploads}/thp-harness.XXXXXX")
-    try:
+    with link.scratch() as folder:
         for file, name in ((kernel, "kernel"), (initramfs, "initramfs")):
             link.upload(file, f"{folder}/{name}")
         script = _INSTALL.format(
@@ -84,9 +83,6 @@ def load(link: Link, kernel: Path, initramfs: Path, cmdline: Sequence[str]) -> N
             cmdline=shlex.quote(shlex.join(cmdline)),
         )
         said = link.run_as_root(_FIND + _FIT + _REMOVE + script, SECONDS)
-    finally:
-        with contextlib.suppress(LinkError):
-            link.run(f"rm -rf {shlex.quote(folder)}")
     if said.code:
         with contextlib.suppress(LinkError):
             link.run_as_root(_FIND + _REMOVE, SECONDS)

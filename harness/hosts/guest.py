@@ -79,17 +79,13 @@ def install(link: Link, initramfs: Path) -> None:
     Raises:
         LinkError: if the connection fails, or there is no room.
     """
-    folder = link.ask(f"mktemp -d {link.record.uploads}/thp-harness.XXXXXX")
-    try:
+    with link.scratch() as folder:
         with tempfile.NamedTemporaryFile(suffix=".tar.gz") as archive:
             archive.write(as_tar(initramfs.read_bytes()))
             archive.flush()
             link.upload(Path(archive.name), f"{folder}/programs")
         script = _UNPACK.format(folder=_place(link), archive=f"{folder}/programs")
         said = link.run_as_root(script, UNPACK_SECONDS)
-    finally:
-        with contextlib.suppress(LinkError):
-            link.run(f"rm -rf {shlex.quote(folder)}")
     if said.code:
         raise LinkError(f"{link.record.name}: the guest program could not be put there: {said.complaint}")
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import InfrastructureError
-from harness.hosts.link import Link, LinkError
+from harness.hosts.link import Link
 
 LOAD_SECONDS = 120.0
 _PATH = "PATH=$PATH:/sbin:/usr/sbin"
@@ -24,16 +23,12 @@ def load(link: Link, kernel: Path, initramfs: Path, cmdline: Sequence[str]) -> N
         InfrastructureError: if the host's kernel does not take it.
     """
     record = link.record
-    folder = link.ask(f"mktemp -d {record.uploads}/thp-harness.XXXXXX")
-    try:
+    with link.scratch() as folder:
         for file, name in ((kernel, "kernel"), (initramfs, "initramfs")):
             link.upload(file, f"{folder}/{name}")
         words = [*command(record.kexec_options, f"{folder}/kernel", f"{folder}/initramfs", cmdline)]
         said = link.run_as_root(f"{_PATH} {shlex.join(words)}", LOAD_SECONDS)
         loaded = link.run_as_root("cat /sys/kernel/kexec_loaded").out.strip()
-    finally:
-        with contextlib.suppress(LinkError):
-            link.run(f"rm -rf {shlex.quote(folder)}")
     if said.code or loaded != "1":
         raise InfrastructureError(
             f"{record.name} could not load the kernel: {said.complaint}",

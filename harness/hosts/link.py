@@ -9,12 +9,13 @@ import logging
 import shlex
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from harness.build.cache import sha256_of
 from harness.errors import InfrastructureError
 from harness.hosts.record import HostRecord
 
@@ -26,7 +27,7 @@ CHANNEL_SECONDS = 8.0
 COMMAND_SECONDS = 30.0
 KEEPALIVE_SECONDS = 5
 BYTES_PER_SECOND = 100_000
-"""An upload that is slower than this is given up."""
+"""A copy that is slower than this is given up."""
 
 
 class LinkError(InfrastructureError):
@@ -129,20 +130,14 @@ class Link:
         Raises:
             LinkError: if there is no room for it, or it came out different.
         """
-        from paramiko import SSHException
-
         size = local.stat().st_size
-        deadline = time.monotonic() + COMMAND_SECONDS + size / BYTES_PER_SECOND
         try:
-            sftp = self._connection.sftp()
-            sftp.get_channel().settimeout(CHANNEL_SECONDS)
-            with local.open("rb") as file:
-                sftp.putfo(file, remote, callback=lambda done, of: _within(deadline, self.record.name))
-        except (SSHException, OSError, EOFError) as error:
+            with self._copying(size) as (sftp, keep_time), local.open("rb") as file:
+                sftp.putfo(file, remote, callback=keep_time)
+        except Unreachable:
             self._raise_if_full(remote, size)
-            raise self._lost(error) from None
-        wanted = hashlib.sha256(local.read_bytes()).hexdigest()
-        if self.ask(f"sha256sum {shlex.quote(remote)}").split()[0] != wanted:
+            raise
+        if self._sha256(remote) != sha256_of(local):
             self._raise_if_full(remote, size)
             raise LinkError(f"{self.record.name}: {local.name} was damaged on its way")
 
@@ -152,20 +147,42 @@ class Link:
         Raises:
             LinkError: if that fails, or it came out different.
         """
+        wanted = self._sha256(remote)
+        size = int(self.ask(f"wc -c <{shlex.quote(remote)}"))
+        with self._copying(size) as (sftp, keep_time), local.open("wb") as file:
+            sftp.getfo(remote, file, callback=keep_time)
+        if sha256_of(local) != wanted:
+            raise LinkError(f"{self.record.name}: {remote} was damaged on its way")
+
+    @contextmanager
+    def scratch(self) -> Iterator[str]:
+        """A new folder there for what is copied, removed at the end if the connection lasts.
+
+        Raises:
+            LinkError: if it can't be made.
+        """
+        folder = self.ask(f"mktemp -d {self.record.uploads}/thp-harness.XXXXXX")
+        try:
+            yield folder
+        finally:
+            with contextlib.suppress(LinkError):
+                self.run(f"rm -rf {shlex.quote(folder)}")
+
+    @contextmanager
+    def _copying(self, size: int) -> Iterator[tuple[paramiko.SFTPClient, Callable[[int, int], None]]]:
+        """What copies a file of `size` bytes, and what ends that when it takes too long."""
         from paramiko import SSHException
 
-        wanted = self.ask(f"sha256sum {shlex.quote(remote)}").split()[0]
-        size = int(self.ask(f"wc -c <{shlex.quote(remote)}"))
         deadline = time.monotonic() + COMMAND_SECONDS + size / BYTES_PER_SECOND
         try:
             sftp = self._connection.sftp()
             sftp.get_channel().settimeout(CHANNEL_SECONDS)
-            with local.open("wb") as file:
-                sftp.getfo(remote, file, callback=lambda done, of: _within(deadline, self.record.name))
+            yield sftp, lambda done, of: _within(deadline, self.record.name)
         except (SSHException, OSError, EOFError) as error:
             raise self._lost(error) from None
-        if hashlib.sha256(local.read_bytes()).hexdigest() != wanted:
-            raise LinkError(f"{self.record.name}: {remote} was damaged on its way")
+
+    def _sha256(self, remote: str) -> str:
+        return self.ask(f"sha256sum {shlex.quote(remote)}").split()[0]
 
     def _raise_if_full(self, remote: str, size: int) -> None:
         folder = str(Path(remote).parent)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import shlex
 from pathlib import Path
 
-from harness.hosts.link import Link, LinkError
+from harness.hosts.link import Link
 from harness.hosts.record import SystemFacts
 
 _WORD = re.compile(r'(?:[^\s"]|"[^"]*")+')
@@ -30,12 +29,8 @@ def fetch_initramfs(link: Link, system: SystemFacts, target: Path) -> None:
     Raises:
         LinkError: if it is not there, or there is no room.
     """
-    folder = link.ask(f"mktemp -d {link.record.uploads}/thp-harness.XXXXXX")
-    try:
+    with link.scratch() as folder:
         copy = f"{folder}/initramfs"
         link.ask(f": >{copy}")
         link.ask(f"cat {shlex.quote(system.initramfs)} >{copy}", root=True)
         link.download(copy, target)
-    finally:
-        with contextlib.suppress(LinkError):
-            link.run(f"rm -rf {shlex.quote(folder)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -102,11 +102,9 @@ def hercules_kind(arch: ArchRecord) -> MachineKind | None:
 
 def host_kind(keeper: Keeper) -> MachineKind:
     """A physical host, which must come back: what we boot on it restarts it."""
-    if keeper.record.system:
-        return _installed_kind(keeper)
     record, limits = keeper.record, keeper.record.limits
     told = f"booted on the physical host {record.name} ({record.about}), not on an emulator"
-    return MachineKind(
+    kind = MachineKind(
         name=f"{HOST}{record.name}",
         cpus=0,
         cmdline=(PANIC_SECONDS, *record.cmdline),
@@ -120,25 +118,20 @@ def host_kind(keeper: Keeper) -> MachineKind:
         mute=record.is_mute,
         alone=keeper.boots,
     )
+    return _with_its_system(kind, keeper) if record.system else kind
 
 
-def _installed_kind(keeper: Keeper) -> MachineKind:
+def _with_its_system(kind: MachineKind, keeper: Keeper) -> MachineKind:
     """The system that is installed on a physical host, started by the kernel under test."""
     record, limits = keeper.record, keeper.record.limits
     told = f"tests ran on the system that is installed on the physical host {record.name} ({record.about})"
-    return MachineKind(
-        name=f"{HOST}{record.name}",
-        cpus=0,
-        cmdline=(PANIC_SECONDS, *record.cmdline),
-        time_scale=record.time_scale,
+    return replace(
+        kind,
         make=lambda files, folder, children: InstalledSystem(keeper, files, folder, children),
         root=guest_folder(record),
-        lacks=record.lacks,
         notes=(told,),
         boot_silence=limits.boot_seconds + limits.back_seconds,
-        finish="restart",
-        watchdog_seconds=limits.watchdog_seconds,
-        alone=keeper.boots,
+        mute=False,
         lag=limits.outage_seconds,
     )
 
