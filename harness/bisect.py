@@ -24,10 +24,10 @@ from harness.run import carry_out, check_disk, room
 from harness.schedule import Kind, Task
 from harness.session import Session, open_session
 from harness.workspace import Workspace
-from results.bisect import Ending, Finding, Hint, Mark, Question, Search
+from results.bisect import FAILURES_OF_USE, Ending, Finding, Hint, Mark, Question, Search
 from results.bisect_model import Bisection, BisectScope, EndFact
 from results.bisect_report import assemble_bisection, name_of
-from results.confidence import ALWAYS, Rate, effort, steps_for
+from results.confidence import Rate, effort, steps_for
 from results.journal import decode, read_events
 from results.predicate import Predicate, PredicateError, Vocabulary, is_booted, parse, tests_for
 
@@ -190,9 +190,9 @@ class _ArchSearch:
             marks=finding.marks,
             commits=tuple(map(self._ground.note, named)),
             rate=self._search.rate,
-            effort=self._search.effort() if finding.ending in (Ending.FOUND, Ending.ONLY_SKIPPED) else None,
             git_log=history.log(finding.marks) if _is_between_ends(finding) else "",
             mentioned=history.tell(finding.commit).mentioned if found else (),
+            certainty=self._search.certainty(finding.commit) if found and self._question.booted else None,
         )
 
     def hint(self, marks: Mapping[str, Mark]) -> Hint:
@@ -212,6 +212,10 @@ class _ArchSearch:
         """What git says."""
         return self._ground.history.parents(commit)
 
+    def line(self, commit: str) -> frozenset[str]:
+        """What git says."""
+        return self._ground.history.line(commit)
+
     def _why(self, commit: str, mark: Mark) -> str:
         telling = [vote for vote in self._search.votes(commit) if vote.ballot.value == mark.value]
         return (telling or list(self._search.votes(commit)))[-1].words
@@ -219,12 +223,12 @@ class _ArchSearch:
     def _forecast(self) -> str:
         """What is still to come, in numbers."""
         question, rate = self._question, self._search.rate
-        if rate.always:
-            rate = Rate(max(rate.failures, ALWAYS), max(rate.boots, ALWAYS))
-        needed = effort(rate, question.commits, question.confidence) or self._search.effort()
         steps = steps_for(question.commits)
         counted = f"{question.commits} commit{'s' if question.commits != 1 else ''}, {steps} steps"
-        if not question.booted:
+        if not rate.clean:
+            rate = Rate(max(rate.failures, FAILURES_OF_USE), max(rate.boots, FAILURES_OF_USE))
+        needed = effort(rate, question.commits, question.confidence)
+        if not question.booted or not needed:
             return f"{counted}, no boots"
         boots = f"{needed.quick} clean boot{'s' if needed.quick != 1 else ''}"
         rounds = steps * _rounds(needed.quick, question.width)

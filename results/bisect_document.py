@@ -8,7 +8,7 @@ from typing import Any
 from results.bisect_model import Bisection
 from results.document import plain, with_non_finite
 
-SCHEMA = "thp-harness/bisect/1"
+SCHEMA = "thp-harness/bisect/2"
 """Name and version of the layout; the number changes when a key goes away or changes its meaning."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from results.bisect import Ending, Mark
-from results.confidence import Effort, Rate
+from results.confidence import Rate
 from results.model import PlannedTest, Subject
 from results.vote import Vote
 from results.walk_model import BootNote, BuildNote
@@ -56,10 +56,11 @@ class EndFact:
     commits: tuple[CommitNote, ...]
     """All that the other keys name, in the order in which they were looked at."""
     rate: Rate
-    effort: Effort | None
     git_log: str
     mentioned: tuple[str, ...]
     """Addresses in the culprit's trailers."""
+    certainty: float | None = None
+    """The probability that it is the culprit, given all boots; None without a culprit or boots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ class ArchBisection:
     """Any of these may be the culprit, if it could not be told."""
     rate: Rate
     """How often the bad commit showed it."""
-    effort: Effort | None
+    certainty: float | None
+    """The probability that it is the culprit, given all boots; None without a culprit or boots."""
     looks: tuple[Look, ...]
     git_log: str
     mentioned: tuple[str, ...]

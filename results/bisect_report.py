@@ -98,7 +98,7 @@ def _arch(
         before=notes.get(end.before),
         left=tuple(notes[commit] for commit in end.left),
         rate=end.rate,
-        effort=end.effort,
+        certainty=end.certainty,
         looks=looks,
         git_log=end.git_log,
         mentioned=end.mentioned,

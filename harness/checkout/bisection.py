@@ -41,7 +41,15 @@ class History:
         self.good = good
         self.bad = bad
         self._require_order()
-        self.commits = int(owner.run("rev-list", "--count", f"{good}..{bad}"))
+        listed = owner.run("rev-list", "--topo-order", "--parents", f"{good}..{bad}").splitlines()
+        self._parents = {commit: parents for commit, *parents in map(str.split, listed)}
+        """Every commit before its parents."""
+        self._lines: dict[str, frozenset[str]] = {}
+
+    @property
+    def commits(self) -> int:
+        """How many these are."""
+        return len(self._parents)
 
     def _require_order(self) -> None:
         good, bad = self.good, self.bad
@@ -113,12 +121,24 @@ class History:
 
     def _list(self, tip: str) -> list[str]:
         """What a commit has and good has not, every one before its parents."""
-        return self._owner.run("rev-list", "--topo-order", f"{self.good}..{tip}").split()
+        line = self.line(tip)
+        return [commit for commit in self._parents if commit in line]
 
     def parents(self, commit: str) -> Sequence[str]:
         """Those parents of a commit that are good itself or come after it; the others are good with it."""
-        listed = self._owner.run("rev-parse", f"{commit}^@").split()
-        return [each for each in listed if each == self.good or not self._is_ancestor(each, self.good)]
+        return [each for each in self._parents[commit] if each == self.good or each in self._parents]
+
+    def line(self, commit: str) -> frozenset[str]:
+        """A commit and all before it, as far back as the good end, which is in every line."""
+        if commit not in self._lines:
+            found, ahead = {self.good}, [commit]
+            while ahead:
+                each = ahead.pop()
+                if each not in found:
+                    found.add(each)
+                    ahead += self._parents.get(each, ())
+            self._lines[commit] = frozenset(found & {self.good, *self._parents})
+        return self._lines[commit]
 
     def tell(self, commit: str) -> Told:
         """Subject, author and trailers."""

@@ -77,14 +77,9 @@ def _evidence(bisection: Bisection, arch: ArchBisection) -> str:
     for look in filter(None, (after, before)):
         lines.append(wrapped(f"{name_of(look.commit)} is {look.words}", indent="  "))
         lines += _telling(look)
-    if bisection.confidence and arch.effort and arch.rate.boots > 1:
-        lines.append(
-            wrapped(
-                f"The bad end ({name_of(bisection.bad)}) shows it in {arch.rate.words}. "
-                f"Confidence {bisection.confidence:g}.",
-                indent="  ",
-            )
-        )
+    if arch.certainty is not None:
+        words = f"All boots together make this commit the culprit with {wording.percent(arch.certainty)}."
+        lines.append(wrapped(words, indent="  "))
     return "\n".join(lines)
 
 

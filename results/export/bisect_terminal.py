@@ -61,6 +61,8 @@ def _print_arch(page: Page, arch: ArchBisection) -> None:
     if arch.culprit:
         page.line(f"  commit  {arch.culprit.id}")
         page.line(f"  author  {arch.culprit.author}")
+        if arch.certainty is not None:
+            page.line(f"  sure    to {wording.percent(arch.certainty)}, given all boots")
         for look in arch.looks:
             if look.commit in (arch.culprit, arch.before):
                 _print_evidence(page, look)

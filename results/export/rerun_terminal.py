@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from results.binomial import Estimate
+from results.export import wording
 from results.export.page import STYLES, Finding, Page
 from results.model import Status, Verdict
 from results.rerun_model import Rerun, RerunCell, RerunTest, Spread
@@ -46,7 +47,7 @@ def _print_cell(page: Page, cell: RerunCell, confidence: int) -> None:
 
 
 def _rate(rate: Estimate | None) -> str:
-    return "{} ({} to {})".format(*map(percent, (rate.seen, rate.low, rate.high))) if rate else "–"
+    return "{} ({} to {})".format(*map(wording.percent, (rate.seen, rate.low, rate.high))) if rate else "–"
 
 
 def _seconds(spread: Spread | None) -> str:
@@ -74,14 +75,6 @@ def _reasons(test: RerunTest) -> tuple[str, ...]:
 def _boots(names: tuple[str, ...], shown: int = 5) -> str:
     more = f" and {len(names) - shown} more" if len(names) > shown else ""
     return f"logs: {', '.join(names[:shown])}{more}" if names else ""
-
-
-def percent(share: float) -> str:
-    """A share for people; only what really is 0 or 100 % is shown as that."""
-    value = 100 * share
-    if 0 < value < 0.1 or 99.9 < value < 100:
-        return "< 0.1 %" if value < 50 else "> 99.9 %"
-    return f"{value:.1f}".removesuffix(".0") + " %"
 
 
 def _plural(count: int, noun: str) -> str:

@@ -118,3 +118,11 @@ def kernel_summary(arch: ArchComparison, variant: str, cell: Cell | None) -> str
 def tally_of(base: Tally, series: Tally, variant: str) -> Tally:
     """Choose the tally of one variant."""
     return base if variant == "base" else series
+
+
+def percent(share: float) -> str:
+    """A share for people; only what really is 0 or 100 % is shown as that."""
+    value = 100 * share
+    if 0 < value < 0.1 or 99.9 < value < 100:
+        return "< 0.1 %" if value < 50 else "> 99.9 %"
+    return f"{value:.1f}".removesuffix(".0") + " %"

@@ -17,7 +17,7 @@ from results.bisect import Ending, Mark
 from results.bisect_document import to_json
 from results.bisect_model import Bisection, BisectScope, CommitNote, EndFact
 from results.bisect_report import conclude_bisection
-from results.confidence import Effort, Rate
+from results.confidence import Rate
 from results.export.bisect_mail import mails
 from results.export.bisect_terminal import print_bisection
 from results.export.mail_text import COLUMNS
@@ -63,8 +63,8 @@ def found(arch: str, culprit: int, in_series: bool = True) -> tuple[EndFact, lis
     marks = {each.id: Mark.BAD if number >= culprit else Mark.GOOD for number, each in notes.items()}
     end = EndFact(
         arch, Ending.FOUND, "", notes[culprit].id, notes[culprit - 1].id, (), marks, tuple(notes.values()),
-        Rate(5, 5), Effort(1, 4), "git bisect start\n# first bad commit: [x]",
-        ("List <list@kernel.example>",),
+        Rate(5, 5), "git bisect start\n# first bad commit: [x]",
+        ("List <list@kernel.example>",), 0.9934,
     )  # fmt: skip
     cells = [cell(arch, each, "fail" if number >= culprit else "pass pass") for number, each in notes.items()]
     return end, cells
@@ -73,9 +73,7 @@ def found(arch: str, culprit: int, in_series: bool = True) -> tuple[EndFact, lis
 def other(arch: str, ending: Ending, number: int, words: str) -> tuple[EndFact, list[Cell]]:
     commit = note(number)
     mark = {Ending.GOOD_IS_BAD: Mark.BAD, Ending.END_UNJUDGED: Mark.SKIP}.get(ending, Mark.GOOD)
-    end = EndFact(
-        arch, ending, "", commit.id, "", (), {commit.id: mark}, (commit,), Rate(0, 30), None, "", ()
-    )
+    end = EndFact(arch, ending, "", commit.id, "", (), {commit.id: mark}, (commit,), Rate(0, 30), "", ())
     return end, [cell(arch, commit, words)]
 
 

@@ -11,7 +11,8 @@ import jsonschema
 import pytest
 from rich.console import Console
 
-from results.export.rerun_terminal import percent, print_rerun
+from results.export.rerun_terminal import print_rerun
+from results.export.wording import percent
 from results.journal import BootFact, Journal, JournalError
 from results.model import BootEnd, Evidence, PlannedTest
 from results.rerun import BEGIN, ROUND, RerunFact, RoundFact, Subject, assemble_rerun
