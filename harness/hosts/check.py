@@ -12,9 +12,10 @@ from typing import Any
 from harness.config import ArchRecord
 from harness.doctor import Check
 from harness.errors import InfrastructureError
-from harness.hosts import grub
+from harness.hosts import bootctl, grub
 from harness.hosts.console import open_console
 from harness.hosts.link import KeyRefused, Link, LinkError, LoginRefused, connected
+from harness.hosts.menu import Menu
 from harness.hosts.record import HostRecord
 from harness.hosts.reservation import current
 from harness.hosts.standing import Memory
@@ -127,11 +128,9 @@ def _check_method(link: Link, record: HostRecord) -> Iterator[Check]:
             yield _check_kexec(link)
             yield _check_loadable(link)
         case "grub-once":
-            trouble = grub.unfit(link)
-            fix = 'Use another `boot:` method, or see "Other ways to start it" in docs/hosts.md.'
-            yield Check(
-                "grub", not trouble, trouble or "can start another kernel once", fix if trouble else ""
-            )
+            yield _check_menu(link, "grub", grub.MENU)
+        case "bootctl-once":
+            yield _check_menu(link, "systemd-boot", bootctl.MENU)
         case "command":
             name = record.boot.command[0]
             there = shutil.which(name) is not None
@@ -143,6 +142,13 @@ def _check_initramfs(link: Link, path: str) -> Check:
     if link.run_as_root(f"test -s {shlex.quote(path)}").code == 0:
         return Check("initramfs", True, f"{path}, for the installed system")
     return Check("initramfs", False, f"no {path}", f"Correct `system:` in {link.record.file}.")
+
+
+def _check_menu(link: Link, name: str, menu: Menu) -> Check:
+    if trouble := menu.unfit(link):
+        fix = 'Use another `boot:` method, or see "Other ways to start it" in docs/hosts.md.'
+        return Check(name, False, trouble, fix)
+    return Check(name, True, "can start another kernel once")
 
 
 def _check_kexec(link: Link) -> Check:

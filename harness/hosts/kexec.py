@@ -23,9 +23,7 @@ def load(link: Link, kernel: Path, initramfs: Path, cmdline: Sequence[str]) -> N
         InfrastructureError: if the host's kernel does not take it.
     """
     record = link.record
-    with link.scratch() as folder:
-        for file, name in ((kernel, "kernel"), (initramfs, "initramfs")):
-            link.upload(file, f"{folder}/{name}")
+    with link.uploaded(kernel, initramfs) as folder:
         words = [*command(record.kexec_options, f"{folder}/kernel", f"{folder}/initramfs", cmdline)]
         said = link.run_as_root(f"{_PATH} {shlex.join(words)}", LOAD_SECONDS)
         loaded = link.run_as_root("cat /sys/kernel/kexec_loaded").out.strip()

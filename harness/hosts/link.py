@@ -169,6 +169,18 @@ class Link:
                 self.run(f"rm -rf {shlex.quote(folder)}")
 
     @contextmanager
+    def uploaded(self, kernel: Path, initramfs: Path) -> Iterator[str]:
+        """A folder there with both, named `kernel` and `initramfs`; it is removed at the end.
+
+        Raises:
+            LinkError: as `upload`.
+        """
+        with self.scratch() as folder:
+            for file, name in ((kernel, "kernel"), (initramfs, "initramfs")):
+                self.upload(file, f"{folder}/{name}")
+            yield folder
+
+    @contextmanager
     def _copying(self, size: int) -> Iterator[tuple[paramiko.SFTPClient, Callable[[int, int], None]]]:
         """What copies a file of `size` bytes, and what ends that when it takes too long."""
         from paramiko import SSHException

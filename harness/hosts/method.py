@@ -1,4 +1,4 @@
-"""The ways in which a host starts a kernel of ours: kexec, once by GRUB, or by a command of the site."""
+"""The ways in which a host starts a kernel of ours: kexec, once by its boot loader, a command of the site."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import InfrastructureError
-from harness.hosts import grub, kexec
+from harness.hosts import bootctl, grub, kexec
 from harness.hosts.console import run_command
 from harness.hosts.link import Link
 from harness.hosts.record import HostRecord
@@ -42,7 +42,9 @@ def method_of(record: HostRecord) -> Method:
     """The way that a host's record asks for."""
     match record.boot.method:
         case "grub-once":
-            return Method("grub-once", grub.load, _restart, _grub_words, tidy=grub.tidy)
+            return Method("grub-once", grub.MENU.load, _restart, _grub_words, tidy=grub.MENU.tidy)
+        case "bootctl-once":
+            return Method("bootctl-once", bootctl.load, _restart, _bootctl_words, tidy=bootctl.MENU.tidy)
         case "command":
             words, once = _command_words(record), lambda: _tell(record, "own")
             return Method("command", _load_by_command, _restart, words, only_once=once)
@@ -79,6 +81,10 @@ def _kexec_words(record: HostRecord) -> Words:
 
 def _grub_words(kernel: Path, initramfs: Path, cmdline: Sequence[str]) -> tuple[str, ...]:
     return ("linux", str(kernel), *cmdline, "initrd", str(initramfs))
+
+
+def _bootctl_words(kernel: Path, initramfs: Path, cmdline: Sequence[str]) -> tuple[str, ...]:
+    return ("linux", str(kernel), "initrd", str(initramfs), "options", *cmdline)
 
 
 def _command_words(record: HostRecord) -> Words:

@@ -77,7 +77,7 @@ class ConsoleFacts(Record):
 class BootFacts(Record):
     """How a kernel of ours gets started there."""
 
-    method: Literal["kexec", "grub-once", "command"] = "kexec"
+    method: Literal["kexec", "grub-once", "bootctl-once", "command"] = "kexec"
     command: Items[str] = ()
     """For `command`: a command here that has the next boot be that of our kernel, or of the host's own."""
     seconds: Seconds = 60

@@ -42,7 +42,7 @@ def place(lab: LabHost) -> dict[str, Any]:
 def boot_folder(lab: LabHost) -> str:
     """What /boot has, GRUB's own menu and memory among it."""
     with connected(HostRecord.model_validate(place(lab))) as link:
-        assert grub.unfit(link) == ""
+        assert grub.MENU.unfit(link) == ""
         return link.ask(
             "cd /boot && find . -type f ! -name grubenv | sort | xargs sha256sum; cat grub/grubenv"
         )

@@ -18,11 +18,17 @@ from harness.build import initramfs
 PACKAGES = ("busybox-static", "dropbear-bin", "kexec-tools", "openssh-sftp-server")
 KERNEL = "linux-image-cloud-amd64"
 PROGRAMS = ("usr/sbin/dropbear", "usr/sbin/kexec", "usr/lib/openssh/sftp-server")
-LIBRARIES = "usr/lib/x86_64-linux-gnu"
+LIBRARIES = ("usr/lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu/systemd")
 MERGED = ("bin", "sbin", "lib", "lib64")
 """Folders that are links into usr/, as on an installed Debian, whichever of the two a package uses."""
-MODULES = ("virtio_pci", "virtio_net", "virtio_blk", "ramoops")
-MODULE_NAMES = ("virtio", "failover", "net_failover", "ramoops", "reed_solomon")
+MODULES = (
+    *("virtio_pci", "virtio_net", "virtio_blk", "ramoops"),
+    *("vfat", "nls_cp437", "nls_ascii", "efivarfs"),
+)
+MODULE_NAMES = (
+    *("virtio", "failover", "net_failover", "ramoops", "reed_solomon"),
+    *("fat", "nls", "efivarfs"),
+)
 """How the names of these begin, and of those that they need."""
 SFTP_SERVER = "usr/lib/sftp-server"
 """Where Debian's dropbear looks for it."""
@@ -55,7 +61,8 @@ mount -t tmpfs tmpfs /tmp
 {insmods}
 mount -t pstore pstore /sys/fs/pstore
 mount -t ext4 /dev/vda /var
-[ -b /dev/vdb1 ] && mkdir /boot && mount -t ext4 /dev/vdb1 /boot
+[ -b /dev/vdb1 ] && mkdir /boot && for type in vfat ext4; do mount -t $type /dev/vdb1 /boot && break; done
+[ -d /sys/firmware/efi/efivars ] && mount -t efivarfs efivarfs /sys/firmware/efi/efivars
 ip link set lo up
 ip addr add {address} dev eth0
 ip link set eth0 up
@@ -137,17 +144,20 @@ def _unpack(package: Path, root: Path) -> None:
 
 
 def _make_host_key(root: Path, path: Path) -> str:
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(root / LIBRARIES)}
     command = [str(root / "usr/bin/dropbearkey"), "-t", "ed25519", "-f", str(path)]
-    said = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+    said = subprocess.run(command, check=True, capture_output=True, text=True, env=_linked_to(root)).stdout
     return " ".join(re.findall(r"^(ssh-ed25519) (\S+)", said, re.MULTILINE)[0])
+
+
+def _linked_to(root: Path) -> dict[str, str]:
+    return {**os.environ, "LD_LIBRARY_PATH": ":".join(str(root / folder) for folder in LIBRARIES)}
 
 
 def _programs(root: Path, names: tuple[str, ...]) -> Mapping[str, initramfs.Entry]:
     """The programs and their shared libraries, which all lie in one folder of the guest."""
     entries = {name: initramfs.program(root / name) for name in names}
     entries[SFTP_SERVER] = entries.pop("usr/lib/openssh/sftp-server")
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(root / LIBRARIES)}
+    environment = _linked_to(root)
     for name in names:
         command = ["ldd", str(root / name)]  # what is a script has no libraries
         said = subprocess.run(command, check=False, capture_output=True, text=True, env=environment).stdout

@@ -20,11 +20,12 @@ import pytest
 from harness.boot import Bootable, _files, _limits, limits_for
 from harness.config import ArchRecord, find
 from harness.errors import InfrastructureError, UsageError
-from harness.hosts import grub
+from harness.hosts import bootctl, grub
 from harness.hosts.console import Console, open_console, opened
 from harness.hosts.keeper import Keeper
 from harness.hosts.kexec import load
-from harness.hosts.link import connected
+from harness.hosts.link import Link, connected
+from harness.hosts.menu import Menu
 from harness.hosts.record import HostRecord
 from harness.hosts.recovery import identity
 from harness.hosts.reservation import Reserved, current, release, take
@@ -497,15 +498,22 @@ def test_a_host_that_may_start_our_kernel_again_needs_care(
         kept.take()
 
 
-@pytest.mark.parametrize("script", ["_FIND", "_FIT", "_REMOVE"])
-def test_what_runs_as_root_is_a_sound_script(script: str) -> None:
+@pytest.mark.parametrize("menu", [grub.MENU, bootctl.MENU], ids=lambda menu: menu.name)
+def test_what_runs_as_root_is_a_sound_script(menu: Menu) -> None:
     if not shutil.which("shellcheck"):
         pytest.skip("shellcheck is not installed (ci/test-packages)")
-    whole = grub._FIND + getattr(grub, script) * (script != "_FIND")
-    whole += grub._INSTALL.format(kernel="/tmp/k", initramfs="/tmp/i", cmdline="'a b'")
     command = ["shellcheck", "-s", "sh", "-e", "SC2086", "-"]
-    answer = subprocess.run(command, input=whole, text=True, capture_output=True, check=False)
+    script = menu.script("/tmp/a", ("a b", "c"))
+    answer = subprocess.run(command, input=script, text=True, capture_output=True, check=False)
     assert answer.stdout == ""
+
+
+def test_a_kernel_that_uefi_can_not_start_is_not_even_uploaded(tmp_path: Path) -> None:
+    (tmp_path / "kernel").write_bytes(b"\x7fELF")
+    nowhere = Link(HostRecord.model_validate(PLACE), None)
+    with pytest.raises(InfrastructureError, match="no EFI stub") as caught:
+        bootctl.load(nowhere, tmp_path / "kernel", tmp_path / "kernel", ())
+    assert "kconfig: [efi]" in caught.value.hint
 
 
 def test_what_boots_on_a_host_restarts_it(tmp_path: Path) -> None:

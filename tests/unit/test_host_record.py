@@ -54,6 +54,9 @@ def test_files_are_found_from_where_the_record_is(tmp_path: Path) -> None:
     assert record.path("/etc/key") == Path("/etc/key")
 
 
+METHODS = "'kexec', 'grub-once', 'bootctl-once' or 'command'"
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -68,7 +71,7 @@ def test_files_are_found_from_where_the_record_is(tmp_path: Path) -> None:
         ({"uploads": "/tmp/a b"}, "must be one word"),
         ({"time_scale": 0}, "time_scale: "),
         ({"limits": {"back_seconds": -1}}, "limits.back_seconds: "),
-        ({"boot": {"method": "lilo"}}, "boot.method: input should be 'kexec', 'grub-once' or 'command'"),
+        ({"boot": {"method": "lilo"}}, f"boot.method: input should be {METHODS}"),
         ({"boot": {"method": "command"}}, "belong together"),
         ({"boot": {"command": ["netboot"]}}, "belong together"),
         ({"power": {"off": ["pdu", "off"]}}, "off and on belong together"),

@@ -20,6 +20,7 @@ from tests.program import Invoke
 pytestmark = [pytest.mark.slow, needs_sshd]
 
 DOCS = Path(__file__).parents[2] / "docs"
+EFI_VARIABLES = Path("/sys/firmware/efi/efivars")
 
 
 @pytest.fixture(scope="module")
@@ -272,14 +273,15 @@ def test_a_host_is_looked_over(server: PrivateSshd, invoke: Invoke, tmp_path: Pa
     ("boot", "name", "said"),
     [
         ({"method": "grub-once"}, "grub", "it is not started by GRUB"),
+        ({"method": "bootctl-once"}, "systemd-boot", "systemd-boot"),
         ({"method": "command", "command": ["no-such-program"]}, "boot command", "not installed here"),
     ],
 )
 def test_another_way_to_start_it_is_looked_over(
     server: PrivateSshd, invoke: Invoke, tmp_path: Path, boot: dict[str, Any], name: str, said: str
 ) -> None:
-    if Path("/boot/grub/grub.cfg").exists():
-        pytest.skip("this machine has a GRUB, which may well be fit")
+    if Path("/boot/grub/grub.cfg").exists() or [*EFI_VARIABLES.glob("LoaderInfo-*")]:
+        pytest.skip("this machine has a boot loader, which may well be fit")
     found = diagnose(invoke, tmp_path, server.record(boot=boot))
     assert found[name]["ok"] is False and said in found[name]["detail"]
     assert "kexec" not in found
