@@ -23,6 +23,11 @@ from harness.hosts.standing import Memory
 SCHEMA = "thp-harness/host-check/1"
 ROOM_MB = 64
 """A kernel and its initramfs fit into this."""
+SYSTEM_ROOM_MB = 16
+"""What runs on the installed system, and its log."""
+SYSTEM_PROGRAMS = ("tar", "gzip", "truncate", "setsid", "base64")
+"""What puts our programs there, and reads the log."""
+_IN_MEMORY = ("tmpfs", "ramfs", "rootfs")
 CONSOLE_SECONDS = 8.0
 KEXEC_FIX = "apt-get install kexec-tools"
 
@@ -70,7 +75,8 @@ def _check_way(record: HostRecord, arch: ArchRecord, memory: Memory) -> Iterator
 def _check_inside(link: Link, arch: ArchRecord) -> Iterator[Check]:
     record = link.record
     yield _check_arch(link, arch)
-    yield _check_room(link, record.uploads)
+    initramfs_mb = _size_mb(link, record.system.initramfs) if record.system else None
+    yield _check_room(link, record.uploads, ROOM_MB + (initramfs_mb or 0))
     yield _check_users(link, record)
     root = link.run_as_root("id -u")
     if root.code or root.out.strip() != "0":
@@ -85,11 +91,17 @@ def _check_inside(link: Link, arch: ArchRecord) -> Iterator[Check]:
     yield _check_presence(link, "pstore", "/sys/fs/pstore", "a crash leaves its words on the console only")
     yield _check_reservation(link)
     if record.system:
-        yield _check_initramfs(link, record.system.initramfs)
-    if record.is_mute and not record.system:
-        yield _check_ramoops(link, record)
-    elif (record.console and not record.is_mute) or not record.system:
-        yield _check_console(link, record)
+        yield _check_initramfs(record, record.system.initramfs, initramfs_mb)
+        yield _check_programs(link)
+        yield _check_folder(link, record)
+    yield _check_log(link, record)
+
+
+def _check_log(link: Link, record: HostRecord) -> Check:
+    """The way on which the log comes here."""
+    if record.system and (record.console is None or record.is_mute):
+        return Check("console", None, "none is read: the last words of a kernel that dies may be missing")
+    return _check_ramoops(link, record) if record.is_mute else _check_console(link, record)
 
 
 def _check_arch(link: Link, arch: ArchRecord) -> Check:
@@ -101,14 +113,21 @@ def _check_arch(link: Link, arch: ArchRecord) -> Check:
     return Check("architecture", False, detail, f"Correct `arch:` in {link.record.file}.")
 
 
-def _check_room(link: Link, folder: str) -> Check:
+def _size_mb(link: Link, path: str) -> int | None:
+    """In MiB, rounded up; None if it is no file, or root may not be asked."""
+    quoted = shlex.quote(path)
+    said = link.run_as_root(f"test -f {quoted} && test -s {quoted} && stat -L -c %s {quoted}")
+    return None if said.code else -(-int(said.out) >> 20)
+
+
+def _check_room(link: Link, folder: str, needed: int) -> Check:
     said = link.run(f"df -Pk {shlex.quote(folder)} | tail -n 1 && test -w {shlex.quote(folder)}")
     fields = said.out.split()
     if said.code or len(fields) < 4 or not fields[3].isdigit():
         return Check("disk", False, f"{folder} can't be written", "Name another folder as `uploads:`.")
     free = int(fields[3]) >> 10
-    enough = free >= ROOM_MB
-    fix = "" if enough else f"Make room: {ROOM_MB} MiB are needed; or name another folder as `uploads:`."
+    enough = free >= needed
+    fix = "" if enough else f"Make room: {needed} MiB are needed; or name another folder as `uploads:`."
     return Check("disk", enough, f"{folder}: {free} MiB free", fix)
 
 
@@ -138,10 +157,39 @@ def _check_method(link: Link, record: HostRecord) -> Iterator[Check]:
             yield Check("boot command", there, detail, "" if there else f"Install {name}.")
 
 
-def _check_initramfs(link: Link, path: str) -> Check:
-    if link.run_as_root(f"test -s {shlex.quote(path)}").code == 0:
-        return Check("initramfs", True, f"{path}, for the installed system")
-    return Check("initramfs", False, f"no {path}", f"Correct `system:` in {link.record.file}.")
+def _check_initramfs(record: HostRecord, path: str, size_mb: int | None) -> Check:
+    if size_mb is None:
+        return Check("initramfs", False, f"no file {path}", f"Correct `system:` in {record.file}.")
+    return Check("initramfs", True, f"{path}, {size_mb} MiB, for the installed system")
+
+
+def _check_programs(link: Link) -> Check:
+    look = f"for name in {' '.join(SYSTEM_PROGRAMS)}; do command -v $name >/dev/null || echo $name; done"
+    if missing := link.run_as_root(look).out.split():
+        names = ", ".join(missing)
+        return Check("programs", False, f"its system has no {names}", f"There: install {names}.")
+    return Check("programs", True, f"its system has {', '.join(SYSTEM_PROGRAMS)}")
+
+
+def _check_folder(link: Link, record: HostRecord) -> Check:
+    """Where our programs and their log stand; it may not exist yet."""
+    look = f'place={shlex.quote(record.folder)}; until [ -d "$place" ]; do place=$(dirname "$place"); done'
+    said = link.run_as_root(f'{look}; df -PkT "$place" | tail -n 1; cat /proc/mounts')
+    where, *mounts = said.out.splitlines() or [""]
+    fields = where.split()
+    fix = f"Name one on a disk from which programs can run as `folder:` in {record.file}."
+    if said.code or len(fields) < 7 or not fields[4].isdigit():
+        return Check("folder", False, f"{record.folder} can't be looked at: {said.complaint}", fix)
+    kind, free, point = fields[1], int(fields[4]) >> 10, fields[6]
+    if kind in _IN_MEMORY:
+        return Check("folder", False, f"{record.folder} is in memory ({kind}): a restart loses the log", fix)
+    options = next((line.split()[3].split(",") for line in mounts[::-1] if line.split()[1] == point), [])
+    if barred := [option for option in options if option in ("noexec", "ro")]:
+        return Check("folder", False, f"{record.folder}: {point} is mounted {', '.join(barred)}", fix)
+    if free < SYSTEM_ROOM_MB:
+        more = f"Make room: {SYSTEM_ROOM_MB} MiB are needed; or name another folder as `folder:`."
+        return Check("folder", False, f"{record.folder}: {free} MiB free", more)
+    return Check("folder", True, f"{record.folder}: {kind}, {free} MiB free")
 
 
 def _check_menu(link: Link, name: str, menu: Menu) -> Check:

@@ -15,9 +15,11 @@ import pytest
 
 from harness.boot import Bootable
 from harness.config import ArchRecord
+from harness.hosts.check import examine
 from harness.hosts.guest import guest_folder
 from harness.hosts.link import connected
 from harness.hosts.record import HostRecord
+from harness.hosts.standing import Memory
 from results.journal import BootFact
 from results.model import Boot, BootEnd, PlannedTest, Status
 from tests.integration.conftest import SMALL_SERIES
@@ -68,6 +70,14 @@ def boot_on(
         return boot_there(place, bootable, tests, tmp_path)
 
     return boot_on
+
+
+def test_the_check_finds_it_fit(installed: None, lab: LabHost, x86_64: ArchRecord, tmp_path: Path) -> None:
+    record = HostRecord.model_validate(lab.record(**SYSTEM))
+    said = {check.name: check for check in examine(record, x86_64, Memory(tmp_path, record.name))}
+    assert [check for check in said.values() if check.ok is False] == []
+    assert said["initramfs"].detail.endswith(" MiB, for the installed system")
+    assert "/var/lib/thp-harness: ext4, " in said["folder"].detail
 
 
 def test_a_link_that_is_down_in_the_middle_of_a_test_costs_only_time(

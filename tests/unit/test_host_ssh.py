@@ -287,6 +287,61 @@ def test_another_way_to_start_it_is_looked_over(
     assert "kexec" not in found
 
 
+def installed(server: PrivateSshd, initramfs: Path, **changes: Any) -> dict[str, Any]:
+    """A record that asks for the installed system; its `folder` is on a disk wherever the tests are."""
+    folder = str(Path(__file__).parent / "nothing-yet")
+    return server.record(**{"system": {"initramfs": str(initramfs)}, "folder": folder, **changes})
+
+
+def test_what_the_installed_system_needs_is_looked_over(
+    server: PrivateSshd, invoke: Invoke, tmp_path: Path
+) -> None:
+    initramfs = tmp_path / "initrd.img"
+    initramfs.write_bytes(b"0" * ((2 << 20) + 1))
+    found = diagnose(invoke, tmp_path, installed(server, initramfs))
+    assert found["initramfs"]["detail"] == f"{initramfs}, 3 MiB, for the installed system"
+    assert [found[name]["ok"] for name in ("initramfs", "programs", "folder")] == [True, True, True]
+    assert "/nothing-yet: " in found["folder"]["detail"]
+    assert found["console"] == {
+        "name": "console",
+        "ok": None,
+        "detail": "none is read: the last words of a kernel that dies may be missing",
+        "fix": "",
+    }
+    screen = invoke("hosts", "check", "nearby", env={"XDG_CONFIG_HOME": str(tmp_path)}).stdout
+    assert f"      ok  initramfs     {initramfs}, 3 MiB, for the installed system\n" in screen
+    assert "       -  console       none is read: " in screen
+
+
+def test_what_the_installed_system_lacks_is_said(
+    server: PrivateSshd, invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder in place of the initramfs, and no disk for the log."""
+    monkeypatch.setattr("harness.hosts.check.SYSTEM_PROGRAMS", ("tar", "no-such-program"))
+    found = diagnose(invoke, tmp_path, installed(server, tmp_path, folder="/proc/thp-harness"))
+    wrong = {name: found[name] for name in ("initramfs", "programs", "folder")}
+    assert not any(check["ok"] for check in wrong.values())
+    assert wrong["initramfs"]["detail"] == f"no file {tmp_path}"
+    assert wrong["programs"]["fix"] == "There: install no-such-program."
+    assert all(check["fix"] for check in wrong.values())
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_mount(), reason="no tmpfs to be had")
+def test_a_log_in_memory_would_be_lost(server: PrivateSshd, invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "initrd.img").write_bytes(b"0")
+    found = diagnose(invoke, tmp_path, installed(server, tmp_path / "initrd.img", folder="/dev/shm/a/b"))
+    assert found["folder"]["ok"] is False
+    assert "/dev/shm/a/b is in memory (tmpfs)" in found["folder"]["detail"]
+
+
+def test_room_is_needed_for_the_initramfs_too(server: PrivateSshd, invoke: Invoke, tmp_path: Path) -> None:
+    with (tmp_path / "initrd.img").open("wb") as file:
+        file.truncate(4 << 40)  # of nothing
+    found = diagnose(invoke, tmp_path, installed(server, tmp_path / "initrd.img"))
+    assert found["disk"]["ok"] is False
+    assert f"{(4 << 20) + 64} MiB are needed" in found["disk"]["fix"]
+
+
 def test_sudo_that_asks_for_a_password_is_found(server: PrivateSshd, invoke: Invoke, tmp_path: Path) -> None:
     whole = (server.folder / "bin" / "sudo").read_text()
     server.program("sudo", "#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n")
