@@ -33,7 +33,7 @@ from tests.program import Program
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("marker")]
 
 LIMITS = Limits(total=120, boot_silence=15, test_silence=15, log_bytes=1 << 20, backtrace=3, power_off=5)
-SHORT_SILENCE = Limits(total=120, boot_silence=6, test_silence=6, backtrace=3, power_off=5)
+SHORT_SILENCE = Limits(total=120, boot_silence=10, test_silence=10, backtrace=3, power_off=5)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def guests(
     return Guests(x86_64, base_kernel, *programs, accelerator, tmp_path)
 
 
-def case(name: str, *argv: str, seconds: float = 5) -> PlannedTest:
+def case(name: str, *argv: str, seconds: float = 30) -> PlannedTest:
     return PlannedTest(name, argv, seconds)
 
 
@@ -108,7 +108,7 @@ def test_a_first_process_that_crashes(guests: Guests) -> None:
 
 def test_a_first_process_that_does_nothing_is_made_to_show_where_the_kernel_is(guests: Guests) -> None:
     outcome, log = guests.boot_init("hang", SHORT_SILENCE)
-    assert (outcome.end, outcome.detail) == (BootEnd.HANG, "nothing on the console for 6 s")
+    assert (outcome.end, outcome.detail) == (BootEnd.HANG, "nothing on the console for 10 s")
     before, _, after = log.partition(b"Run /init as init process")
     assert b"Call Trace" not in before
     assert b"Kernel panic - not syncing: NMI: Not continuing" in after
@@ -201,7 +201,7 @@ def test_an_emulator_that_is_killed_from_outside_is_not_the_kernels_fault(
             marker.kill("qemu-system-x86_64", number)
             return chunk
 
-    outcome, log = guests.boot_init("hang", SHORT_SILENCE, Killed)
+    outcome, log = guests.boot_init("hang", kind=Killed)
     assert outcome.end is BootEnd.MACHINE
     assert outcome.detail.startswith("qemu-system-x86_64 ")
     assert ("SIGKILL" if number is signal.SIGKILL else "terminating on signal 15") in outcome.detail

@@ -273,7 +273,7 @@ def test_a_ccache_that_hangs_is_not_waited_for(tmp_path: Path, monkeypatch: pyte
     compiler = tmp_path / "bin" / "quick-gcc"
     compiler.write_text('#!/bin/sh\n: >"$3"\n')
     compiler.chmod(0o755)
-    monkeypatch.setattr("harness.build.ccache.PROBE_SECONDS", 0.5)
+    monkeypatch.setattr("harness.build.ccache.PROBE_SECONDS", 5)
     ccache = find_ccache(tmp_path)
     assert ccache
     with pytest.raises(InfrastructureError, match=r"^ccache hangs"):

@@ -86,7 +86,7 @@ def _listens(port: int) -> bool:
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end, "the server did not start"
         time.sleep(0.02)
@@ -245,14 +245,14 @@ class TestDebianPackage:
         source = DebianSource("linux-source-6.12")
         started = time.monotonic()
         tree = prepare_tree(source, cache, silent)
-        assert time.monotonic() - started < 90
+        assert time.monotonic() - started < 300
         assert tree.version.startswith("6.12.")
         assert tree.version in tree.description
         assert list((cache / "debian").iterdir()) == []
 
-        started = time.monotonic()
-        assert prepare_tree(source, cache, silent) == tree
-        assert time.monotonic() - started < 2
+        said: list[str] = []
+        assert prepare_tree(source, cache, said.append) == tree
+        assert said == [], "it is not fetched and imported again"
 
         again = prepare_tree(source, tmp_path / "other", silent)
         assert again.commit == tree.commit

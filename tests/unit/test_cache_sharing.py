@@ -48,13 +48,13 @@ def test_many_share_the_cache_and_whoever_removes_waits_for_all(cache: Path) -> 
     collector = threading.Thread(target=make_room)
     with in_use(cache, told.append), in_use(cache, told.append):
         collector.start()
-        assert waiting.wait(10)
+        assert waiting.wait(60)
         assert told == ["waiting until no run uses the cache"]
         trim(cache, 0, told.append)  # does not wait, and says nothing
         assert not done.is_set()
         assert BuildCache(cache).lookup("k1")
-    assert done.wait(10)
-    collector.join(10)
+    assert done.wait(60)
+    collector.join(60)
     assert len(told) == 1
     assert not BuildCache(cache).lookup("k1")
 
@@ -73,8 +73,8 @@ def test_a_run_waits_for_who_makes_room_and_says_so(cache: Path) -> None:
     user = threading.Thread(target=use)
     with alone(cache, silent):
         user.start()
-        assert waiting.wait(10)
-    user.join(10)
+        assert waiting.wait(60)
+    user.join(60)
     assert told == ["waiting for `thp-harness cache`, which makes room", "in"]
 
 

@@ -14,7 +14,7 @@ from harness.hosts.link import KeyRefused, Link, LinkError, LoginRefused, Unreac
 from harness.hosts.record import HostRecord
 from harness.hosts.reservation import Reserved, current, release, take
 from harness.hosts.standing import Memory
-from tests.private_sshd import PrivateSshd, Wire, free_port, needs_sshd, private_sshd, wire_to, write_record
+from tests.private_sshd import PrivateSshd, Wire, closed_port, needs_sshd, private_sshd, wire_to, write_record
 from tests.program import Invoke
 
 pytestmark = [pytest.mark.slow, needs_sshd]
@@ -141,8 +141,8 @@ def test_a_host_is_reached_through_another(server: PrivateSshd) -> None:
 
 
 def test_nobody_is_there(server: PrivateSshd) -> None:
-    port = free_port()
     with (
+        closed_port() as port,
         pytest.raises(Unreachable, match=f"127.0.0.1:{port} can't be reached: Connection refused"),
         connected(record(server, ssh={"port": port})),
     ):
@@ -357,10 +357,11 @@ def test_sudo_that_asks_for_a_password_is_found(server: PrivateSshd, invoke: Inv
 
 
 def test_a_host_that_nobody_answers_for(server: PrivateSshd, invoke: Invoke, tmp_path: Path) -> None:
-    found = diagnose(invoke, tmp_path, server.record(ssh={"port": free_port()}))
+    with closed_port() as port:
+        found = diagnose(invoke, tmp_path, server.record(ssh={"port": port}))
+        text = invoke("hosts", "check", "nearby", env={"XDG_CONFIG_HOME": str(tmp_path)}).stdout
     assert found["reachable"]["ok"] is False
     assert "Connection refused" in found["reachable"]["detail"]
     assert list(found) == ["standing", "reachable", "power"]
-    text = invoke("hosts", "check", "nearby", env={"XDG_CONFIG_HOME": str(tmp_path)}).stdout
     assert "MISSING  reachable" in text
     assert "fix: Is the machine on" in text

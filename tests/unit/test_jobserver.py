@@ -16,8 +16,10 @@ JOBS_PER_MAKE = 6
 MAKEFILE = """\
 all: $(addprefix job,1 2 3 4 5 6)
 job%:
-	@echo start >> $(LOG); sleep 0.05; echo stop >> $(LOG)
+	@echo start >> $(LOG); %s; echo stop >> $(LOG)
 """
+A_MOMENT = "sleep 0.05"
+UNTIL_THREE_HAVE_BEGUN = "timeout 60 sh -c 'until [ `grep -c start $(LOG)` -ge 3 ]; do sleep 0.01; done'"
 
 
 def most_at_once(log: Path) -> int:
@@ -44,7 +46,7 @@ def tokens_left(pool: Jobserver) -> int:
 
 @pytest.mark.parametrize("tokens", [2, 3])
 def test_two_makes_share_the_tokens(tmp_path: Path, tokens: int) -> None:
-    (tmp_path / "Makefile").write_text(MAKEFILE)
+    (tmp_path / "Makefile").write_text(MAKEFILE.replace("%s", A_MOMENT))
     log = tmp_path / "log"
     pool = Jobserver(tokens)
     with pool.hold(), pool.hold():
@@ -59,7 +61,7 @@ def test_two_makes_share_the_tokens(tmp_path: Path, tokens: int) -> None:
 
 
 def test_one_make_gets_all_tokens_that_are_free(tmp_path: Path) -> None:
-    (tmp_path / "Makefile").write_text(MAKEFILE)
+    (tmp_path / "Makefile").write_text(MAKEFILE.replace("%s", UNTIL_THREE_HAVE_BEGUN))
     pool = Jobserver(3)
     with pool.hold():
         assert start_make(tmp_path, pool, tmp_path / "log").wait() == 0
@@ -97,7 +99,7 @@ def test_waiting_ends_when_the_pool_is_stopped() -> None:
         waiter = threading.Thread(target=wait_for_token)
         waiter.start()
         pool.stop()
-        waiter.join(5)
+        waiter.join(60)
     assert outcome == ["stopped"]
     pool.close()
 

@@ -38,9 +38,9 @@ def test_a_held_lock_is_waited_for_and_told_once(tmp_path: Path) -> None:
     second = threading.Thread(target=wait_for_it)
     with locked(path, no_message):
         second.start()
-        assert waiting.wait(10)
+        assert waiting.wait(60)
         order.append("first")
-    second.join(10)
+    second.join(60)
     assert (told, order) == (["busy"], ["first", "second"])
 
 
@@ -58,9 +58,9 @@ def test_who_waits_can_be_stopped(tmp_path: Path) -> None:
     waiter = threading.Thread(target=wait_for_it)
     with locked(path, no_message):
         waiter.start()
-        assert waiting.wait(10)
+        assert waiting.wait(60)
         children.end_all()
-        waiter.join(10)
+        waiter.join(60)
         assert outcome == ["stopped"]
 
 

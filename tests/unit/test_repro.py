@@ -90,7 +90,7 @@ def written(invoke: Invoke, path: Path, *arguments: str, env: Mapping[str, str] 
 # Pieces of shell
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.binary(max_size=300).map(lambda text: text.replace(b"\0", b"")))
 @example("É".join("EFOXA").encode())
 @example("\n".join(f"{letter}€" for letter in "EaA").encode())

@@ -87,12 +87,16 @@ def test_one_worker_finishes_the_first_architecture_before_it_turns_to_others() 
 def test_the_first_architecture_is_built_alone_and_boots_wait_for_nobody() -> None:
     """Builds of the others begin when the last one of the first has ended, however many workers there are."""
     log: list[str] = []
-    lock = threading.Lock()
+    lock, boots = threading.Lock(), threading.Event()
 
     def step(arch: str, what: str, kind: Kind, *then: Task) -> Task:
         def action() -> Sequence[Task]:
             with lock:
                 log.append(f"{arch} {what}")
+            if kind is Kind.BOOT:
+                boots.set()
+            if what == "series":
+                boots.wait(60)
             time.sleep(SOON)
             with lock:
                 log.append(f"{arch} {what} done")
@@ -113,7 +117,7 @@ def test_a_failure_stops_the_rest_and_waits_for_what_runs() -> None:
     ended: list[str] = []
 
     def endless() -> Sequence[Task]:
-        assert stopped.wait(10), "nobody told it to stop"
+        assert stopped.wait(60), "nobody told it to stop"
         ended.append("endless")
         return []
 
@@ -133,11 +137,11 @@ def test_more_workers_are_used_as_soon_as_they_come(monkeypatch: pytest.MonkeyPa
     def first() -> Sequence[Task]:
         nonlocal workers
         workers = 2
-        both.wait(10)
+        both.wait(60)
         return []
 
     def second() -> Sequence[Task]:
-        both.wait(10)
+        both.wait(60)
         return []
 
     tasks = [task("a", Kind.BUILD, 2, first), task("a", Kind.BUILD, 1, second)]

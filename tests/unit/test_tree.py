@@ -229,16 +229,21 @@ class TestWorktree:
 
     def test_waits_for_the_one_who_has_it(self, two: tuple[str, str], cache: Path) -> None:
         said: list[str] = []
-        entered = threading.Event()
+        waiting, entered = threading.Event(), threading.Event()
+
+        def say(line: str) -> None:
+            said.append(line)
+            waiting.set()
 
         def second() -> None:
-            with worktree(cache, "w", two[1], said.append):
+            with worktree(cache, "w", two[1], say):
                 entered.set()
 
         with worktree(cache, "w", two[0]):
             thread = threading.Thread(target=second)
             thread.start()
-            assert not entered.wait(0.3)
+            assert waiting.wait(60)
+            assert not entered.is_set()
         thread.join()
         assert entered.is_set()
         assert "waiting" in said[0]
