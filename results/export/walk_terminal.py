@@ -20,7 +20,8 @@ from results.walk_verdict import own_faults
 _DIM = "dim"
 _PADDING = 2
 """Columns between two columns of a table."""
-_SHORTEST_SUBJECT = 16
+_SHORTEST_SUBJECT = 12
+"""Where there is no room for so much, the numbers of the patches have to do."""
 
 
 def print_walk(walk: Walk, console: Console, folder: Path) -> None:
@@ -42,12 +43,13 @@ def _print_matrix(page: Page, walk: Walk) -> None:
     numbers = [page.text(f"{row.number}", "bold" if row.safe is Safe.NO else "") for row in walk.rows]
     taken = [max(cell.cell_len for cell in column) for column in (numbers, *cells)]
     widths = [max(wide, len(head)) for wide, head in zip(taken, ("", *_arches(walk)), strict=True)]
-    room = max(page.console.width - sum(widths) - _PADDING * len(widths), _SHORTEST_SUBJECT)
-    table = page.table("", *_arches(walk), "patch")
+    room = page.console.width - sum(widths) - _PADDING * len(widths)
+    named = room >= _SHORTEST_SUBJECT
+    table = page.table("", *_arches(walk), *(["patch"] if named else []))
     for column in table.columns:
         column.no_wrap = True
     for number, row, *steps in zip(numbers, walk.rows, *cells, strict=True):
-        table.add_row(number, *steps, page.text(_cut(row.subject, room)))
+        table.add_row(number, *steps, *([page.text(_cut(row.subject, room))] if named else []))
     page.show(table)
 
 
@@ -56,7 +58,7 @@ def _arches(walk: Walk) -> tuple[str, ...]:
 
 
 def _cut(subject: str, room: int) -> str:
-    """As much of a subject as there is room for; the number is enough to know the patch by."""
+    """As much of a subject as there is room for."""
     return subject if len(subject) <= room else f"{subject[: room - 3]}..."
 
 

@@ -53,6 +53,16 @@ def test_only_the_subjects_give_way_on_a_narrow_terminal(width: int, terminal: b
     assert cell_len(row) <= width
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_where_there_is_no_room_for_subjects_numbers_and_verdicts_are_whole(terminal: bool) -> None:
+    arches = ("x86_64", "arm64", "s390", "sparc", "powerpc-hash")
+    walk = walk_of({arch: ["ok", *["ok =0"] * 11] for arch in arches})
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown(walk, terminal, width=80)).splitlines()
+    (row,) = [line for line in lines if re.match(r" ?11 ", line)]
+    assert row.count("image 0") == len(arches)
+    assert all(cell_len(line) <= 80 for line in lines[:14])
+
+
 def test_the_matrix_in_words() -> None:
     lines = shown(mixed_walk()).splitlines()
     assert lines[0].split() == ["x86_64", "arm64", "s390", "powerpc-hash", "sparc", "patch"]
