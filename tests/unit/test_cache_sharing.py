@@ -143,6 +143,7 @@ def kill_after(script: str, cache: Path, seconds: float) -> None:
         process.send_signal(signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", [STORE, COLLECT], ids=["store", "collect"])
 def test_killed_at_any_moment_every_entry_is_whole_or_absent(cache: Path, script: str) -> None:
     told: list[str] = []
