@@ -33,6 +33,8 @@ SYSRQ_KEYS = (b"l", b"t")
 class HostBoot(ABC):
     """One boot on a physical host; see `harness.machine.base.Machine`."""
 
+    panicked = False
+    """Nobody tells but the console."""
     waits_for_restart = False
     """It is for us to restart it when all tests are done."""
 
@@ -58,11 +60,6 @@ class HostBoot(ABC):
         """What has the host start the kernel, in words of the method."""
         files = self._files
         return self._method.words(files.kernel, files.initramfs, files.cmdline)
-
-    @property
-    def panicked(self) -> bool:
-        """Nobody tells but the console."""
-        return False
 
     async def start(self) -> None:
         """Load the kernel, listen to the console, and let the host go."""

@@ -33,6 +33,8 @@ class LavaBoard:
     """One boot in a lab; see `harness.machine.base.Machine`."""
 
     accelerator = "lava"
+    panicked = False
+    """Nobody tells but the console."""
 
     def __init__(
         self, lab: Lab, arch: ArchRecord, files: BootFiles, folder: Path, children: Children
@@ -58,11 +60,6 @@ class LavaBoard:
     def command(self) -> tuple[str, ...]:
         """What submits the same job once more, for people."""
         return ("lavacli", "--uri", self._lab.record.uri, "jobs", "submit", str(self._definition))
-
-    @property
-    def panicked(self) -> bool:
-        """Nobody tells but the console."""
-        return False
 
     async def start(self) -> None:
         """Have the job run, and wait until its board says something."""
