@@ -73,7 +73,7 @@ def bisect_command(
     from harness.output import print_bisect_outcome, write_bisect_reports
     from harness.progress import Progress
     from harness.run import command_for_people
-    from harness.store import remember
+    from harness.store import get_ready, remember
     from harness.workspace import from_environment
 
     _require_arch(arguments)
@@ -84,6 +84,7 @@ def bisect_command(
     plan, workspace = make_plan_of(arguments), from_environment()
     request = BisectRequest(until, good, bad, confidence, all_tests, in_history)
     progress = Progress(console(stderr=True), quiet)
+    get_ready()
     outcome, folder = bisect(plan, request, workspace, progress, command_for_people())
     write_bisect_reports(outcome, folder)
     remember(folder, workspace, tell)

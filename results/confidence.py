@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-ALWAYS_ODDS = 0.2
+ALWAYS_ODDS = 0.4
 """Before the first boot: the probability that a failure comes every time."""
 _JEFFREYS = 0.5
 MOST_TO_SEE = 30
@@ -24,9 +24,9 @@ MOST_TO_LEARN = 60
 """The bad commit is not booted more often than this to learn whether the failure is too rare."""
 MOST_CLEAN = 300
 """No commit is booted more often than this to be called good."""
-CAUTION = 0.75
-"""With 1, answers are wrong as rarely as was asked if all rates of failing are alike, and a quarter more
-often at the worst of them (one boot of two). That it may hold there, too, less doubt is left."""
+CAUTION = 0.55
+"""With 1, answers would be wrong as rarely as was asked over all rates of failing, but twice as often at the
+worst of them (from 50 to 70 % of all boots). That it may hold there, too, less doubt is left."""
 HASTE = 0.3
 """On the way a commit is taken for good while it may be bad with this probability: the end is what counts."""
 

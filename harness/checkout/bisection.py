@@ -45,6 +45,8 @@ class History:
         self._parents = {commit: parents for commit, *parents in map(str.split, listed)}
         """Every commit before its parents."""
         self._lines: dict[str, frozenset[str]] = {}
+        self._told: dict[str, Told] = {}
+        self._replayed: tuple[Mapping[str, Mark], str, str] | None = None
 
     @property
     def commits(self) -> int:
@@ -92,6 +94,8 @@ class History:
 
     def _replay(self, marks: Mapping[str, Mark]) -> tuple[str, str]:
         """Git's log, and the commit that it wants to have tested; its last one, if there is none."""
+        if self._replayed and self._replayed[0] == marks:
+            return self._replayed[1:]
         lines = [f"git bisect start '--no-checkout' '{self.bad}' '{self.good}'"]
         lines += [f"git bisect {mark} {commit}" for commit, mark in self._in_order(marks).items()]
         with reading_repository(self._owner, self.bad) as scratch:
@@ -102,7 +106,12 @@ class History:
             except GitError as error:
                 if error.returncode != _CANNOT_GO_ON:
                     raise
-            return scratch.run("bisect", "log"), scratch.run("rev-parse", "BISECT_HEAD")
+            # What `git bisect log` and `git rev-parse BISECT_HEAD` print, without starting them.
+            log, following = (
+                (scratch.path / ".git" / name).read_text().strip() for name in ("BISECT_LOG", "BISECT_HEAD")
+            )
+        self._replayed = dict(marks), log, following
+        return log, following
 
     def _in_order(self, marks: Mapping[str, Mark]) -> dict[str, Mark]:
         """The marks as git can take them: the oldest bad commit last, and nothing that does not precede it.
@@ -142,6 +151,11 @@ class History:
 
     def tell(self, commit: str) -> Told:
         """Subject, author and trailers."""
+        if commit not in self._told:
+            self._told[commit] = self._ask_for(commit)
+        return self._told[commit]
+
+    def _ask_for(self, commit: str) -> Told:
         form = "%s%x00%an <%ae>%x00%(trailers:only=true,unfold=true)"
         subject, author, trailers = self._owner.run("show", "-s", f"--format={form}", commit).split("\0")
         found = (_TRAILER.match(line) for line in trailers.splitlines())
