@@ -5,14 +5,16 @@ from __future__ import annotations
 import secrets
 import shlex
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from harness.config import ArchRecord
 from harness.doctor import Check
 from harness.errors import InfrastructureError
-from harness.hosts import bootctl, grub
+from harness.hosts import bootctl, grub, labgrid_switch
 from harness.hosts.console import open_console
 from harness.hosts.link import KeyRefused, Link, LinkError, LoginRefused, connected
 from harness.hosts.menu import Menu
@@ -303,8 +305,30 @@ def _check_power(record: HostRecord) -> Iterator[Check]:
     if missing:
         words = ", ".join(missing)
         yield Check("power", False, f"{words} is not installed here", f"Install {words}.")
+    elif power.labgrid:
+        yield _check_labgrid(record, record.path(power.labgrid.environment), power.labgrid.target)
     elif not (power.cycle or power.off):
         detail = "no `cycle:`: a host that hangs waits for somebody to go there"
         yield Check("power", None, detail, f"Add `power:` to {record.file}.")
     else:
         yield Check("power", True, f"{', '.join(names)} (not tried)")
+
+
+def _check_labgrid(record: HostRecord, environment: Path, target: str) -> Check:
+    """Its drivers for the power get ready, but do nothing."""
+    if not labgrid_switch.is_installed():
+        return Check("power", False, "labgrid is not installed here", labgrid_switch.FIX)
+    if not environment.is_file():
+        return Check("power", False, f"no file {environment}", f"Correct `power:` in {record.file}.")
+    command = labgrid_switch.command(environment, target, labgrid_switch.CHECK)
+    try:
+        said = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=record.power.seconds
+        )
+    except subprocess.TimeoutExpired:
+        detail = f"labgrid gets no driver ready within {record.power.seconds:.0f} s"
+        return Check("power", False, detail, f"Look at {environment}.")
+    if said.returncode:
+        words = (said.stderr.splitlines() or ["it says nothing"])[-1]
+        return Check("power", False, words, f"Look at {environment}.")
+    return Check("power", True, f"labgrid: {target} of {environment} (not tried)")

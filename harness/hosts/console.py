@@ -8,6 +8,7 @@ import selectors
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -249,6 +250,11 @@ def run_command(
     except OSError as error:
         raise InfrastructureError(f"{command[0]}: {error.strerror}") from None
     except subprocess.TimeoutExpired:
-        raise InfrastructureError(f"{command[0]} did not end within {seconds:.0f} s") from None
+        raise InfrastructureError(f"{_called(command)} did not end within {seconds:.0f} s") from None
     if status:
-        raise InfrastructureError(f"{command[0]} ended with status {status}")
+        raise InfrastructureError(f"{_called(command)} ended with status {status}")
+
+
+def _called(command: tuple[str, ...]) -> str:
+    """What people call it: `python -m X` is X."""
+    return command[2] if command[:2] == (sys.executable, "-m") else command[0]

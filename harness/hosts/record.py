@@ -97,6 +97,15 @@ class SystemFacts(Record):
     """On the host: its own, or one that was made for our kernels."""
 
 
+class LabgridFacts(Record):
+    """Power by labgrid, an optional extra."""
+
+    environment: Word
+    """Its environment configuration, a file."""
+    target: Word = "main"
+    """The host's name there."""
+
+
 class PowerFacts(Record):
     """How the host is restarted, from the gentlest to the last way."""
 
@@ -109,6 +118,8 @@ class PowerFacts(Record):
     off: Items[str] = ()
     on: Items[str] = ()
     """Two commands here, for a switch that has no `cycle`, or where that fails on a machine that is off."""
+    labgrid: LabgridFacts | None = None
+    """Has labgrid do all three of these."""
     off_seconds: Seconds = 5
     """How long it stays off between the two."""
     seconds: Seconds = 60
@@ -118,6 +129,8 @@ class PowerFacts(Record):
     def _both(self) -> PowerFacts:
         if bool(self.off) != bool(self.on):
             raise ValueError("off and on belong together")
+        if self.labgrid and (self.cycle or self.off):
+            raise ValueError("labgrid does cycle, off and on itself: leave them out")
         return self
 
 

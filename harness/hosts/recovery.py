@@ -9,6 +9,7 @@ from enum import Enum
 
 from harness.errors import InfrastructureError
 from harness.hosts.console import Console, run_command
+from harness.hosts.labgrid_switch import switched
 from harness.hosts.link import Link, LinkError, connected
 from harness.hosts.record import HostRecord
 from harness.hosts.standing import Away, Identity
@@ -126,7 +127,7 @@ class Rescue:
         return Recovery(sight, tuple(steps))
 
     def _ways(self) -> tuple[tuple[str, Callable[[], str] | None], ...]:
-        power = self.record.power
+        power = switched(self.record)
         return (
             ("reboot over SSH", self._reboot),
             ("SysRq over the console", self._sysrq),
@@ -152,11 +153,11 @@ class Rescue:
         return ""
 
     def _cycle(self) -> str:
-        command = self.record.power.cycle
+        command = switched(self.record).cycle
         return self._run(command) if command else "the record has no `cycle:`"
 
     def _off_and_on(self) -> str:
-        power = self.record.power
+        power = switched(self.record)
         if trouble := self._run(power.off):
             return trouble
         time.sleep(power.off_seconds)

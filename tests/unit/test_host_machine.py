@@ -338,6 +338,30 @@ def test_every_way_to_restart_it_is_taken_in_turn(server: PrivateSshd, now: Iden
 
 @pytest.mark.slow
 @needs_sshd
+def test_labgrid_switches_the_power(server: PrivateSshd, now: Identity, tmp_path: Path) -> None:
+    pytest.importorskip("labgrid")
+    steps, environment = tmp_path / "steps", tmp_path / "lab.yaml"
+    failing = tmp_path / "cycle"
+    failing.write_text(f"#!/bin/sh\necho cycle >>{steps}\nexit 3\n")
+    failing.chmod(0o755)
+    tool = {"cmd_cycle": str(failing)}
+    for action in ("off", "on"):
+        script = tmp_path / action
+        script.write_text(f"#!/bin/sh\necho {action} >>{steps}\n")
+        script.chmod(0o755)
+        tool[f"cmd_{action}"] = str(script)
+    drivers = {"ExternalPowerDriver": tool}
+    environment.write_text(json.dumps({"targets": {"desk": {"resources": {}, "drivers": drivers}}}))
+    power = {"reboot": "true", "labgrid": {"environment": str(environment), "target": "desk"}}
+    ours = keeper(server, tmp_path, [], limits=IMPATIENT, power={**power, "off_seconds": 0.1})
+    ours.memory.left("token", now)
+    with pytest.raises(InfrastructureError, match=r"power cycle: harness\S+ ended with status 1"):
+        ours.take()
+    assert steps.read_text().split() == ["cycle", "off", "on"]
+
+
+@pytest.mark.slow
+@needs_sshd
 def test_a_power_switch_that_hangs_is_given_up(server: PrivateSshd, now: Identity, tmp_path: Path) -> None:
     power = {"reboot": "true", "cycle": ["sleep", "60"], "seconds": 1}
     ours = keeper(server, tmp_path, [], limits=IMPATIENT, power=power)

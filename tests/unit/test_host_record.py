@@ -75,6 +75,8 @@ METHODS = "'kexec', 'grub-once', 'bootctl-once' or 'command'"
         ({"boot": {"method": "command"}}, "belong together"),
         ({"boot": {"command": ["netboot"]}}, "belong together"),
         ({"power": {"off": ["pdu", "off"]}}, "off and on belong together"),
+        ({"power": {"labgrid": {"environment": "lab.yaml"}, "cycle": ["pdu"]}}, "leave them out"),
+        ({"power": {"labgrid": {"target": "main"}}}, "power.labgrid.environment: this key is missing"),
         ({"power": {"seconds": 0}}, "power.seconds: "),
         ({"console": {}}, "one of command, socket, file and pstore must be given"),
         ({"console": {"socket": "a", "file": "b"}}, "one of command, socket, file and pstore must be given"),

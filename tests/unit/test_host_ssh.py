@@ -269,6 +269,40 @@ def test_a_host_is_looked_over(server: PrivateSshd, invoke: Invoke, tmp_path: Pa
     assert all(check["fix"] for check in found.values() if check["ok"] is False)
 
 
+LABGRID = {
+    "targets": {
+        "desk": {"resources": {}, "drivers": {"ExternalPowerDriver": {"cmd_on": "true", "cmd_off": "true"}}},
+        "lamp": {"resources": {}, "drivers": {}},
+    }
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("target", "content", "ok", "said"),
+    [
+        ("desk", json.dumps(LABGRID), True, "labgrid: desk of "),
+        ("lamp", json.dumps(LABGRID), False, "PowerProtocol"),
+        ("disk", json.dumps(LABGRID), False, "no such target"),
+        ("desk", "targets: [", False, "labgrid: "),
+        ("desk", "", False, "labgrid: "),
+        ("desk", None, False, "no file "),
+    ],
+)
+def test_labgrids_drivers_are_got_ready_but_not_used(
+    server: PrivateSshd, invoke: Invoke, tmp_path: Path, target: str, content: str | None, ok: bool, said: str
+) -> None:
+    pytest.importorskip("labgrid")
+    environment = tmp_path / "lab.yaml"
+    if content is not None:
+        environment.write_text(content)
+    power = {"labgrid": {"environment": str(environment), "target": target}}
+    check = diagnose(invoke, tmp_path, server.record(power=power))["power"]
+    assert (check["ok"], said in check["detail"]) == (ok, True), check
+    assert str(environment) in check["detail"]
+    assert ok or check["fix"]
+
+
 @pytest.mark.parametrize(
     ("boot", "name", "said"),
     [
