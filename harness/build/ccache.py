@@ -19,8 +19,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import InfrastructureError
-from harness.process import clean_environment
+from harness.core.errors import InfrastructureError
+from harness.core.process import clean_environment
 
 SWITCH = "THP_HARNESS_CCACHE"
 """`0` in the environment: build without."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from harness.config import ArchRecord
-from harness.errors import UsageError
+from harness.config.records import ArchRecord
+from harness.core.errors import UsageError
 
 HOST_TOOLS = {
     "make": "make",

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.cluster.address import Address, parse_address
-from harness.cluster.certificates import Certificates, read_certificates, security
-from harness.cluster.crew import RECONNECT_SECONDS, Member, Roster
-from harness.cluster.engine import set_up
+from harness.cluster.controller import RECONNECT_SECONDS, Member, Roster
 from harness.cluster.exchange import Exchange
-from harness.cluster.handshake import greet
 from harness.cluster.local import local_cluster
+from harness.cluster.node.dask import set_up
 from harness.cluster.site import Cluster
-from harness.errors import InfrastructureError, UsageError
-from harness.workspace import Workspace
+from harness.cluster.tls.address import Address, parse_address
+from harness.cluster.tls.certificates import Certificates, read_certificates, security
+from harness.cluster.tls.handshake import greet
+from harness.core.errors import InfrastructureError, UsageError
+from harness.core.workspace import Workspace
 
 JOIN_SECONDS = 60.0
 CONNECT_SECONDS = 15.0

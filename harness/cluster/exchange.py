@@ -16,11 +16,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.build import cache as builds
-from harness.build.cache import DRAFT, damaged_files, publish, sha256_of
-from harness.build.programs import ARCHIVE
-from harness.checkout.mirror import has_commit, locked_mirror, open_mirror
-from harness.errors import InfrastructureError
+from harness.build import build_cache as builds
+from harness.build.build_cache import DRAFT, damaged_files, publish, sha256_of
+from harness.build.guest.programs import ARCHIVE
+from harness.core.errors import InfrastructureError
+from harness.sources.git.mirror import has_commit, locked_mirror, open_mirror
 
 BUILDS = f"builds/{builds.FORMAT}"
 PROGRAMS = "programs"

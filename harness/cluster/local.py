@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.cluster.address import Address
-from harness.process import dying_with_us, end_group
+from harness.cluster.tls.address import Address
+from harness.core.process import dying_with_us, end_group
 
-_PROGRAM = (sys.executable, "-c", "from harness.cli import main; main()")
+_PROGRAM = (sys.executable, "-c", "from harness.cli.main import main; main()")
 _LOOK_SECONDS = 0.5
 
 

@@ -10,24 +10,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.boot import Bootable, BootRequest
-from harness.build.kernel import KernelRequest, Workshop, blank_build, build_key
-from harness.build.programs import ARCHIVE
+from harness.build.guest.programs import ARCHIVE
+from harness.build.guest.selftests import Selftests
+from harness.build.kernel.kernel import KernelRequest, Workshop, blank_build, build_key
 from harness.build.toolchain import Compiler, compiler_packages
-from harness.cluster.ability import harness_tag, kvm_tag, program_version, qemu_tag
-from harness.cluster.crew import Crew, Member, Roster, StepFailedError
+from harness.cluster.controller import Crew, Member, Roster, StepFailedError
 from harness.cluster.exchange import BUILDS, PROGRAMS, Exchange
 from harness.cluster.steps import BootDone, BootStep, BuildDone, BuildStep, Guest, KvmStep, ProgramsStep
-from harness.config import ArchRecord
-from harness.errors import HarnessError, InfrastructureError, UsageError
-from harness.executor import Executor, RunContext, Tools, ToolsByArch, emulators, sort_tools
-from harness.machine.accel import Accelerator
-from harness.machine.kinds import MachineKind, qemu_kind
-from harness.machine.qemu import Qemu
-from harness.plan import Plan
-from harness.selftests import Selftests
-from results.journal import BootFact
-from results.model import BootEnd, Build
+from harness.cluster.tags import harness_tag, kvm_tag, program_version, qemu_tag
+from harness.config.records import ArchRecord
+from harness.core.errors import HarnessError, InfrastructureError, UsageError
+from harness.engine.boot import Bootable, BootRequest
+from harness.engine.executor import Executor, RunContext, Tools, ToolsByArch, emulators, sort_tools
+from harness.machines.kinds import MachineKind, qemu_kind
+from harness.machines.qemu.accel import Accelerator
+from harness.machines.qemu.machine import Qemu
+from harness.plan.plan import Plan
+from results.journal.journal import BootFact
+from results.model.run import BootEnd, Build
 
 
 @dataclass(frozen=True, slots=True)

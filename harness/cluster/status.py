@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
-from harness.cluster.ability import MEMORY, Ability, program_version
-from harness.cluster.crew import Member
+from harness.cluster.controller import Member
+from harness.cluster.tags import MEMORY, Ability, program_version
 
 SCHEMA = "thp-harness/cluster-status/1"
 CERTS_SCHEMA = "thp-harness/cluster-certs/1"

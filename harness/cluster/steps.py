@@ -6,21 +6,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from harness.boot import Bootable, BootRequest, boot, choose_accelerator
-from harness.build.cache import IMAGE, BuildCache
-from harness.build.kernel import KernelRequest, Workshop, build_kernel, build_key
-from harness.build.programs import ARCHIVE
+from harness.build.build_cache import IMAGE, BuildCache
+from harness.build.guest.programs import ARCHIVE
+from harness.build.guest.selftests import Selftests
+from harness.build.kernel.kernel import KernelRequest, Workshop, build_kernel, build_key
 from harness.build.toolchain import Compiler, find_compiler
-from harness.cluster.ability import hercules_tag, kvm_tag, qemu_tag, toolchain_tag
 from harness.cluster.exchange import BUILDS, PROGRAMS
-from harness.cluster.work import MissingCommit, Station
-from harness.config import ArchRecord
-from harness.errors import InfrastructureError
-from harness.machine import accel
-from harness.machine.kinds import hercules_kind, qemu_kind
-from harness.selftests import Selftests
-from results.journal import BootFact
-from results.model import Build
+from harness.cluster.step_messages import MissingCommit, Station
+from harness.cluster.tags import hercules_tag, kvm_tag, qemu_tag, toolchain_tag
+from harness.config.records import ArchRecord
+from harness.core.errors import InfrastructureError
+from harness.engine.boot import Bootable, BootRequest, boot, choose_accelerator
+from harness.machines.kinds import hercules_kind, qemu_kind
+from harness.machines.qemu import accel
+from results.journal.journal import BootFact
+from results.model.run import Build
 
 
 def _require(station: Station, arch: ArchRecord, compiler: Compiler) -> None:

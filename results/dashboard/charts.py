@@ -12,7 +12,7 @@ from markupsafe import Markup
 from results.dashboard.chart import Curve, Point, bounds, chart
 from results.dashboard.history import Line, Measure, Row
 from results.dashboard.wordings import KINDS, number
-from results.trends import STEP_PERCENT
+from results.store.trends import STEP_PERCENT
 
 _APART = 1.5
 """One median may be so many times another on the same scale."""

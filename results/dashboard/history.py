@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
 
-from results.model import SEVERITY, Verdict
+from results.model.run import SEVERITY, Verdict
 from results.store.store import Store
 from results.store.tables import ARCHES, FINDINGS, FOLDERS, MEASURES, SPLATS, SWEEPS, TESTS
-from results.trends import Change, Night, Outcome, Step, Trend, in_words, outcome_of, step_of, trend_of
+from results.store.trends import Change, Night, Outcome, Step, Trend, in_words, outcome_of, step_of, trend_of
 
 MOST_LINES = 12
 _KEYS_AT_ONCE = 500

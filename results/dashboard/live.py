@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from results.assemble import read_plan
 from results.dashboard.site import SCRIPT, STYLES, environment
-from results.export.web_page import page_values
-from results.journal import JOURNAL, BootFact, Event, JournalError, PlanFact, decode, read_events
-from results.model import Build
+from results.journal.assemble import read_plan
+from results.journal.journal import JOURNAL, BootFact, Event, JournalError, PlanFact, decode, read_events
+from results.model.run import Build
+from results.reports.html.web_page import page_values
 
 _MOST_RUNS = 5
 _ENDS = ("end", "interrupted")

@@ -7,7 +7,7 @@ from html import escape
 from itertools import islice
 from pathlib import Path
 
-from results.export.wording import visible
+from results.reports.content.wording import visible
 
 MOST_LINES = 20_000
 """Of a longer log only its ends are shown, and what is around the lines that others point at."""

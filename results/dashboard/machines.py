@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from results.dashboard.history import History, Line, Row
-from results.model import Verdict
-from results.trends import Night
+from results.model.run import Verdict
+from results.store.trends import Night
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,18 +15,18 @@ from urllib.parse import quote
 from jinja2 import Environment
 from markupsafe import Markup
 
-from results import walk_document
 from results.dashboard import charts, wordings
 from results.dashboard.history import History, Line, Row, outcome_of_row, read_history
 from results.dashboard.logs import log_page
 from results.dashboard.machines import machines
-from results.document import ResultsError, read_as
-from results.export import excerpt, walk_words, wording
-from results.export.web_page import page_values, strict_environment
+from results.model import walk_document
+from results.model.document import ResultsError, read_as
+from results.model.walk import Step, Walk
+from results.reports.content import excerpt, walk_words, wording
+from results.reports.html.web_page import page_values, strict_environment
 from results.store.store import Store
-from results.trends import Change, step_in_words
-from results.walk_model import Step, Walk
-from results.walk_verdict import own_faults
+from results.store.trends import Change, step_in_words
+from results.walk.verdict import own_faults
 
 MARKER = ".thp-harness-dashboard"
 """A folder with this file is ours to write into, and to take old pages from."""
@@ -262,7 +262,7 @@ class _Site:
 
 def environment() -> Environment:
     """What all pages are made with: strict, and harmless whatever is shown."""
-    made = strict_environment("results.dashboard", "results.export")
+    made = strict_environment("results.dashboard", "results.reports.html")
     made.globals.update(
         wording=wording,
         words=wordings,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from results.dashboard.history import Line, Row
 from results.store.rows import LETTERS as LETTERS_OF_SWEEPS
-from results.trends import Change, Night, Outcome
+from results.store.trends import Change, Night, Outcome
 
 SIGNS: Mapping[Outcome, str] = {
     Outcome.PASS: "✓",

@@ -10,14 +10,14 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
-from results import bisect_document, document, rerun_document, walk_document
-from results.bisect_model import Bisection
-from results.document import ResultsError
-from results.journal import JOURNAL
-from results.model import Run
-from results.rerun_model import Rerun
+from results.journal.journal import JOURNAL
+from results.model import bisect_document, document, rerun_document, walk_document
+from results.model.bisect import Bisection
+from results.model.document import ResultsError
+from results.model.rerun import Rerun
+from results.model.run import Run
+from results.model.walk import Walk
 from results.store.rows import Record, RowsError, record_of
-from results.walk_model import Walk
 
 FILES: Mapping[str, tuple[type[Any], str]] = {
     "results.json": (Run, document.SCHEMA),

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from results.bisect_model import Bisection
-from results.measurements import SweepRun
-from results.model import ArchComparison, Boot, Cell, Evidence, Run, Splat, Status, Subject, Tally
-from results.protocol import printable
-from results.rerun_model import Rerun
-from results.walk_model import Walk
+from results.console.protocol import printable
+from results.model.bisect import Bisection
+from results.model.measurements import SweepRun
+from results.model.rerun import Rerun
+from results.model.run import ArchComparison, Boot, Cell, Evidence, Run, Splat, Status, Subject, Tally
+from results.model.walk import Walk
 
 Row = dict[str, Any]
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.config import ROOT
-from harness.errors import HarnessError
+from harness.config.records import ROOT
+from harness.core.errors import HarnessError
 from tests.bench.bench import Bench, BenchError
 from tests.bench.by_hand import KNOWN
 from tests.bench.figure import Figure, Outcome, judge

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.errors import HarnessError
-from harness.plan import Plan, Request, make_plan
-from harness.workspace import Workspace, from_environment
-from results.assemble import read_plan
-from results.journal import BootFact, PlanFact, decode, read_events
-from results.model import BootEnd, Build
+from harness.core.errors import HarnessError
+from harness.core.workspace import Workspace, from_environment
+from harness.plan.plan import Plan, Request, make_plan
+from results.journal.assemble import read_plan
+from results.journal.journal import BootFact, PlanFact, decode, read_events
+from results.model.run import BootEnd, Build
 from tests.bench.memory import PeakMemory
 
 ARCH = "x86_64"

@@ -10,8 +10,9 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from results import console, splat
-from results.model import PlannedTest, Status
+from results.console.report import read_report
+from results.model.run import PlannedTest, Status
+from results.splats.find import MOST_SPLATS, find_splats
 from tests.bench.bench import Bench, BenchError, environment, run_to_end
 from tests.bench.clock import Span, clocked
 from tests.bench.figure import Measured
@@ -104,9 +105,9 @@ def main(path: Path) -> None:
         BenchError: if it does not find what is in there.
     """
     with path.open(encoding="utf-8", errors="replace", newline="\n") as log:
-        report = console.read_report(log, NONCE, PLANNED)
-    splats = splat.find_splats(report.kernel_lines)
-    if report.tests[0].status is not Status.PASS or len(splats) < splat.MOST_SPLATS:
+        report = read_report(log, NONCE, PLANNED)
+    splats = find_splats(report.kernel_lines)
+    if report.tests[0].status is not Status.PASS or len(splats) < MOST_SPLATS:
         raise BenchError(f"{path}: {report.tests[0].status}, {len(splats)} reports of the kernel")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from harness.config import CONFIGS, ArchRecord, Items, Record, load
+from harness.config.records import CONFIGS, ArchRecord, Items, Record, load
 from tests.bench.bench import BenchError
 
 FOLDER = Path(__file__).parent / "by_hand"

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from results.journal import read_events
+from results.journal.journal import read_events
 from tests.bench.bench import Bench, BenchError
 from tests.bench.figure import Measured
 from tests.cluster.fleet import Fleet, await_true

@@ -6,8 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from harness.build.cache import sha256_of
-from harness.plan import Plan
+from harness.build.build_cache import sha256_of
+from harness.plan.plan import Plan
 from tests.bench import plain
 from tests.bench.bench import Bench, BenchError, PastRun
 from tests.bench.by_hand import as_harness

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.boot import Bootable, BootRequest, boot
-from harness.build.cache import IMAGE, BuildCache
-from harness.config import ArchRecord
-from harness.machine.accel import Accelerator
-from harness.machine.kinds import qemu_kind
-from harness.process import Children
-from results.assemble import read_boot
-from results.journal import BootFact
-from results.model import Status
+from harness.build.build_cache import IMAGE, BuildCache
+from harness.config.records import ArchRecord
+from harness.core.process import Children
+from harness.engine.boot import Bootable, BootRequest, boot
+from harness.machines.kinds import qemu_kind
+from harness.machines.qemu.accel import Accelerator
+from results.journal.assemble import read_boot
+from results.journal.journal import BootFact
+from results.model.run import Status
 from tests.bench import big_log, cluster, matrix, patches, plain, stored
 from tests.bench.bench import (
     Bench,

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.plan import Plan, Request, make_plan
-from results.journal import Event, read_events
-from results.model import Status
+from harness.plan.plan import Plan, Request, make_plan
+from results.journal.journal import Event, read_events
+from results.model.run import Status
 from tests.bench import timeline
 from tests.bench.bench import (
     SERIES,

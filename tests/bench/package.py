@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.checkout.apt import fetch_package, find_package
-from harness.workspace import Workspace
+from harness.core.workspace import Workspace
+from harness.sources.trees.apt import fetch_package, find_package
 from tests.bench import plain
 from tests.bench.bench import Bench
 

@@ -13,9 +13,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.config import ROOT
-from harness.plan import Plan, Request, make_plan
-from results.journal import read_events
+from harness.config.records import ROOT
+from harness.plan.plan import Plan, Request, make_plan
+from results.journal.journal import read_events
 from tests.bench import plain, timeline
 from tests.bench.bench import ARCH, Bench, BenchError, environment, harness_program, run_to_end
 from tests.bench.by_hand import by_hand

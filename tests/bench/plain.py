@@ -11,15 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.boot import COMMON_CMDLINE
-from harness.build.kernel import REPRODUCIBLE
-from harness.build.programs import TREE_FLAGS, WRAPPERS
-from harness.checkout.tree import DebianSource
-from harness.config import ArchRecord, SuiteRecord
-from harness.machine import qemu
-from harness.machine.base import BootFiles
-from harness.manifest import PATH_IN_GUEST
-from harness.plan import Plan
+from harness.build.guest.manifest import PATH_IN_GUEST
+from harness.build.guest.programs import TREE_FLAGS, WRAPPERS
+from harness.build.kernel.kernel import REPRODUCIBLE
+from harness.config.records import ArchRecord, SuiteRecord
+from harness.engine.boot import COMMON_CMDLINE
+from harness.machines.base import BootFiles
+from harness.machines.qemu import machine
+from harness.plan.plan import Plan
+from harness.sources.trees.tree import DebianSource
 from tests.bench.bench import BenchError
 from tests.bench.by_hand import Way
 
@@ -73,7 +73,7 @@ def boot_command(arch: ArchRecord, folder: Path, variant: str, accelerator: str)
     """The QEMU command for one of the kernels that `build_script` makes below `folder`."""
     cmdline = (*arch.guest.cmdline, *arch.qemu.cmdline, *COMMON_CMDLINE)
     files = BootFiles(image(arch, folder, variant), initramfs(arch, folder), cmdline)
-    return qemu.command_line(arch.qemu, files, accelerator)
+    return machine.command_line(arch.qemu, files, accelerator)
 
 
 def image(arch: ArchRecord, folder: Path, variant: str) -> Path:

@@ -10,13 +10,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from results.dashboard.site import Built, build_site
-from results.model import Run
+from results.model.run import Run
 from results.store.rows import Record, record_of
 from results.store.store import BATCH_ROWS, Store, open_store
 from tests.bench.bench import Bench, BenchError
 from tests.bench.clock import Span, clocked
 from tests.bench.figure import Measured
-from tests.unit.sample_run import green_run
+from tests.samples.sample_run import green_run
 
 ROWS = 1_000_000
 ARCHES = ("x86_64", "arm64", "s390", "sparc", "powerpc-hash")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from results.journal import Event, patch_variant
+from results.journal.journal import Event, patch_variant
 from tests.bench.bench import BenchError
 
 _REUSED = re.compile(

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from harness.boot import Bootable, choose_accelerator
-from harness.config import ArchRecord
-from harness.machine import program
-from harness.manifest import new_nonce, render
-from harness.plan import Plan, planned_tests
-from harness.process import Children
-from results.console import read_report
-from results.model import PlannedTest, Status
+from harness.build.guest.manifest import new_nonce, render
+from harness.config.records import ArchRecord
+from harness.core.process import Children
+from harness.engine.boot import Bootable, choose_accelerator
+from harness.machines import emulator
+from harness.plan.plan import Plan, planned_tests
+from results.console.report import read_report
+from results.model.run import PlannedTest, Status
 from tests.bench import plain
 from tests.bench.bench import Bench, BenchError, environment, run_to_end
 from tests.bench.by_hand import Way
@@ -68,7 +68,7 @@ def _boot_commands(arch: ArchRecord, folder: Path) -> list[tuple[str, ...]]:
 
 def _accelerator(arch: ArchRecord, folder: Path) -> str:
     bootable = Bootable(arch, plain.image(arch, folder, "base"), plain.initramfs(arch, folder))
-    return choose_accelerator(bootable, program.require(arch.qemu), folder, Children()).name
+    return choose_accelerator(bootable, emulator.require(arch.qemu), folder, Children()).name
 
 
 def _require(log: Path, nonce: str, planned: Sequence[PlannedTest], accepted: Collection[Status]) -> None:

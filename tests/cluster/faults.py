@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from results.journal import AttemptFact, decode, read_events
+from results.journal.journal import AttemptFact, decode, read_events
 from tests.cluster.fleet import Fleet, Part, await_true
 from tests.cluster.network import BadLine
 from tests.cluster.plan import DONE, uneven_cells

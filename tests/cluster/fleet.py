@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.config import ROOT
+from harness.config.records import ROOT
 from tests.cluster.network import BadLine
 from tests.integration.processes import Marker
 
 SILENCE = "3s"
 """A worker that was not heard of for so long is taken for dead; in tests that is soon."""
-PROGRAM = (sys.executable, "-c", "from harness.cli import main; main()")
+PROGRAM = (sys.executable, "-c", "from harness.cli.main import main; main()")
 _SCHEDULER = (
     f"from harness.cluster import engine; engine.SETTINGS['distributed.scheduler.worker-ttl'] = '{SILENCE}'; "
 )

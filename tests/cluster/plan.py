@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.cluster.address import parse_address
 from harness.cluster.connect import CONNECT_SECONDS, certificates_for, client_of
-from harness.cluster.crew import Crew
-from harness.cluster.engine import set_up
+from harness.cluster.controller import Crew
 from harness.cluster.exchange import Exchange
-from harness.cluster.work import Delivery, Station
-from harness.config import ArchRecord, load_all
-from harness.process import run_logged
-from harness.schedule import Kind, Task, work_off
-from results.journal import Journal, read_events
+from harness.cluster.node.dask import set_up
+from harness.cluster.step_messages import Delivery, Station
+from harness.cluster.tls.address import parse_address
+from harness.config.records import ArchRecord, load_all
+from harness.core.process import run_logged
+from harness.engine.schedule import Kind, Task, work_off
+from results.journal.journal import Journal, read_events
 
 DONE = "done"
 BOOTS = 2

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.build.cache import BuildCache
-from harness.config import ArchRecord, find
-from harness.hosts.record import HostRecord, find_host
+from harness.build.build_cache import BuildCache
+from harness.config.host import HostRecord, find_host
+from harness.config.records import ArchRecord, find
 from tests.integration.browser import Visit, chromium
 from tests.integration.guest_programs import GUESTS, TESTS, pack_guests
 from tests.integration.one_kernel import build_base

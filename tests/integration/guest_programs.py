@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from harness.build import initramfs
-from harness.build.programs import WRAPPERS
+from harness.build.guest import initramfs
+from harness.build.guest.programs import WRAPPERS
 
 GUESTS = Path(__file__).parent.parent / "guests"
 MISBEHAVE = Path(__file__).parent.parent / "golden" / "console" / "misbehave.c"

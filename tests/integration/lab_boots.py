@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.boot import Bootable, BootRequest, boot
-from harness.hosts.keeper import Keeper
-from harness.hosts.link import connected
-from harness.hosts.pstore import inventory
-from harness.hosts.record import find_host
-from harness.hosts.standing import Memory, Standing
-from harness.machine.kinds import host_kind
-from harness.process import Children
-from results.assemble import read_boot
-from results.journal import BootFact
-from results.model import Boot, PlannedTest, Status
+from harness.config.host import find_host
+from harness.core.process import Children
+from harness.engine.boot import Bootable, BootRequest, boot
+from harness.machines.host.lease import Keeper
+from harness.machines.host.remote.pstore import inventory
+from harness.machines.host.remote.ssh import connected
+from harness.machines.host.remote.state import Memory, Standing
+from harness.machines.kinds import host_kind
+from results.journal.assemble import read_boot
+from results.journal.journal import BootFact
+from results.model.run import Boot, PlannedTest, Status
 from tests.integration.conftest import SMALL_SERIES
 from tests.private_sshd import write_record
 from tests.program import Answer, Program

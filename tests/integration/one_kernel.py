@@ -6,14 +6,14 @@ import contextlib
 import os
 from pathlib import Path
 
-from harness.build.cache import IMAGE
-from harness.build.kernel import KernelRequest, Workshop, build_kernel
+from harness.build.build_cache import IMAGE
+from harness.build.kernel.kernel import KernelRequest, Workshop, build_kernel
 from harness.build.toolchain import find_compiler
-from harness.checkout.worktree import worktree
-from harness.jobserver import Jobserver
-from harness.plan import Request, make_plan
-from harness.prepare import prepare, worktree_name
-from harness.process import Children
+from harness.core.jobserver import Jobserver
+from harness.core.process import Children
+from harness.plan.plan import Request, make_plan
+from harness.plan.prepare import prepare, worktree_name
+from harness.sources.git.worktree import worktree
 
 
 def build_base(cache: Path, log: Path, series: str, *kconfig: str) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.integration.stub_series import IMAGE, WITH_TAIL
 from tests.integration.stub_tree import MAKEFILE, Gate, StubTree, make_stub_tree
-from tests.unit.tiny_kernel import commit, git
+from tests.samples.tiny_kernel import commit, git
 
 SECTOR = 512
 SETUP_SECTORS = 0x1F1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.integration.stub_tree import MAKEFILE, StubTree, make_stub_tree
-from tests.unit.tiny_kernel import commit, git
+from tests.samples.tiny_kernel import commit, git
 
 CLEAN, WARNS, BROKEN = "int before;\n", "static int unused;\nint before;\n", "int before\n"
 IMAGE = "$(image): $(objects) image\n\t@mkdir -p $(@D)\n"

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.unit.tiny_kernel import commit, git, make_kernel
+from tests.samples.tiny_kernel import commit, git, make_kernel
 
 MAKEFILE = """\
 # SPDX-License-Identifier: GPL-2.0

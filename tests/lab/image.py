@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.build import initramfs
+from harness.build.guest import initramfs
 
 PACKAGES = ("busybox-static", "dropbear-bin", "kexec-tools", "openssh-sftp-server")
 KERNEL = "linux-image-cloud-amd64"

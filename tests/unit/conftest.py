@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 
-from harness.cli import main
+from harness.cli.main import main
 from tests.program import Answer, Invoke, Program
 
 

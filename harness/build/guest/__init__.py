@@ -1,0 +1,1 @@
+"""The initramfs and the programs in it."""

@@ -1,0 +1,63 @@
+"""Writes the manifest that tells the guest program what to do; see docs/guest-protocol.md."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Literal
+
+from harness.build.guest import initramfs
+from results.model.run import PlannedTest
+
+WATCHED = ("vmstat thp_", "vmstat nr_page_table_pages", "meminfo PageTables")
+OUTPUT_BYTES = 256 << 10
+PATH_IN_GUEST = "thp/manifest"
+PROGRAMS = "/bin/"
+"""Words of a test's command that begin so are programs of the guest."""
+LOG = "log"
+ATTEMPTED = "attempted"
+
+
+def new_nonce() -> str:
+    """Sixteen hexadecimal digits that mark one boot's lines."""
+    return secrets.token_hex(8)
+
+
+def render(
+    nonce: str,
+    tests: Sequence[PlannedTest],
+    time_scale: float,
+    finish: Literal["poweroff", "restart"],
+    channel: str = "",
+    shell: str = "",
+    watchdog: int = 0,
+    root: str = "",
+) -> str:
+    """The manifest's text; test time-outs are stretched by `time_scale`.
+
+    `channel` is the guest's block device that the report goes to; empty where the console carries it.
+    `shell` is the program that a person gets after the tests; empty for none.
+    `watchdog` is the limit of the machine's watchdog in seconds; 0 leaves it alone.
+    `root` is the folder of the guest's programs where they are not alone; report and marks go to files in it.
+    """
+    lines = [
+        f"nonce {nonce}",
+        *((f"channel {channel}",) if channel else ()),
+        *((f"channel {root}/{LOG}", f"attempted {root}/{ATTEMPTED}") if root else ()),
+        *((f"watchdog {watchdog}",) if watchdog else ()),
+        *(f"watch {counter}" for counter in WATCHED),
+        f"limit output {OUTPUT_BYTES}",
+        *(
+            f"test {test.name} {round(test.timeout_seconds * time_scale * 1000)} "
+            + " ".join(root + word if word.startswith(PROGRAMS) else word for word in test.argv)
+            for test in tests
+        ),
+        *((f"shell {shell}",) if shell else ()),
+        f"finish {finish}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def overlay(manifest: str) -> bytes:
+    """The manifest as an archive to append to the shared initramfs."""
+    return initramfs.archive({PATH_IN_GUEST: initramfs.text(manifest)})

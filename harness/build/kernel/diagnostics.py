@@ -1,0 +1,80 @@
+"""Reads kbuild's output: compiler warnings by object, and the first error with its context.
+
+Builds are incremental, and an object that is not compiled again prints nothing; so warnings are
+kept per object, and `make --output-sync=target` makes an object's lines stand together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from results.model.run import CompilerWarning
+
+STEP = re.compile(r"^  [A-Z][A-Z0-9_]*(?: \[M\])?\s+(?P<object>\S+)$")
+WARNING = re.compile(
+    r"^(?P<file>[^\s:][^:]*?)(?::(?P<line>\d+))?(?::\d+)?: "
+    r"warning: (?P<text>.*?)(?: \[(?P<flag>-W[^\]]+)\])?$"
+)
+MODPOST = re.compile(r"^WARNING: modpost: (?P<text>.*)$")
+ERROR = re.compile(
+    r": (?:fatal )?error: |: undefined reference to |^(?:ERROR: |error: )|: cannot find |"
+    r"^make(?:\[\d+\])?: \*\*\* |No space left on device|internal compiler error"
+)
+DISK_FULL = "No space left on device"
+CONTEXT_BEFORE, CONTEXT_AFTER = 3, 8
+
+
+def step_of(line: str) -> str | None:
+    """The object of a kbuild step line (`  CC      mm/huge_memory.o`), or None."""
+    match = STEP.match(line)
+    return match["object"] if match else None
+
+
+def warnings_by_object(lines: Iterable[str], tree: Path) -> dict[str, list[CompilerWarning]]:
+    """Warnings of each object that was made, empty lists for clean ones."""
+    found: dict[str, list[CompilerWarning]] = {}
+    current = ""
+    for line in lines:
+        if (step := step_of(line)) is not None:
+            current = step
+            found[current] = []
+        elif (warning := _warning(line, tree)) and warning not in found.setdefault(current, []):
+            found[current].append(warning)
+    return found
+
+
+def _warning(line: str, tree: Path) -> CompilerWarning | None:
+    if match := MODPOST.match(line):
+        return CompilerWarning(file="modpost", line=0, flag="", text=match["text"])
+    if match := WARNING.match(line):
+        return CompilerWarning(
+            file=_in_tree(match["file"], tree),
+            line=int(match["line"] or 0),
+            flag=match["flag"] or "",
+            text=match["text"],
+        )
+    return None
+
+
+def _in_tree(name: str, tree: Path) -> str:
+    return re.sub(r"^(?:\.\./)+", "", name.removeprefix(f"{tree}/"))
+
+
+def merge(
+    known: Mapping[str, Sequence[CompilerWarning]], news: Mapping[str, Sequence[CompilerWarning]]
+) -> dict[str, Sequence[CompilerWarning]]:
+    """What is known of all objects after a build in which only some were made again."""
+    merged = {**known, **news}
+    return {made: warnings for made, warnings in merged.items() if warnings}
+
+
+def first_error(lines: Iterable[str], tree: Path) -> str:
+    """The first error as one line, and below it the lines around; the log's end if none looks like one."""
+    kept = [line.replace(f"{tree}/", "") for line in lines]
+    for index, line in enumerate(kept):
+        if ERROR.search(line):
+            context = kept[max(0, index - CONTEXT_BEFORE) : index + CONTEXT_AFTER]
+            return "\n".join((line.strip(), "", *context))
+    return "\n".join(kept[-CONTEXT_AFTER:])

@@ -1,0 +1,364 @@
+"""Builds one kernel: configuration, make, warnings, sizes, cache."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from harness.build.build_cache import IMAGE, KEPT_FILES, LOG, VMLINUX, BuildCache, digest, sha256_of
+from harness.build.ccache import Ccache, find_ccache
+from harness.build.kernel import config_stamp, diagnostics, kconfig
+from harness.build.kernel.recipe import TINY, Recipe
+from harness.build.kernel.warnings import Ledger, close_ledger, open_ledger
+from harness.build.toolchain import Compiler
+from harness.config.records import ArchRecord
+from harness.core.errors import HarnessError, InfrastructureError
+from harness.core.jobserver import Jobserver
+from harness.core.locks import locked
+from harness.core.process import Children, clean_environment, run_logged
+from results.model.run import Build, CompilerWarning
+
+REPRODUCIBLE = {
+    "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
+    "KBUILD_BUILD_USER": "thp-harness",
+    "KBUILD_BUILD_HOST": "thp-harness",
+    "KBUILD_BUILD_VERSION": "1",
+}
+"""Documentation/kbuild/reproducible-builds.rst: equal sources give equal images."""
+WAITING = "waiting for another run that builds the same architecture"
+
+
+class BuildError(Exception):
+    """The kernel did not build; `error` is the first error and its context."""
+
+    def __init__(self, error: str) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class KernelRequest:
+    """What to build."""
+
+    arch: ArchRecord
+    variant: str
+    commit: str
+    tree: str
+    """Git tree id of the commit: the sources' content address."""
+    compiler: Compiler
+    recipe: Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Where builds happen and whom they tell."""
+
+    cache: Path
+    log: Path
+    """Build log of this cell in the run's folder."""
+    say: Callable[[str], None]
+    step: Callable[[int], None]
+    """Called with the number of make steps done so far."""
+    children: Children
+    jobserver: Jobserver
+    sources: Callable[[], AbstractContextManager[Path]]
+    """Makes the worktree, locked while the context lasts; not called for a cached build."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Make:
+    """How make is called."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+def build_key(request: KernelRequest) -> str:
+    """Content address: everything that decides how the image comes out.
+
+    The final .config follows from the sources, the base, the requested symbols and the compiler.
+    """
+    base = request.recipe.base
+    return digest(
+        {
+            "tree": request.tree,
+            **({} if base == TINY else {"base": base}),
+            "symbols": request.recipe.symbols,
+            "compiler": request.compiler.version,
+            "kernel": request.arch.kernel.model_dump(include={"arch", "target", "image"}),
+            "environment": REPRODUCIBLE,
+        }
+    )
+
+
+def build_kernel(request: KernelRequest, shop: Workshop) -> tuple[Build, Path | None]:
+    """Build, or take from the cache; returns the record and the folder of its files.
+
+    A kernel that does not build is a result too: `ok` is False, the folder None.
+    """
+    key = build_key(request)
+    cache = BuildCache(shop.cache)
+    if hit := cache.lookup(key):
+        return _from_cache(request, shop, *hit)
+    blank = blank_build(request, key)
+    started = time.monotonic()
+    try:
+        lock = _objects(request, shop).with_suffix(".lock")
+        with locked(lock, lambda: shop.say(WAITING), shop.children.raise_if_stopping):
+            # Another run may have built it while we waited.
+            if hit := cache.lookup(key, lambda files: _say_damaged(request, shop, files)):
+                return _from_cache(request, shop, *hit)
+            with shop.jobserver.hold(), shop.sources() as tree:
+                return _build(request, shop, blank, tree)
+    except BuildError as failure:
+        full = diagnostics.DISK_FULL in failure.error
+        failed = replace(blank, error=failure.error, error_is_infrastructure=full)
+    except HarnessError as error:
+        infrastructure = isinstance(error, InfrastructureError)
+        failed = replace(blank, error=str(error), error_is_infrastructure=infrastructure)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        failed = replace(blank, error=f"{error.filename}: {error.strerror}", error_is_infrastructure=True)
+    return replace(failed, seconds=time.monotonic() - started), None
+
+
+def blank_build(request: KernelRequest, key: str) -> Build:
+    """The record of a build that did not come to anything yet."""
+    return Build(
+        arch=request.arch.name,
+        variant=request.variant,
+        ok=False,
+        key=key,
+        cached=False,
+        seconds=0.0,
+        commit=request.commit,
+        compiler=request.compiler.version,
+        configuration=request.recipe.title,
+    )
+
+
+def _say_damaged(request: KernelRequest, shop: Workshop, files: str) -> None:
+    cell = f"{request.arch.name} {request.variant}"
+    shop.say(f"{cell}: its kernel in the cache is damaged: {files}; built again")
+
+
+def _from_cache(request: KernelRequest, shop: Workshop, build: Build, entry: Path) -> tuple[Build, Path]:
+    shutil.copyfile(entry / LOG, shop.log)
+    current = replace(
+        build,
+        variant=request.variant,
+        commit=request.commit,
+        cached=True,
+        configuration=request.recipe.title,
+        symbol_bytes=build.symbol_bytes or _symbol_bytes(request.compiler.prefix, entry / VMLINUX),
+        commands=_commands(request, shop.jobserver.tokens),
+    )
+    return current, entry
+
+
+def _objects(request: KernelRequest, shop: Workshop) -> Path:
+    """One folder for all commits of an architecture and configuration: each goes on from the last one.
+
+    Objects that another configuration made would lend a build their warnings.
+    """
+    recipe = request.recipe
+    mark = ""
+    if recipe.peculiarity:
+        mark = "+" + digest({"base": recipe.base, "extra": kconfig.merge(recipe.extra)})[:8]
+    return shop.cache / "objects" / f"{request.arch.kernel_name}{mark}"
+
+
+def _build(request: KernelRequest, shop: Workshop, blank: Build, tree: Path) -> tuple[Build, Path]:
+    """Configure and make; the steps that a person would type stand in the record."""
+    started = time.monotonic()
+    objects = _objects(request, shop)
+    objects.mkdir(parents=True, exist_ok=True)
+    make = _make_command(request, tree, objects, _proven_ccache(request, shop))
+    known = open_ledger(objects, tree, shop.log)
+    with shop.log.open("wb") as log:
+        final = _configure(request, shop, make, objects, tree, log)
+        warnings = _make(request, shop, make, objects, tree, log, known)
+    image = objects / request.arch.kernel.image
+    if not image.is_file():
+        raise BuildError(f"make succeeded, but there is no {request.arch.kernel.image}")
+    text, data, bss = _sizes(request, objects / "vmlinux")
+    build = replace(
+        blank,
+        ok=True,
+        seconds=time.monotonic() - started,
+        image_sha256=sha256_of(image),
+        image_bytes=image.stat().st_size,
+        text_bytes=text,
+        data_bytes=data,
+        bss_bytes=bss,
+        symbol_bytes=_symbol_bytes(request.compiler.prefix, objects / VMLINUX),
+        symbols=sum(value == "y" for value in final.values()),
+        warnings=tuple(warnings),
+        commands=_commands(request, shop.jobserver.tokens),
+    )
+    cache = BuildCache(shop.cache)
+    return build, cache.store(build, lambda entry: _keep(entry, image, objects, request, shop))
+
+
+def _keep(entry: Path, image: Path, objects: Path, request: KernelRequest, shop: Workshop) -> None:
+    shutil.copyfile(image, entry / IMAGE)
+    shutil.copyfile(shop.log, entry / LOG)
+    for name in KEPT_FILES:
+        shutil.copyfile(objects / name, entry / name)
+    _keep_vmlinux(objects / VMLINUX, entry / VMLINUX, request.compiler.prefix)
+
+
+def _keep_vmlinux(vmlinux: Path, kept: Path, prefix: str) -> None:
+    """Copy vmlinux with its symbols, but without debug sections: those are most of it where there are any."""
+    headers = subprocess.run(
+        (f"{prefix}objdump", "--section-headers", str(vmlinux)), capture_output=True, text=True, check=False
+    )
+    if not re.search(r"\s\.z?debug_", headers.stdout):
+        shutil.copyfile(vmlinux, kept)
+        return
+    stripping = (f"{prefix}objcopy", "--strip-debug", str(vmlinux), str(kept))
+    stripped = subprocess.run(stripping, capture_output=True, text=True, check=False)
+    if stripped.returncode:
+        raise InfrastructureError(f"{' '.join(stripping)} failed: {stripped.stderr.strip()}")
+
+
+def _proven_ccache(request: KernelRequest, shop: Workshop) -> Ccache | None:
+    ccache = find_ccache(shop.cache)
+    if ccache:
+        ccache.prove(request.compiler.prefix)
+    return ccache
+
+
+def _make_command(request: KernelRequest, tree: Path, objects: Path, ccache: Ccache | None) -> _Make:
+    prefix = request.compiler.prefix
+    command = (
+        *("make", "-C", str(tree), f"O={objects}"),
+        *(f"ARCH={request.arch.kernel.arch}", f"CROSS_COMPILE={prefix}"),
+        *(ccache.variables(prefix) if ccache else ()),
+    )
+    return _Make(command, {**REPRODUCIBLE, **(ccache.environment if ccache else {})})
+
+
+def _commands(request: KernelRequest, jobs: int) -> tuple[str, ...]:
+    fragments = shlex.join(fragment.file for fragment in request.recipe.fragments)
+    plain = f"make ARCH={request.arch.kernel.arch} CROSS_COMPILE={request.compiler.prefix} O=build"
+    variables = " ".join(f"{name}='{value}'" for name, value in REPRODUCIBLE.items())
+    return (
+        f"git checkout {request.commit}",
+        f"{plain} {request.recipe.base}",
+        f"cat {fragments} >> build/.config",
+        f"{plain} olddefconfig",
+        f"{variables} {plain} -j{jobs} {request.arch.kernel.target}",
+    )
+
+
+def _configure(
+    request: KernelRequest,
+    shop: Workshop,
+    make: _Make,
+    objects: Path,
+    tree: Path,
+    log: BinaryIO,
+) -> Mapping[str, str]:
+    """Write the final .config, unless the one that is there still holds, and return it.
+
+    Raises:
+        BuildError: if kconfig fails, or drops a symbol that was asked for.
+    """
+    recipe = request.recipe
+    config = objects / ".config"
+    made_from = config_stamp.inputs(tree, request.arch, recipe, request.compiler)
+    if config_stamp.is_current(objects, made_from):
+        log.write(b"# .config is left as it is: nothing that kconfig reads has changed\n")
+        return kconfig.read_symbols(config.read_text().splitlines(), str(config))
+    _run(make, recipe.base, shop, tree, log)
+    with config.open("a") as file:
+        file.write(kconfig.as_config(recipe.symbols))
+    _run(make, "olddefconfig", shop, tree, log)
+    final = kconfig.read_symbols(config.read_text().splitlines(), str(config))
+    if lost := kconfig.dropped(recipe.fragments, final):
+        raise BuildError("kconfig dropped what a fragment asks for: " + "\n".join(lost))
+    config_stamp.remember(objects, made_from)
+    return final
+
+
+def _run(make: _Make, target: str, shop: Workshop, tree: Path, log: BinaryIO) -> None:
+    lines: list[str] = []
+    if run_logged(
+        (*make.command, target),
+        cwd=tree,
+        log=log,
+        on_line=lines.append,
+        environment=clean_environment(**make.environment),
+        children=shop.children,
+    ):
+        raise BuildError(diagnostics.first_error(lines, tree))
+
+
+def _make(
+    request: KernelRequest,
+    shop: Workshop,
+    make: _Make,
+    objects: Path,
+    tree: Path,
+    log: BinaryIO,
+    known: Ledger,
+) -> list[CompilerWarning]:
+    """Make the image; returns the warnings of every object, also of those made in earlier builds."""
+    lines: list[str] = []
+    steps = 0
+
+    def follow(line: str) -> None:
+        nonlocal steps
+        lines.append(line)
+        if diagnostics.step_of(line):
+            steps += 1
+            shop.step(steps)
+
+    try:
+        status = run_logged(
+            (*make.command, "--output-sync=target", request.arch.kernel.target),
+            cwd=tree,
+            log=log,
+            on_line=follow,
+            environment=clean_environment(**make.environment, MAKEFLAGS=shop.jobserver.makeflags),
+            children=shop.children,
+            inherit=shop.jobserver.descriptors,
+        )
+    finally:
+        warnings = close_ledger(objects, tree, known, lines)
+    if status:
+        raise BuildError(diagnostics.first_error(lines, tree))
+    return warnings
+
+
+def _sizes(request: KernelRequest, vmlinux: Path) -> tuple[int, int, int]:
+    """Text, data and bss of vmlinux in bytes, as `size` prints them."""
+    output = subprocess.run(
+        [f"{request.compiler.prefix}size", str(vmlinux)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=dict(os.environ, LC_ALL="C"),
+    ).stdout
+    numbers = re.search(r"^\s*(\d+)\s+(\d+)\s+(\d+)\s", output, re.MULTILINE)
+    return (int(numbers[1]), int(numbers[2]), int(numbers[3])) if numbers else (0, 0, 0)
+
+
+def _symbol_bytes(prefix: str, vmlinux: Path) -> int:
+    """Bytes that the symbols of vmlinux take; names that share an address count once."""
+    command = (f"{prefix}nm", "--print-size", str(vmlinux))
+    listing = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    found = re.findall(r"^([0-9a-f]+) ([0-9a-f]+) \S ", listing, re.MULTILINE)
+    return sum({address: int(size, 16) for address, size in found}.values())

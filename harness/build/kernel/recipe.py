@@ -1,0 +1,116 @@
+"""Which configuration a kernel is built with: a base that the tree makes, and fragments on top of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.build.kernel import kconfig
+from harness.build.kernel.kconfig import Fragment, read_fragment
+from harness.config.records import CONFIGS, ArchRecord, find
+from harness.core.errors import UsageError, did_you_mean
+
+TINY = "tinyconfig"
+OWN_DEFCONFIG = ""
+"""Asks for the defconfig that each architecture's record names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one architecture's .config is made."""
+
+    base: str
+    """Make target that writes the first .config: `tinyconfig`, or a defconfig."""
+    own: tuple[Fragment, ...]
+    """The architecture's fragments, in order."""
+    extra: tuple[Fragment, ...] = ()
+    """Those that the user adds, merged last."""
+
+    @property
+    def fragments(self) -> tuple[Fragment, ...]:
+        """All of them, in the order they are merged in."""
+        return (*self.own, *self.extra)
+
+    @property
+    def symbols(self) -> dict[str, str]:
+        """Everything that is asked for on top of the base."""
+        return kconfig.merge(self.fragments)
+
+    @property
+    def title(self) -> str:
+        """All of it in one line: `tinyconfig + common + … + kasan`."""
+        return " + ".join((self.base, *(fragment.name for fragment in self.fragments)))
+
+    @property
+    def peculiarity(self) -> str:
+        """What the user changed, `defconfig + kasan`; empty for the kernel of a bare `run`."""
+        base = () if self.base == TINY else (self.base,)
+        return " + ".join((*base, *(fragment.name for fragment in self.extra)))
+
+
+def make_recipes(
+    arches: Sequence[ArchRecord],
+    asked: Sequence[str] = (),
+    defconfig: str | None = None,
+    configs: Path = CONFIGS,
+) -> Mapping[str, Recipe]:
+    """Recipes by name of the architecture; every file is read once, here.
+
+    `asked` are fragments as the user names them: `lockdep`, `./my.config`, `arm64:kasan`. `defconfig`
+    is a name of the tree, `OWN_DEFCONFIG`, or None for tinyconfig.
+
+    Raises:
+        UsageError: for an unknown or wrong fragment, or what can't be a defconfig's name.
+    """
+    target = None if defconfig is None else _target(defconfig)
+    extra = [_extra(text, arches, configs) for text in dict.fromkeys(asked)]
+    return {
+        arch.name: Recipe(
+            base=TINY if target is None else target or arch.kernel.defconfig,
+            own=_own(arch, diet=target is None, configs=configs),
+            extra=tuple(fragment for only, fragment in extra if only in ("", arch.name)),
+        )
+        for arch in arches
+    }
+
+
+def _own(arch: ArchRecord, *, diet: bool, configs: Path) -> tuple[Fragment, ...]:
+    names = (*arch.kernel.fragments, *(arch.kernel.diet if diet else ()))
+    return tuple(_shipped(name, configs) for name in names)
+
+
+def _shipped(name: str, configs: Path) -> Fragment:
+    return read_fragment(configs / "kconfig" / f"{name}.config", name, f"configs/kconfig/{name}.config")
+
+
+def _target(name: str) -> str:
+    if name == OWN_DEFCONFIG:
+        return name
+    if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name):
+        raise UsageError(f"--defconfig {name}: not a name", hint="Name one of arch/*/configs/ in the tree.")
+    return name if name.endswith("defconfig") else f"{name}_defconfig"
+
+
+def _extra(text: str, arches: Sequence[ArchRecord], configs: Path) -> tuple[str, Fragment]:
+    """The only architecture that a fragment is for (empty: all of them), and the fragment."""
+    only, colon, name = text.partition(":")
+    if not colon or "/" in only or Path(text).exists():
+        return "", _find(text, configs)
+    find("arches", ArchRecord, only, configs)
+    if only not in [arch.name for arch in arches]:
+        raise UsageError(f"--kconfig {text}: {only} is not an architecture of this run")
+    return only, _find(name, configs)
+
+
+def _find(name: str, configs: Path) -> Fragment:
+    """A fragment of the project, else a file."""
+    known = sorted(path.stem for path in (configs / "kconfig").glob("*.config"))
+    if name in known:
+        return _shipped(name, configs)
+    if name and ("/" in name or Path(name).exists()):
+        return read_fragment(Path(name), name, name)
+    guess = did_you_mean(name.removesuffix(".config"), known)
+    hint = f"Known: {', '.join(known)}; or name a file."
+    raise UsageError(f"unknown kernel configuration fragment '{name}'.{guess}", hint=hint)

@@ -1,0 +1,70 @@
+"""Commands for the dashboard: pages of all runs in the store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from harness.cli.options import as_json_option
+from harness.cli.results import chosen_store, store_option
+from harness.core.errors import InfrastructureError, UsageError
+
+SCHEMA = "thp-harness/dashboard/1"
+
+
+@click.group("dashboard")
+def dashboard_command() -> None:
+    """Show what all runs say: what broke when, on which architecture."""
+
+
+@dashboard_command.command("build")
+@click.argument("out", type=click.Path(path_type=Path), metavar="OUT")
+@click.option(
+    "--nights", type=click.IntRange(1, 1000), default=60, show_default=True, metavar="N",
+    help="The latest N runs of each series.",
+)  # fmt: skip
+@store_option
+@as_json_option
+def build_command(out: Path, nights: int, store: str | None, as_json: bool) -> None:
+    """Write the dashboard as a folder of pages, in place of those of an earlier build.
+
+    They need no server and no network: open OUT/index.html, or copy OUT to any web server.
+    """
+    from dataclasses import asdict
+
+    from harness.commands.results_store import opened
+    from results.dashboard.site import NotOursError, SiteError, build_site
+
+    try:
+        with opened(chosen_store(store)) as opened_store:
+            built = build_site(opened_store, out, nights)
+    except NotOursError as error:
+        raise UsageError(str(error), hint=error.hint) from None
+    except SiteError as error:
+        raise InfrastructureError(str(error), hint=error.hint) from None
+    if as_json:
+        click.echo(json.dumps({"schema": SCHEMA, **asdict(built)}, indent=2))
+        return
+    click.echo(f"{built.runs} of {built.stored_runs} runs on {built.pages} pages, with {built.logs} logs")
+    click.echo(str(out / "index.html"))
+
+
+@dashboard_command.command("serve")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, metavar="N")
+@click.option("--nights", type=click.IntRange(1, 1000), default=60, show_default=True, metavar="N")
+@store_option
+def serve_command(port: int, nights: int, store: str | None) -> None:
+    """Serve the dashboard on 127.0.0.1, with a page of what is running now, until Ctrl-C.
+
+    It imports this machine's finished runs when its first page is asked for.
+    """
+    import tempfile
+
+    from harness.commands.serve import Dashboard, serve
+    from harness.core.workspace import from_environment
+
+    with tempfile.TemporaryDirectory(prefix="thp-harness-dashboard-") as folder:
+        dashboard = Dashboard(from_environment(), chosen_store(store), Path(folder), nights)
+        serve(dashboard, port, lambda address: click.echo(f"{address} and {address}live"))

@@ -1,0 +1,67 @@
+"""Commands for LAVA labs: which there are, and whether one is fit for a run."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from harness.cli.options import as_json_option
+from harness.core.errors import InfrastructureError
+
+
+def complete_labs(context: click.Context, parameter: click.Parameter, start: str) -> list[str]:
+    """Names for the shell."""
+    from harness.config.lab import load_labs
+
+    return sorted(name for name in load_labs() if name.startswith(start))
+
+
+@click.group("labs")
+def labs_group() -> None:
+    """LAVA labs for `run --lab`: list them, look one over.
+
+    Their records are YAML files in configs/labs and ~/.config/thp-harness/labs.
+    """
+
+
+@labs_group.command("list")
+@as_json_option
+def list_command(as_json: bool) -> None:
+    """List the labs; asks none of them."""
+    from rich.console import Console
+
+    from harness.config.lab import load_labs
+    from harness.machines.lava.listing import as_document, list_labs, print_labs
+
+    labs = list_labs(load_labs())
+    if as_json:
+        click.echo(json.dumps(as_document(labs), indent=2))
+    else:
+        print_labs(labs, Console())
+
+
+@labs_group.command("check")
+@click.argument("name", shell_complete=complete_labs)
+@as_json_option
+def check_command(name: str, as_json: bool) -> int:
+    """Say what is wrong with a lab, and how to put it right. Nothing is booted.
+
+    A small file is put where the lab fetches kernels, and fetched from there.
+
+    Exit status: 0 fit for a run, 3 not.
+    """
+    from rich.console import Console
+
+    from harness.commands.doctor import print_checks
+    from harness.config.lab import find_lab
+    from harness.machines.lava.check import as_document, examine
+
+    record = find_lab(name)
+    checks = examine(record)
+    if as_json:
+        click.echo(json.dumps(as_document(record, checks), indent=2))
+    else:
+        print_checks(checks, Console())
+    fit = all(check.ok is not False for check in checks)
+    return 0 if fit else InfrastructureError.default_exit_code

@@ -1,0 +1,1 @@
+"""The scheduler and the workers of a cluster."""

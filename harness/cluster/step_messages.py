@@ -1,0 +1,94 @@
+"""What travels between controller and workers: an order for one attempt at a step, and its delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.cluster.exchange import Exchange
+from harness.cluster.tags import Ability
+from harness.core.jobserver import Jobserver
+from harness.core.process import Children
+from harness.sources.git.worktree_pool import Worktrees
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """Where one attempt at a step is made; on a worker."""
+
+    ability: Ability
+    cache: Path
+    exchange: Exchange
+    out: Path
+    """An empty folder; what is in it at the end goes to the controller."""
+    jobserver: Jobserver
+    worktrees: Worktrees
+    children: Children
+    """Of this attempt only, so that it can be ended alone."""
+    say: Callable[[str], None]
+    announce: Callable[[str], None]
+    """Has the scheduler know of a tag that the machine has from now on."""
+
+
+class Step(Protocol):
+    """One thing to do on one machine; sent as it is, so all that it needs is in it."""
+
+    @property
+    def name(self) -> str:
+        """What nothing else in its run is called: `build-x86_64-base`."""
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """What the machine must have; see `ability.py`."""
+
+    @property
+    def memory_mb(self) -> int:
+        """What its guest takes; 0 for no guest."""
+
+    def carry_out(self, station: Station) -> Any:
+        """Do it; returns what the controller gets besides the files.
+
+        Raises:
+            HarnessError: if this machine can't do it; another one may.
+            MissingCommit: if sources must be sent first.
+        """
+
+
+class MissingCommit(Exception):  # noqa: N818 - not an error: the controller has it
+    """The worker's mirror and the exchange lack a commit."""
+
+    def __init__(self, commit: str) -> None:
+        super().__init__(commit)
+        self.commit = commit
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One attempt at a step."""
+
+    step: Step
+    key: str
+    """Of this attempt; no other one has it, in any run."""
+    parcel: str
+    """Folder of its files in the exchange; each time that dask carries it out adds a name of its own."""
+    exchange: str
+    """The folder of the exchange, as the controller reaches it."""
+    harness: str
+    """The controller's version of the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What came of an attempt."""
+
+    key: str
+    worker: str
+    value: Any = None
+    parcel: str = ""
+    sums: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of the parcel's files by name."""
+    trouble: str = ""
+    """Why this machine could not do it; says nothing of the kernel."""
+    lacks_commit: str = ""

@@ -1,0 +1,1 @@
+"""The cache folder: contents, limits and checks."""

@@ -1,0 +1,1 @@
+"""One build of an earlier run, again."""

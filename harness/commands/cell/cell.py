@@ -1,0 +1,187 @@
+"""A cell of an earlier run: what its folder says of it, and what the cache still has."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from harness.build.build_cache import BuildCache
+from harness.config.records import ArchRecord, load_all, pick
+from harness.core.errors import InfrastructureError, UsageError, did_you_mean
+from harness.machines.host.boot import HOST
+from results.journal.assemble import read_cells, read_plan
+from results.journal.journal import Event, JournalError, PlanFact, read_events
+from results.model.run import Boot, Build, Cell, PlannedTest
+
+
+@dataclass(frozen=True, slots=True)
+class PastCell:
+    """One kernel of an earlier run, and its boots."""
+
+    run_dir: Path
+    plan: PlanFact
+    arch: ArchRecord
+    cell: Cell
+    build: Build
+    host: str = ""
+    """The physical host that boots the run's kernels; empty for emulators."""
+
+    @property
+    def label(self) -> str:
+        """What people call it: `x86_64/base`."""
+        return f"{self.cell.arch}/{self.cell.variant}"
+
+    @property
+    def file_name(self) -> str:
+        """The same as part of a file's name."""
+        return self.label.replace("/", "-")
+
+    @property
+    def run_again(self) -> str:
+        """What brings back whatever is gone of the run, in words."""
+        return f"Run it again: {shlex.join(self.plan.command)}"
+
+    def require_built(self) -> None:
+        """Refuse a kernel that does not build.
+
+        Raises:
+            UsageError: with the first line of the error.
+        """
+        if not self.build.ok:
+            said = (self.build.error.splitlines() or ["no reason is known"])[0]
+            raise UsageError(
+                f"{self.label} did not build in the run {self.run_dir.name}: {said}",
+                hint=f"thp-harness repro {self.label} prints how to build it.",
+            )
+
+    def kernel(self, cache: Path) -> Path:
+        """The folder of its files in the cache.
+
+        Raises:
+            UsageError: if it did not build.
+            InfrastructureError: if it is gone, or damaged.
+        """
+        self.require_built()
+        builds, damage = BuildCache(cache), ["not there any more"]
+        found = builds.lookup(self.build.key, lambda files: damage.insert(0, f"damaged: {files}"))
+        if found and found[0].image_sha256 != self.build.image_sha256:
+            found, damage = None, ["another image now"]
+        if found is None:
+            raise InfrastructureError(
+                f"the kernel of {self.label} in the cache is {damage[0]} ({builds.folder / self.build.key})",
+                hint=f"{self.run_again}; or build it by hand: thp-harness repro {self.label}",
+            )
+        return found[1]
+
+    def initramfs(self, boot: Boot) -> Path:
+        """What a boot of the run started with; it may be gone."""
+        return self.run_dir / "boots" / f"{boot.id}.cpio"
+
+    def programs(self) -> Path:
+        """An initramfs with all test programs of the run.
+
+        Raises:
+            InfrastructureError: if the run has none any more.
+        """
+        for boot in self.cell.boots:
+            if (path := self.initramfs(boot)).is_file():
+                return path
+        raise InfrastructureError(
+            f"{self.run_dir / 'boots'} has no initramfs of {self.label}, so its test programs are gone",
+            hint=self.run_again,
+        )
+
+
+def find_cells(run_dir: Path, name: str) -> tuple[PastCell, ...]:
+    """The cells that `ARCH/VARIANT`, or `ARCH` for all of its variants, names in a run or a walk.
+
+    Raises:
+        UsageError: if the folder is no run, or has no such cell, or has not come to it.
+    """
+    try:
+        return _find(run_dir, name)
+    except JournalError as error:
+        raise UsageError(str(error), hint="Name another run with --run.") from None
+
+
+def find_cell(run_dir: Path, name: str) -> PastCell:
+    """The one cell that is named.
+
+    Raises:
+        UsageError: as `find_cells`, and if there are several.
+    """
+    found = find_cells(run_dir, name)
+    if len(found) > 1:
+        labels = " or ".join(past.label for past in found[-2:])
+        raise UsageError(f"{name} has {len(found)} kernels, and this works with one", hint=f"Say {labels}.")
+    return found[0]
+
+
+def _find(run_dir: Path, name: str) -> tuple[PastCell, ...]:
+    events = list(read_events(run_dir))
+    plan = read_plan(events)
+    if not plan.variants:
+        raise UsageError(
+            f"{run_dir.name} is a bisection, and those have no cells",
+            hint="A run or a walk of the series has one for the commit that was found.",
+        )
+    arch, _, variant = name.partition("/")
+    _require(arch, plan.arches, f"the run {run_dir.name} has no architecture")
+    if variant:
+        _require(variant, plan.variants, f"the run {run_dir.name} has no variant")
+    record = _arch_record(arch)
+    of_arch = [event for event in events if event.fact.get("arch", arch) == arch]
+    cells = [cell for cell in read_cells(plan, of_arch, run_dir) if cell.arch == arch]
+    wanted = [cell for cell in cells if variant in ("", cell.variant)]
+    host = next((name for event in events if (name := _host_of(event))), "")
+    return tuple(replace(_past_cell(run_dir, plan, record, cell), host=host) for cell in wanted)
+
+
+def _host_of(event: Event) -> str:
+    machine = str(event.fact.get("machine", "")) if event.name == "boot" else ""
+    return machine.removeprefix(HOST) if machine.startswith(HOST) else ""
+
+
+def _require(name: str, known: Sequence[str], message: str) -> None:
+    if name not in known:
+        shown = ", ".join(known)
+        raise UsageError(f"{message} '{name}'.{did_you_mean(name, known)}", hint=f"It has: {shown}.")
+
+
+def _arch_record(name: str) -> ArchRecord:
+    records = load_all("arches", ArchRecord).values()
+    return pick("arches", {mode.name: mode for record in records for mode in record.in_modes()}, name)
+
+
+def _past_cell(run_dir: Path, plan: PlanFact, arch: ArchRecord, cell: Cell) -> PastCell:
+    label = f"{cell.arch}/{cell.variant}"
+    if cell.build is None:
+        raise UsageError(
+            f"the run {run_dir.name} did not come to {label}: it still goes on, or was interrupted",
+            hint=f"It goes on with: {shlex.join(plan.command)}",
+        )
+    if not cell.build.key:
+        raise UsageError(f"the run {run_dir.name} could not build {label} at all: {cell.build.error}")
+    return PastCell(run_dir, plan, arch, cell, cell.build)
+
+
+def choose_tests(planned: Sequence[PlannedTest], patterns: Sequence[str]) -> tuple[PlannedTest, ...]:
+    """The tests that any of some names or shell patterns means, in the plan's order; all without one.
+
+    Raises:
+        UsageError: for a pattern that means none.
+    """
+    names = [test.name for test in planned]
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            suites = ", ".join(f"{suite}.*" for suite in dict.fromkeys(name.split(".")[0] for name in names))
+            raise UsageError(
+                f"--test {pattern}: the run has no such test.{did_you_mean(pattern, names)}",
+                hint=f"It has: {suites or 'no tests at all'}.",
+            )
+    return tuple(
+        test for test in planned if not patterns or any(fnmatchcase(test.name, each) for each in patterns)
+    )

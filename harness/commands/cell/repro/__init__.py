@@ -1,0 +1,1 @@
+"""A shell script that repeats one build and its boots."""

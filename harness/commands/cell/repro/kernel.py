@@ -1,0 +1,177 @@
+"""The part of a script that configures and builds the kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.build.build_cache import BuildCache
+from harness.build.kernel.kconfig import Fragment, as_config, read_symbols
+from harness.build.kernel.kernel import REPRODUCIBLE, KernelRequest, build_key
+from harness.build.kernel.recipe import TINY, Recipe, make_recipes
+from harness.build.toolchain import Compiler
+from harness.commands.cell.cell import PastCell
+from harness.commands.cell.repro.shell_text import Part, comment, function, here, join, printable
+from harness.config.records import ROOT
+from harness.core.errors import InfrastructureError, UsageError
+from harness.sources.git.mirror import tree_hash
+from harness.sources.git.repository import GitError
+
+KEPT = ('PATH="$PATH"', 'HOME="${HOME:-/}"', "LC_ALL=C")
+
+
+def kernels(cells: Sequence[PastCell], cache: Path) -> Part:
+    """Functions: `build_VARIANT` for each cell, and what they need.
+
+    Raises:
+        InfrastructureError: if nobody knows any more how a kernel was configured.
+    """
+    recipe = next(filter(None, (_recipe(past, cache) for past in cells)), None)
+    configuration = _from_fragments(recipe) if recipe else Part(b"")
+    builds = b"".join(
+        b"\n"
+        + function(f"build_{shell_name(past)}", _build(past, recipe, cache), f"The kernel of {past.label}.")
+        for past in cells
+    )
+    return Part(_common(cells[0]) + configuration.functions + builds, configuration.data)
+
+
+def shell_name(past: PastCell) -> str:
+    """The variant as part of a function's name."""
+    return past.cell.variant.replace("/", "_")
+
+
+def folder(past: PastCell) -> str:
+    """Where its kernel is built."""
+    return f"build-{past.cell.variant.replace('/', '-')}"
+
+
+def _common(past: PastCell) -> bytes:
+    kernel, prefix = past.arch.kernel, past.arch.compiler.prefix
+    variables = " \\\n\t\t".join(f"{name}={join([value])}" for name, value in REPRODUCIBLE.items())
+    make = f"""\
+	build=$1
+	shift
+	env -i {" ".join(KEPT)} \\
+		{variables} \\
+		make -C "$top/linux" O="$top/$build" \\
+		ARCH={kernel.arch} CROSS_COMPILE={prefix} "$@"
+"""
+    compiler = f"""\
+	found=$({prefix}gcc --version | head -n 1)
+	[ "$found" = "$1" ] ||
+		echo "WARNING: the compiler is $found, and was $1; the image will be another one" >&2
+"""
+    image = """\
+	found=$(sha256sum "$1" | cut -d ' ' -f 1)
+	if [ "$found" = "$2" ]; then
+		echo "SAME IMAGE as in the run: sha256 $found"
+	else
+		echo "ANOTHER IMAGE than in the run: sha256 $found, not $2"
+	fi
+"""
+    about = (
+        "Make in a clean environment. The variables are what Documentation/kbuild/reproducible-builds.rst\n"
+        "asks for: equal sources give equal images. kmake FOLDER ARGUMENT..."
+    )
+    return (
+        function("kmake", make, about)
+        + b"\n"
+        + function("check_compiler", compiler)
+        + b"\n"
+        + function("check_image", image, "check_image IMAGE SHA256")
+        + b"\n"
+    )
+
+
+def _from_fragments(recipe: Recipe) -> Part:
+    names = [f"fragment_{number}" for number in range(1, len(recipe.fragments) + 1)]
+    body = (
+        f'\tkmake "$1" {recipe.base}\n\t{{\n'
+        + "".join(
+            f"\t\t{name} # {printable(fragment.name)}\n"
+            for name, fragment in zip(names, recipe.fragments, strict=True)
+        )
+        + '\t} >>"$1/.config"\n'
+        + '\tkmake "$1" olddefconfig\n'
+    )
+    about = f"configure FOLDER: {recipe.base}, and on top of it what is asked for; the last value counts."
+    data = b"".join(
+        b"\n" + function(name, here("cat", _text(fragment).encode()), f"Configuration: {fragment.name}")
+        for name, fragment in zip(names, recipe.fragments, strict=True)
+    )
+    return Part(function("configure", body, about), data)
+
+
+def _text(fragment: Fragment) -> str:
+    """The file with all that it explains, if it still asks for the same."""
+    for path in (ROOT / fragment.file, Path(fragment.file)):
+        try:
+            text = path.read_text()
+            if read_symbols(text.splitlines()) == fragment.symbols:
+                return text
+        except (OSError, UsageError):
+            continue
+    return as_config(fragment.symbols)
+
+
+def _recipe(past: PastCell, cache: Path) -> Recipe | None:
+    """How the kernel was configured, proven by the key of its build; None if that can't be told any more."""
+    base, *names = past.build.configuration.split(" + ")
+    own = len(make_recipes((past.arch,))[past.arch.name].own)
+    if base != TINY:
+        own -= len(past.arch.kernel.diet)
+    try:
+        defconfig = None if base == TINY else base
+        recipe = make_recipes((past.arch,), names[own:], defconfig)[past.arch.name]
+        request = KernelRequest(
+            arch=past.arch,
+            variant=past.cell.variant,
+            commit=past.build.commit,
+            tree=tree_hash(cache, past.build.commit),
+            compiler=Compiler(past.arch.compiler.prefix, past.build.compiler),
+            recipe=recipe,
+        )
+    except (UsageError, GitError):
+        return None
+    return recipe if build_key(request) == past.build.key else None
+
+
+def _build(past: PastCell, recipe: Recipe | None, cache: Path) -> bytes:
+    where, kernel = folder(past), past.arch.kernel
+    begin = (
+        f"\tsay {join([f'Kernel: {past.label}, {past.build.configuration}'])}\n"
+        f"\tcheck_compiler {join([past.build.compiler])}\n"
+        f"\tgit -C linux checkout --quiet {past.cell.variant}\n"
+        f"\tmkdir -p {where}\n"
+    ).encode()
+    configure = f"\tconfigure {where}\n".encode() if recipe else _whole_configuration(past, cache)
+    make = f'kmake {where} -j"$(nproc)" {kernel.target}'
+    if past.build.ok:
+        end = f"\t{make}\n\tcheck_image {where}/{kernel.image} {past.build.image_sha256}\n".encode()
+    else:
+        end = _expected_failure(past, make)
+    return begin + configure + end
+
+
+def _whole_configuration(past: PastCell, cache: Path) -> bytes:
+    """The .config of the finished kernel, where its fragments are not what they were."""
+    found = BuildCache(cache).lookup(past.build.key)
+    if found is None:
+        raise InfrastructureError(
+            f"nobody knows how {past.label} was configured: the fragments of {past.build.configuration} "
+            "have changed since, and the cache has the kernel no more",
+            hint=past.run_again,
+        )
+    said = comment("The whole .config: the fragments that it was made of have changed since.")
+    text = (found[1] / ".config").read_bytes()
+    where = folder(past)
+    return said.encode() + here(f"\tcat >{where}/.config", text) + f"\tkmake {where} olddefconfig\n".encode()
+
+
+def _expected_failure(past: PastCell, make: str) -> bytes:
+    said = here("\tcat", past.build.error.encode(errors="replace").replace(b"\0", b""))
+    return (
+        f"\tif {make}; then\n\t\tfail 'it builds here, and did not in the run'\n\tfi\n"
+        "\tsay 'It does not build, and did not in the run, where make said:'\n"
+    ).encode() + said

@@ -1,0 +1,174 @@
+"""What a run would do: which kernels are cached, and how long the rest will take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from harness.build.build_cache import BuildCache
+from harness.build.kernel import kconfig
+from harness.build.kernel.kernel import KernelRequest, build_key
+from harness.build.kernel.recipe import Recipe
+from harness.build.toolchain import find_compiler
+from harness.config.records import ArchRecord
+from harness.core.errors import UsageError
+from harness.core.progress import clock
+from harness.core.workspace import Workspace
+from harness.engine.durations import History, pace
+from harness.machines import emulator
+from harness.plan.plan import Plan, planned_tests
+from harness.plan.prepare import Checkouts, prepare
+from results.journal.journal import VARIANTS
+
+
+@dataclass(frozen=True, slots=True)
+class CellForecast:
+    """One build and its first boot."""
+
+    arch: str
+    variant: str
+    cached: bool
+    problem: str
+    """What is missing on this machine; empty if nothing is."""
+    build_seconds: float
+    """0 for a cached build."""
+    boot_seconds: float
+    configuration: str = ""
+    """As `Build.configuration`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a run would do."""
+
+    tree: str
+    tree_version: str
+    series: str
+    series_title: str
+    stand_in: bool
+    patches: tuple[str, ...]
+    tests: tuple[str, ...]
+    cells: tuple[CellForecast, ...]
+    overrides: tuple[str, ...] = ()
+    """Symbols that two configuration fragments want differently, and which of them counts."""
+    host: str = ""
+    """The physical host that boots the kernels; empty for emulators."""
+    lab: str = ""
+    """The lab whose boards boot them; empty for what is here."""
+
+    @property
+    def seconds(self) -> float:
+        """All builds and first boots, one after another."""
+        return sum(cell.build_seconds + cell.boot_seconds for cell in self.cells)
+
+    def as_document(self) -> dict[str, Any]:
+        """For JSON; see docs/plan.schema.json."""
+        return {"schema": "thp-harness/plan/1", **asdict(self), "seconds": self.seconds}
+
+
+def forecast(plan: Plan, workspace: Workspace) -> Forecast:
+    """Prepare the sources (they decide what is cached) and look everything up.
+
+    Raises:
+        HarnessError: what a run would raise for the tree and the series.
+    """
+    workspace.create()
+    checkouts = prepare(plan, workspace.cache, lambda line: None)
+    subject = checkouts.subject
+    return Forecast(
+        tree=subject.tree,
+        tree_version=subject.tree_version,
+        series=subject.series,
+        series_title=subject.series_title,
+        stand_in=subject.stand_in,
+        patches=tuple(patch.subject for patch in subject.patches),
+        tests=tuple(test.name for test in planned_tests(plan.suites)),
+        cells=tuple(cell for arch in plan.arches for cell in _cells(plan, arch, checkouts, workspace)),
+        overrides=_overrides(plan),
+        host=plan.host.name if plan.host else "",
+        lab=plan.lab.name if plan.lab else "",
+    )
+
+
+def _overrides(plan: Plan) -> tuple[str, ...]:
+    """Each one once, however many architectures have it."""
+    said = (line for recipe in plan.recipes.values() for line in kconfig.overrides(recipe.fragments))
+    return tuple(dict.fromkeys(said))
+
+
+def _cells(
+    plan: Plan, arch: ArchRecord, checkouts: Checkouts, workspace: Workspace
+) -> Iterator[CellForecast]:
+    history = History(workspace.state)
+    recipe = plan.recipes[arch.name]
+    for variant in VARIANTS:
+        cached, problem = _look_up(arch, recipe, variant, checkouts, workspace, plan.emulated)
+        yield CellForecast(
+            arch=arch.name,
+            variant=variant,
+            cached=cached,
+            problem=problem,
+            build_seconds=0.0
+            if cached
+            else history.expect("build", arch.name, pace(recipe, variant)).seconds,
+            boot_seconds=history.expect("boot", arch.name, recipe.peculiarity).seconds,
+            configuration=recipe.title,
+        )
+
+
+def _look_up(
+    arch: ArchRecord, recipe: Recipe, variant: str, checkouts: Checkouts, workspace: Workspace, emulated: bool
+) -> tuple[bool, str]:
+    try:
+        compiler = find_compiler(arch)
+        if emulated:
+            emulator.require(arch.qemu)
+    except UsageError as error:
+        return False, f"{error} ({error.hint})"
+    request = KernelRequest(
+        arch=arch,
+        variant=variant,
+        commit=checkouts.commit(variant),
+        tree=checkouts.trees[variant],
+        compiler=compiler,
+        recipe=recipe,
+    )
+    return BuildCache(workspace.cache).lookup(build_key(request)) is not None, ""
+
+
+def print_forecast(cast: Forecast, console: Console) -> None:
+    """For people."""
+    mark = "  [stand-in]" if cast.stand_in else ""
+    say = _plain(console)
+    say(f"Tree    {cast.tree} ({cast.tree_version})")
+    say(f"Series  {cast.series}{mark}: {cast.series_title}")
+    for number, subject in enumerate(cast.patches, 1):
+        say(f"        {number}. {subject}")
+    if cast.host:
+        say(f"Host    {cast.host}")
+    if cast.lab:
+        say(f"Lab     {cast.lab}")
+    say(f"Tests   {len(cast.tests)} on each kernel")
+    for arch, configuration in {cell.arch: cell.configuration for cell in cast.cells}.items():
+        say(f"Config  {arch}: {configuration}")
+    for line in cast.overrides:
+        say(f"        {line}")
+    table = Table(box=None, pad_edge=False)
+    for column in ("arch", "variant", "build", "boot"):
+        table.add_column(column)
+    for cell in cast.cells:
+        build = cell.problem or ("cached" if cell.cached else clock(cell.build_seconds))
+        table.add_row(cell.arch, cell.variant, build, clock(cell.boot_seconds))
+    console.print(table)
+    say(f"About {clock(cast.seconds)} in all.")
+
+
+def _plain(console: Console) -> Any:
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    return say

@@ -1,0 +1,295 @@
+"""One night: a run if anything is new, what became of each test since the night before, and who did it.
+
+Everything it does can be interrupted and goes on with the next call: the run, and each bisection.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness.commands.bisect.bisect import BisectRequest, bisect
+from harness.commands.cache.sharing import in_use
+from harness.commands.reports import RESULTS, write_bisect_reports, write_reports
+from harness.commands.results_store import opened, remember, store_address
+from harness.commands.run import check_disk, run
+from harness.core.errors import HarnessError, InfrastructureError
+from harness.core.locks import claim
+from harness.core.progress import Progress
+from harness.core.workspace import Workspace
+from harness.engine.executor import Site, ThisMachine
+from harness.engine.run_folder import LOCK as RUN_LOCK
+from harness.engine.run_folder import finished_run
+from harness.plan.plan import Plan
+from harness.plan.prepare import prepare
+from results.bisect.causes import new_causes
+from results.journal.assemble import assemble
+from results.model.document import ResultsError, from_json
+from results.model.run import Run, Verdict
+
+SCHEMA = "thp-harness/nightly/1"
+REPORT = "nightly.json"
+LOCK = "nightly.lock"
+NIGHTS = 60
+"""So many of the last nights are looked at to say what is new."""
+
+
+@dataclass(frozen=True, slots=True)
+class NightRequest:
+    """What a night may do."""
+
+    plan: Plan
+    force: bool = False
+    """Run even if everything is as in a run that came to its end."""
+    bisect_seconds: float = 0.0
+    """For all bisections together; what is not found by then goes on the next night."""
+    keep_runs: int = 0
+    """Folders of runs that stay; 0 for all. The store keeps what was in the others."""
+    dashboard: Path | None = None
+    """Where the pages of all nights are made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Culprit:
+    """What a bisection said of something that is new."""
+
+    until: str
+    arches: tuple[str, ...]
+    words: str
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class NightReport:
+    """What there is to tell in the morning; `nightly.json` of the run's folder, but for its `schema`."""
+
+    run: str
+    headline: str
+    verdict: Verdict
+    is_new: bool
+    """False if there was nothing to run, and the run is an earlier one."""
+    news: tuple[str, ...]
+    """What became of tests since the night before, the most serious first."""
+    still: tuple[str, ...]
+    """What was wrong before, and is."""
+    culprits: tuple[Culprit, ...]
+    exit_code: int
+    """That of the run: a verdict stands until there is another one."""
+    run_dir: str
+
+    @property
+    def lines(self) -> list[str]:
+        """For people."""
+        return [
+            self.headline if self.is_new else f"Nothing new since {self.run}: {self.headline}",
+            *(f"  new: {words}" for words in self.news),
+            *(f"  still: {words}" for words in self.still),
+            *(f"  {each.until}: {each.words} {each.folder}" for each in self.culprits),
+            f"Run folder: {self.run_dir}",
+        ]
+
+    def as_document(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {"schema": SCHEMA, **asdict(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Night:
+    """What all steps of a night share."""
+
+    request: NightRequest
+    workspace: Workspace
+    progress: Progress
+    command: Sequence[str]
+    site: Site
+
+
+class _TimeIsOverError(KeyboardInterrupt):
+    """It ends a bisection as Ctrl-C does, so that it can be taken up again."""
+
+
+def nightly(
+    request: NightRequest,
+    workspace: Workspace,
+    progress: Progress,
+    command: Sequence[str],
+    site: Site | None = None,
+) -> NightReport:
+    """Do what there is to do tonight; the run here or at another site, bisections here.
+
+    Raises:
+        InfrastructureError: if another night is at work, or the disk is full.
+        HarnessError: what `run` raises.
+    """
+    workspace.create()
+    night = _Night(request, workspace, progress, command, site or ThisMachine())
+    with _alone(workspace):
+        check_disk(workspace)
+        earlier = None if request.force else _nothing_new(night)
+        outcome, run_dir = (assemble(earlier), earlier) if earlier else _run(night)
+        report = _report(outcome, run_dir, workspace, is_new=not earlier)
+        report = replace(report, culprits=_culprits(night, outcome, run_dir))
+        (run_dir / REPORT).write_text(json.dumps(report.as_document(), indent=2) + "\n", encoding="utf-8")
+        _show(night)
+        _let_go(night, run_dir)
+        return report
+
+
+@contextmanager
+def _alone(workspace: Workspace) -> Iterator[None]:
+    lock = claim(workspace.state / LOCK)
+    if not lock:
+        raise InfrastructureError("another night is at work", hint="Let it come to its end, or stop it.")
+    with lock:
+        yield
+
+
+def _nothing_new(night: _Night) -> Path | None:
+    """The run that has done all this already."""
+    plan, workspace, say = night.request.plan, night.workspace, night.progress.say
+    with in_use(workspace.cache, say):
+        found = finished_run(plan, prepare(plan, workspace.cache, say), workspace)
+    if not found:
+        return None
+    earlier = assemble(found)
+    if earlier.verdict is Verdict.INFRASTRUCTURE:
+        say(f"{found.name} was of the same sources, but the machine failed: once more")
+        return None
+    tools, _ = night.site.find_tools(plan)
+    if _compilers(earlier) - {each.compiler.version for each in tools.values()}:
+        say(f"{found.name} was of the same sources, but by other compilers: once more")
+        return None
+    return found
+
+
+def _compilers(run: Run) -> set[str]:
+    return {cell.build.compiler for cell in run.cells if cell.build and cell.build.ok}
+
+
+def _run(night: _Night) -> tuple[Run, Path]:
+    outcome, run_dir = run(night.request.plan, night.workspace, night.progress, night.command, night.site)
+    write_reports(outcome, run_dir)
+    remember(run_dir, night.workspace, night.progress.say)
+    return outcome, run_dir
+
+
+def _report(run: Run, run_dir: Path, workspace: Workspace, *, is_new: bool) -> NightReport:
+    """What is known of this night; without a store there is only the run."""
+    news, still = _history(run, workspace)
+    return NightReport(
+        run=run.id,
+        headline=run.headline,
+        verdict=run.verdict,
+        is_new=is_new,
+        news=news if is_new else (),
+        still=still,
+        culprits=(),
+        exit_code=run.exit_code,
+        run_dir=str(run_dir),
+    )
+
+
+def _history(run: Run, workspace: Workspace) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is new, and what still is, if the store has this run as the last night."""
+    from results.dashboard.history import read_history
+
+    with suppress(HarnessError), opened(store_address(workspace)) as store:
+        for line in read_history(store, NIGHTS).lines:
+            same = (line.tree, line.series) == (run.subject.tree, run.subject.series)
+            if same and line.last.name == run.id:
+                return tuple(each.words for each in line.news), tuple(each.words for each in line.open)
+    return (), ()
+
+
+def _culprits(night: _Night, run: Run, run_dir: Path) -> tuple[Culprit, ...]:
+    """Who did what is new; what an earlier call has found is not looked for again."""
+    found = _found_before(run_dir)
+    if not night.request.bisect_seconds or len(run.subject.patches) < 2:
+        return found
+    known = {each.until for each in found}
+    causes = new_causes(run, _run_before(run, night.workspace))
+    wanted = {until: arches for until, arches in causes.items() if until not in known}
+    try:
+        with _time_limit(night.request.bisect_seconds):
+            for until, arches in wanted.items():
+                found = (*found, _bisect(night, until, arches))
+    except _TimeIsOverError:
+        night.progress.say("the time for bisections is over; what is not found yet goes on the next night")
+    return found
+
+
+def _found_before(run_dir: Path) -> tuple[Culprit, ...]:
+    with suppress(OSError, ValueError, TypeError, LookupError):
+        document = json.loads((run_dir / REPORT).read_text(encoding="utf-8"))
+        return tuple(Culprit(**{**each, "arches": tuple(each["arches"])}) for each in document["culprits"])
+    return ()
+
+
+def _run_before(run: Run, workspace: Workspace) -> Run | None:
+    """The last run of the same series on the same tree before this one."""
+    for folder in sorted(workspace.runs.glob("*"), reverse=True):
+        with suppress(OSError, ResultsError):
+            other = from_json((folder / RESULTS).read_text(encoding="utf-8"))
+            same = (other.subject.tree, other.subject.series) == (run.subject.tree, run.subject.series)
+            if same and other.complete and other.started < run.started:
+                return other
+    return None
+
+
+def _bisect(night: _Night, until: str, arches: tuple[str, ...]) -> Culprit:
+    plan = night.request.plan
+    narrow = replace(plan, arches=tuple(arch for arch in plan.arches if arch.name in arches))
+    try:
+        outcome, folder = bisect(narrow, BisectRequest(until), night.workspace, night.progress, night.command)
+    except HarnessError as error:
+        return Culprit(until, arches, f"could not be bisected: {error}", "")
+    write_bisect_reports(outcome, folder)
+    remember(folder, night.workspace, night.progress.say)
+    return Culprit(until, arches, outcome.headline, str(folder))
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise _TimeIsOverError in here when the time is over; signals reach the main thread only."""
+
+    def end(number: int, frame: Any) -> None:
+        raise _TimeIsOverError
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _show(night: _Night) -> None:
+    """Build the dashboard; a night is no worse for pages that can't be written."""
+    from results.dashboard.site import SiteError, build_site
+
+    if not night.request.dashboard:
+        return
+    try:
+        with opened(store_address(night.workspace)) as store:
+            build_site(store, night.request.dashboard, NIGHTS)
+    except (HarnessError, SiteError) as error:
+        night.progress.say(f"no dashboard: {error}")
+
+
+def _let_go(night: _Night, current: Path) -> None:
+    """Remove the folders of old runs that nobody works on."""
+    folders = sorted((path for path in night.workspace.runs.glob("*") if path.is_dir()), reverse=True)
+    for folder in folders[night.request.keep_runs :] if night.request.keep_runs else ():
+        lock = claim(folder / RUN_LOCK)
+        if not lock or folder == current:
+            continue
+        with lock:
+            shutil.rmtree(folder, ignore_errors=True)
+        night.progress.say(f"removed {folder}: there are more than {night.request.keep_runs} runs")

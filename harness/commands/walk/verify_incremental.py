@@ -1,0 +1,101 @@
+"""Builds a kernel of a walk once more, from nothing, and compares it with the one that grew from the last.
+
+An incremental build is only worth what make knows of its dependencies; this asks whether it knew enough.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from harness.build.build_cache import BuildCache, delete, discard
+from harness.build.kernel.warnings import RECORD
+from harness.core.errors import InfrastructureError
+from harness.core.locks import locked
+from harness.engine.arch_runner import ArchWork
+from harness.engine.schedule import Kind, Task
+from harness.plan.prepare import checkout_of
+from results.compare.bringup import new_warnings
+from results.journal.journal import patch_variant
+from results.model.run import Build
+from results.model.walk import Check
+
+ANEW = "anew"
+_SHOWN = 12
+
+
+def check_tasks(work: ArchWork, numbers: Sequence[int]) -> list[Task]:
+    """Build kernels once more, one after the other, and record what came of each."""
+    if not numbers:
+        return []
+    number, *others = numbers
+
+    def action() -> Sequence[Task]:
+        started = time.monotonic()
+        check = _check(work, number)
+        work.session.record_check(replace(check, seconds=time.monotonic() - started))
+        work.session.progress.forget(work.label(patch_variant(number)))
+        return check_tasks(work, others)
+
+    expected = work.session.history.expect("build", work.arch.name).seconds
+    return [Task(work.arch.name, Kind.BUILD, expected, action)]
+
+
+def _check(work: ArchWork, number: int) -> Check:
+    blank = Check(work.arch.name, number, None, "was not built, so there is nothing to compare", 0.0, "")
+    grown = work.cell(patch_variant(number)).build
+    if grown is None or grown.error_is_infrastructure:
+        return blank
+    session, cache = work.session, work.session.workspace.cache
+    checkout = checkout_of(grown.variant, grown.commit, cache)
+    folder = cache / "objects" / f"{work.arch.kernel_name}-{ANEW}"
+    busy = f"{work.arch.name}: waiting for another walk that builds a kernel from nothing"
+    lock = folder.with_suffix(".lock")
+    with locked(lock, lambda: session.progress.say(busy), session.children.raise_if_stopping):
+        try:
+            delete(folder)
+            folder.mkdir()
+            anew = work.build_anew(checkout, folder)
+            ok, words = compare(grown, anew)
+            if ok:
+                delete(folder)
+                folder.mkdir()
+        except OSError as error:
+            raise InfrastructureError(f"{error.filename or folder}: {error.strerror}") from None
+    if ok is False:
+        _distrust(work, grown)
+        words = f"{words}; the other one is left in {folder}"
+    session.progress.say(f"{work.label(grown.variant)}: {words}")
+    return replace(blank, ok=ok, words=words, log=anew.log)
+
+
+def compare(grown: Build, anew: Build) -> tuple[bool | None, str]:
+    """Whether both builds came to the same, and what to say of it; None if that can't be said."""
+    if anew.error_is_infrastructure:
+        return None, f"could not be built from nothing: {_first_line(anew.error)}"
+    if grown.ok != anew.ok:
+        said = "builds, but not from nothing" if grown.ok else "does not build, but does so from nothing"
+        return False, f"{said}: {_first_line(grown.error or anew.error)}"
+    if grown.image_sha256 != anew.image_sha256:
+        sums = f"{grown.image_sha256[:_SHOWN]}, not {anew.image_sha256[:_SHOWN]}"
+        return False, f"is not the one that is built from nothing (SHA-256 {sums})"
+    if new_warnings(grown, anew) or new_warnings(anew, grown):
+        return False, "has not the warnings that it has when it is built from nothing"
+    return True, "is the same when it is built from nothing"
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "no reason given")
+
+
+def _distrust(work: ArchWork, grown: Build) -> None:
+    """Neither the kernel nor the objects that it grew from are used again."""
+    cache = work.session.workspace.cache
+    entry: Path = BuildCache(cache).folder / grown.key
+    if grown.ok and entry.exists():
+        discard(entry)
+    for pattern in (work.arch.kernel_name, f"{work.arch.kernel_name}+*"):
+        for objects in (cache / "objects").glob(pattern):
+            (objects / RECORD).unlink(missing_ok=True)

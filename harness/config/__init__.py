@@ -1,0 +1,1 @@
+"""Records of configs/ and of the user: architectures, suites, trees, series, hosts and labs."""

@@ -1,0 +1,82 @@
+"""`configs/known-failures.yaml`: tests that fail whatever the series, where, why, and until when."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from harness.config.records import ArchRecord, Items, Record, TreeRecord, load, load_all
+from harness.core.errors import UsageError, did_you_mean
+from results.model.run import KnownFailure
+
+FILE = "known-failures.yaml"
+ALL = "all"
+
+
+def _day(text: str) -> str:
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        raise ValueError("must be a date like 2027-03-31")
+    date.fromisoformat(text)
+    return text
+
+
+class FailureEntry(Record):
+    """Tests that are known to fail."""
+
+    test: str = Field(min_length=1)
+    """A name, or a shell pattern (`mm.ksm*`)."""
+    arch: str
+    """A name of `configs/arches`, a mode of one, or `all`."""
+    tree: str
+    """A name of `configs/trees`, or `all`."""
+    reason: str = Field(pattern=r"\S")
+    expires: Annotated[str, AfterValidator(_day)]
+    """The last day on which it counts."""
+
+
+class FailureList(Record):
+    """All of them."""
+
+    failures: Items[FailureEntry]
+
+
+def read_known_failures(tree: str, arches: Sequence[ArchRecord], configs: Path) -> tuple[KnownFailure, ...]:
+    """Entries for a tree, one for each of the architectures that they are about; none without the file.
+
+    Raises:
+        UsageError: naming file and line or entry, if one is wrong, whatever tree it is for.
+    """
+    path = configs / FILE
+    if not path.exists():
+        return ()
+    entries = load(path, FailureList).failures
+    known = load_all("arches", ArchRecord, configs)
+    names = {name: {name, *(mode.name for mode in arch.in_modes())} for name, arch in known.items()}
+    names |= {mode: {mode} for modes in names.values() for mode in modes if mode not in names}
+    for number, entry in enumerate(entries, 1):
+        where = f"{path}: entry {number} ({entry.test})"
+        _require(f"{where}: unknown architecture", entry.arch, names)
+        _require(f"{where}: unknown tree", entry.tree, load_all("trees", TreeRecord, configs))
+    return tuple(
+        KnownFailure(arch.name, entry.test, entry.reason, entry.expires)
+        for entry in entries
+        for arch in arches
+        if entry.tree in (tree, ALL) and _is_about(entry, arch, names)
+    )
+
+
+def _require(message: str, name: str, known: Iterable[str]) -> None:
+    known = (*known, ALL)
+    if name not in known:
+        raise UsageError(
+            f"{message} '{name}'.{did_you_mean(name, known)}", hint=f"Known: {', '.join(known)}."
+        )
+
+
+def _is_about(entry: FailureEntry, arch: ArchRecord, names: Mapping[str, set[str]]) -> bool:
+    return entry.arch == ALL or arch.name in names[entry.arch]

@@ -1,0 +1,1 @@
+"""Carries out builds and boots, and records them as facts."""

@@ -1,0 +1,81 @@
+"""How long things took here before: the source of every time that is announced."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.build.kernel.recipe import Recipe
+from results.journal.journal import VARIANTS, patch_variant
+
+DEFAULT_SECONDS = {"build": 240.0, "boot": 15.0}
+DEFAULT_STEPS = 850
+DEFCONFIG_TIMES = 5
+"""Roughly so much more is there to compile for a defconfig (arm64: 4337 objects, not 673)."""
+ON_TOP = "after the one before"
+
+
+def pace(recipe: Recipe, variant: str) -> str:
+    """What tells builds in the history: the user's configuration, and whether they go on from base."""
+    from_nothing = variant in (VARIANTS[0], patch_variant(0))
+    return recipe.peculiarity if from_nothing else f"{recipe.peculiarity} {ON_TOP}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Seconds and make steps of the last time."""
+
+    seconds: float
+    steps: int = 0
+
+
+class History:
+    """What was learned in earlier runs, kept in `STATE/history.json`; losing it costs nothing."""
+
+    def __init__(self, state: Path) -> None:
+        self._path = state / "history.json"
+        self._past: dict[str, Past] = {}
+        self._machines: dict[str, str] = {}
+        with contextlib.suppress(OSError, ValueError, TypeError, LookupError, AttributeError):
+            record = json.loads(self._path.read_text())
+            self._past = {key: Past(float(item[0]), int(item[1])) for key, item in record["past"].items()}
+            self._machines = {key: str(words) for key, words in record["machines"].items()}
+
+    def expect(self, activity: str, arch: str, peculiarity: str = "") -> Past:
+        """What is to be expected; `activity` is build or boot, `peculiarity` that of the recipe.
+
+        A configuration that was never seen is guessed from the architecture's usual one.
+        """
+        if known := self._past.get(_key(activity, arch, peculiarity)):
+            return known
+        usual = self._past.get(_key(activity, arch)) or Past(DEFAULT_SECONDS[activity], DEFAULT_STEPS)
+        if activity == "build" and "defconfig" in peculiarity:
+            return Past(usual.seconds * DEFCONFIG_TIMES, usual.steps * DEFCONFIG_TIMES)
+        return usual
+
+    def learn(self, activity: str, arch: str, seconds: float, steps: int = 0, peculiarity: str = "") -> None:
+        """Remember how long it took."""
+        self._past[_key(activity, arch, peculiarity)] = Past(round(seconds, 1), steps)
+        self._save()
+
+    def machine(self, arch: str, machine: str) -> str:
+        """What the last guest on a kind of machine could do with huge pages; empty before the first."""
+        return self._machines.get(f"{arch} {machine}", "")
+
+    def learn_machine(self, arch: str, machine: str, words: str) -> None:
+        """Remember what a guest's probe found."""
+        self._machines[f"{arch} {machine}"] = words
+        self._save()
+
+    def _save(self) -> None:
+        past = {key: [item.seconds, item.steps] for key, item in sorted(self._past.items())}
+        draft = self._path.with_suffix(".new")
+        with contextlib.suppress(OSError):
+            draft.write_text(json.dumps({"past": past, "machines": self._machines}, indent=2))
+            draft.replace(self._path)
+
+
+def _key(activity: str, arch: str, peculiarity: str = "") -> str:
+    return f"{activity} {arch} {peculiarity}".rstrip()

@@ -1,1 +1,0 @@
-"""Physical hosts: their records, the way to them, who has them, and how they are brought back."""

@@ -1,1 +1,0 @@
-"""What boots a kernel; every kind of machine follows one protocol."""

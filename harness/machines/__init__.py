@@ -1,0 +1,1 @@
+"""What boots a kernel: one protocol, several kinds of machine."""

@@ -1,0 +1,1 @@
+"""The Hercules emulator, for s390."""

@@ -1,0 +1,159 @@
+"""Keeps a host for a run: nobody else gets it meanwhile, and in the end it is back on its own kernel."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from harness.config.host import HostRecord
+from harness.core.errors import HarnessError, InfrastructureError
+from harness.core.process import Children
+from harness.machines.host.recovery import Recovery, Rescue, Sight, Step
+from harness.machines.host.remote.console import Console
+from harness.machines.host.remote.reservation import Reservation, current, release, take
+from harness.machines.host.remote.ssh import Link, connected
+from harness.machines.host.remote.state import Memory, Standing
+from harness.machines.host.start.method import Method, method_of
+
+PURPOSE = "a run"
+
+
+class Keeper:
+    """The host of one run; `take` it, and `give_back` at the end whatever happened."""
+
+    def __init__(
+        self,
+        record: HostRecord,
+        memory: Memory,
+        say: Callable[[str], None],
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.record = record
+        self.memory = memory
+        self.boots = threading.Lock()
+        """Held for each boot: there is only one machine."""
+        self._say = say
+        self._stopping = stopping
+        self._held = ExitStack()
+
+    def take(self) -> None:
+        """Get the host back if an earlier run left it away, and reserve it.
+
+        Raises:
+            InfrastructureError: if it needs care, can't be reached, or somebody else has it.
+        """
+        self._held.enter_context(self.memory.alone())
+        try:
+            self.settle()
+            with connected(self.record) as link:
+                self.reserve(link)
+        except BaseException:
+            self._held.close()
+            raise
+
+    def settle(self) -> None:
+        """Have the host on its own kernel.
+
+        Raises:
+            InfrastructureError: if it needs care.
+        """
+        standing = self.memory.standing()
+        if not standing.needs_care and standing.away:
+            self._say(f"{self.record.name} is away since {standing.away.since}: waiting for it")
+            self.bring_back(None, by_itself=True)
+            standing = self.memory.standing()
+        if standing.needs_care or standing.away:
+            raise InfrastructureError(
+                f"the host {self.record.name} needs care: {standing.needs_care or 'it is still away'}",
+                hint=f"Look at it; then: thp-harness hosts recover {self.record.name}",
+            )
+
+    def reserve(self, link: Link) -> None:
+        """Reserve the host, or renew that; what the user reserved by hand is left as it is.
+
+        Raises:
+            Reserved: if somebody else has it.
+        """
+        if not self._is_by_hand(current(link)):
+            take(link, self.memory, PURPOSE, self.record.limits.reserve_hours)
+
+    def bring_back(self, console: Console | None, *, by_itself: bool) -> Recovery:
+        """Wait for the host's own kernel, restart the host if it does not come, and remember the outcome."""
+        standing = self.memory.standing()
+        rescue = Rescue(self.record, standing.away, console, self._stopping, self._say)
+        method = method_of(self.record)
+        trouble = _trouble_of(method.only_once) if method.only_once else ""
+        recovery = rescue.carry_out(by_itself=by_itself)
+        if recovery.back and (trouble := trouble or self._tidy(method)):
+            recovery = Recovery(Sight.UNTIDY, (*recovery.steps, Step("tidying up", trouble, 0.0)))
+        self.memory.note(
+            "recovery", sight=recovery.sight.name, steps=[asdict(step) for step in recovery.steps]
+        )
+        if recovery.back:
+            self.memory.remember(Standing())
+        elif recovery.sight is not Sight.STOPPED:
+            self.memory.remember(replace(standing, needs_care=str(recovery)))
+        return recovery
+
+    def _tidy(self, method: Method) -> str:
+        """Leave nothing on the host that could start again; returns why that did not work."""
+        if method.tidy is None:
+            return ""
+        tidy = method.tidy
+
+        def act() -> None:
+            with connected(self.record) as link:
+                tidy(link)
+
+        return _trouble_of(act)
+
+    def recover(self, console: Console | None, *, by_itself: bool) -> Recovery:
+        """As `bring_back`, for a person who has looked at it; then whoever wants the host may have it."""
+        with self.memory.alone():
+            recovery = self.bring_back(console, by_itself=by_itself)
+        if recovery.back:
+            self._release()
+        return recovery
+
+    def give_back(self) -> None:
+        """Let others have the host; says what went wrong with that, and does not raise."""
+        with self._held:
+            standing = self.memory.standing()
+            if not (standing.needs_care or standing.away):
+                self._release()
+
+    def _release(self) -> None:
+        try:
+            with connected(self.record) as link:
+                if not self._is_by_hand(current(link)):
+                    release(link, self.memory)
+        except HarnessError as error:
+            self._say(f"{self.record.name} stays reserved: {error}")
+
+    def _is_by_hand(self, found: Reservation | None) -> bool:
+        """Whether we have reserved it, but not for a run."""
+        if found is None or found.owner != self.memory.owner():
+            return False
+        return not found.words.endswith(f": {PURPOSE}")
+
+
+def take_host(record: HostRecord, state: Path, say: Callable[[str], None], children: Children) -> Keeper:
+    """The host, reserved for whoever runs these children; `state` is the folder of what we remember.
+
+    Raises:
+        InfrastructureError: as `Keeper.take`.
+    """
+    keeper = Keeper(record, Memory(state, record.name), say, lambda: children.stopping)
+    keeper.take()
+    return keeper
+
+
+def _trouble_of(act: Callable[[], None]) -> str:
+    try:
+        act()
+    except InfrastructureError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,1 @@
+"""What is on a physical host, over SSH and its console."""

@@ -1,0 +1,1 @@
+"""Ways to start a kernel on a physical host once."""

@@ -1,0 +1,1 @@
+"""What a command is asked to do, before anything is done."""

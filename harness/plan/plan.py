@@ -1,0 +1,334 @@
+"""What to do: turns a request and the records of `configs/` into a plan. Pure but for reading YAML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.build.guest.programs import guest_command
+from harness.build.kernel.recipe import Recipe, make_recipes
+from harness.config.arch_of_host import arch_of
+from harness.config.host import HostRecord, find_host
+from harness.config.known_failures import read_known_failures
+from harness.config.lab import LabRecord, board_of, find_lab
+from harness.config.records import (
+    CONFIGS,
+    ArchRecord,
+    CaseRecord,
+    PlanRecord,
+    SeriesRecord,
+    SuiteRecord,
+    TreeRecord,
+    find,
+    load,
+    load_all,
+    pick,
+)
+from harness.core.errors import UsageError
+from harness.plan.shard import Shard
+from harness.sources.trees.tree import DebianSource, GitRemote, LocalTree, TreeSource
+from results.model.run import Claim, Evidence, KnownFailure, KnownGap, PlannedTest
+
+DEFAULT_PLAN = "default"
+NAMES_IN_LABEL = 3
+DEFAULT_TESTS = ("thp_pmd_split", "pmd_split", "small_pages")
+MESSAGE_ID = re.compile(r"^(?:lore:)?<?[^\s/<>]+@[^\s/<>]+>?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for; None and empty mean the plan's own choice."""
+
+    arches: tuple[str, ...] = ()
+    tree: str | None = None
+    series: str | None = None
+    plan: str = DEFAULT_PLAN
+    allow_fuzz: bool = False
+    allow_unexercised: tuple[str, ...] = ()
+    always_boot: bool = False
+    jobs: int = 1
+    kconfig: tuple[str, ...] = ()
+    """Further configuration fragments; see `make_recipes`."""
+    defconfig: str | None = None
+    """What to configure from instead of tinyconfig; see `make_recipes`."""
+    tests: tuple[str, ...] = ()
+    """Names of `configs/tests/*.yaml`, instead of those that the series' record names."""
+    shard: Shard | None = None
+    """The part of the architectures that this machine takes; all without one."""
+    host: str | None = None
+    """The physical host that boots the kernels; it says the architecture."""
+    lab: str | None = None
+    """The LAVA lab whose boards boot the kernels; it says the architectures that there can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTree:
+    """A tree and what to call it."""
+
+    name: str
+    source: TreeSource
+    fixes: Path | None = None
+    """Patches that go on top of the tree before anything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that is decided before anything is fetched or built."""
+
+    arches: tuple[ArchRecord, ...]
+    recipes: Mapping[str, Recipe]
+    """How each architecture's kernels are configured."""
+    tree: NamedTree
+    series: SeriesRecord
+    series_source: str
+    """`series.source` with a path made absolute."""
+    suites: tuple[SuiteRecord, ...]
+    tests_asked_for_by: str
+    """Who names the suites, for messages; if nobody does, those that exist are taken."""
+    allow_fuzz: bool
+    allow_unexercised: tuple[str, ...]
+    always_boot: bool
+    """Boot both kernels even if they are the same bytes."""
+    jobs: int
+    known_failures: tuple[KnownFailure, ...] = ()
+    host: HostRecord | None = None
+    """The physical host that boots the kernels; None for emulators and labs."""
+    lab: LabRecord | None = None
+    """The LAVA lab whose boards boot the kernels; None for what is here."""
+    shard: Shard | None = None
+    """Which part of a whole plan this is; None for a whole one."""
+    whole: Plan | None = None
+    """The plan that this is a part of."""
+
+    @property
+    def emulated(self) -> bool:
+        """Whether emulators on this machine boot the kernels."""
+        return self.host is None and self.lab is None
+
+    @property
+    def label(self) -> str:
+        """Short name for the run's folder."""
+        names = [self.host.name] if self.host else [arch.name for arch in self.arches]
+        arches = "+".join(names) if len(names) <= NAMES_IN_LABEL else f"{len(names)}-architectures"
+        arches = f"{self.lab.name}-{arches}" if self.lab else arches
+        return re.sub(r"[^A-Za-z0-9._+-]+", "-", f"{arches}-{self.tree.name}-{self.series.name}")[:80]
+
+
+def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
+    """Expand a request.
+
+    Raises:
+        UsageError: for an unknown name, a wrong record, or an empty plan.
+    """
+    defaults = _choose_plan(request.plan, configs)
+    series, source = _choose_series(request.series or defaults.series, request.tree, configs)
+    suites = _choose_suites(request.tests or defaults.tests or series.tests or DEFAULT_TESTS, configs)
+    host, lab = _choose_place(request, configs)
+    if host:
+        chosen = _arch_of_host(host, request, configs)
+    else:
+        arches_there = tuple(lab.boards) if lab else defaults.arches
+        chosen = _choose_arches(request.arches or arches_there, configs)
+    arches = tuple(_with_memory(arch, suites) for arch in chosen)
+    names = {arch.name for arch in arches}
+    if stray := {name.partition(":")[0] for name in request.allow_unexercised} - names:
+        raise UsageError(f"--allow-unexercised {', '.join(sorted(stray))}: not an architecture of this run")
+    chosen_tree = _choose_tree(request.tree or defaults.tree or series.tree, configs)
+    plan = Plan(
+        arches=arches,
+        recipes=make_recipes(
+            arches,
+            (*_kconfig_there(host, lab, arches), *request.kconfig),
+            _defconfig_there(host, lab) if request.defconfig is None else request.defconfig,
+            configs,
+        ),
+        tree=chosen_tree,
+        series=series,
+        series_source=source,
+        tests_asked_for_by=_who_asks(request, defaults, series),
+        suites=suites,
+        allow_fuzz=request.allow_fuzz,
+        allow_unexercised=request.allow_unexercised,
+        always_boot=request.always_boot,
+        jobs=request.jobs,
+        known_failures=read_known_failures(chosen_tree.name, arches, configs),
+        host=host,
+        lab=lab,
+    )
+    return _part(plan, request.shard) if request.shard else plan
+
+
+def _part(whole: Plan, shard: Shard) -> Plan:
+    """What one of several machines does of a plan."""
+    arches = shard.take(whole.arches)
+    names = {arch.name for arch in arches}
+    return replace(
+        whole,
+        arches=arches,
+        recipes={name: recipe for name, recipe in whole.recipes.items() if name in names},
+        allow_unexercised=tuple(gap for gap in whole.allow_unexercised if gap.partition(":")[0] in names),
+        known_failures=tuple(entry for entry in whole.known_failures if entry.arch in names),
+        shard=shard,
+        whole=whole,
+    )
+
+
+def _choose_place(request: Request, configs: Path) -> tuple[HostRecord | None, LabRecord | None]:
+    """Who boots the kernels, if not emulators here."""
+    if request.host and request.lab:
+        raise UsageError("--host and --lab exclude each other", hint="Give one of them.")
+    host = find_host(request.host, configs) if request.host else None
+    return host, find_lab(request.lab, configs) if request.lab else None
+
+
+def _kconfig_there(
+    host: HostRecord | None, lab: LabRecord | None, arches: Sequence[ArchRecord]
+) -> tuple[str, ...]:
+    """Fragments that the machines need, as for `--kconfig`."""
+    if lab:
+        return tuple(f"{arch.name}:{name}" for arch in arches for name in board_of(lab, arch).kconfig)
+    return host.kconfig if host else ()
+
+
+def _defconfig_there(host: HostRecord | None, lab: LabRecord | None) -> str | None:
+    place = host or lab
+    return place.defconfig if place else None
+
+
+def _choose_plan(name: str, configs: Path) -> PlanRecord:
+    """A plan by its name, or by the path of its record."""
+    if name.endswith((".yaml", ".yml")):
+        return load(Path(name), PlanRecord)
+    return find("plans", PlanRecord, name, configs)
+
+
+def _who_asks(request: Request, defaults: PlanRecord, series: SeriesRecord) -> str:
+    """Who names the tests; nobody if they are those that any series is tried with."""
+    if request.tests:
+        return "--tests"
+    if defaults.tests:
+        return f"plan '{defaults.name}'"
+    return f"series '{series.name}'" if series.tests else ""
+
+
+def _arch_of_host(host: HostRecord, request: Request, configs: Path) -> tuple[ArchRecord, ...]:
+    arch = arch_of(host, configs)
+    if set(request.arches) - {arch.name}:
+        raise UsageError(
+            f"--arch {' '.join(request.arches)}: the host {host.name} is {arch.name}",
+            hint="Leave --arch out: the host says it.",
+        )
+    return (arch,)
+
+
+def _choose_suites(names: Iterable[str], configs: Path) -> tuple[SuiteRecord, ...]:
+    """The named suites, each once."""
+    records = load_all("tests", SuiteRecord, configs)
+    return tuple(pick("tests", records, name) for name in dict.fromkeys(names))
+
+
+def _with_memory(arch: ArchRecord, suites: Iterable[SuiteRecord]) -> ArchRecord:
+    """The architecture, with guests that have enough memory for all suites."""
+    enough = max(arch.qemu.memory_mb, *(suite.memory_mb for suite in suites))
+    return arch.model_copy(update={"qemu": arch.qemu.model_copy(update={"memory_mb": enough})})
+
+
+def _choose_arches(names: Iterable[str], configs: Path) -> tuple[ArchRecord, ...]:
+    """The named architectures, each once; a record with modes stands for all of them."""
+    records = load_all("arches", ArchRecord, configs)
+    modes = {mode.name: mode for record in records.values() for mode in record.in_modes()}
+    wanted = [modes.get(name) or pick("arches", records, name) for name in names]
+    return tuple({mode.name: mode for arch in wanted for mode in arch.in_modes()}.values())
+
+
+def _choose_tree(name: str, configs: Path) -> NamedTree:
+    local = LocalTree.from_text(name)
+    if "/" in name or local.path.is_dir():
+        return NamedTree(local.path.resolve().name, local)
+    record = find("trees", TreeRecord, name, configs)
+    fixes = configs / "trees" / record.fixes if record.fixes else None
+    return NamedTree(name, _source_of(record), fixes)
+
+
+def _source_of(record: TreeRecord) -> TreeSource:
+    if record.debian_package and not record.url:
+        return DebianSource(record.debian_package)
+    if record.url and record.branch and not record.debian_package:
+        return GitRemote(record.url, record.branch, record.commit)
+    raise UsageError(f"tree '{record.name}' needs either debian_package, or url and branch")
+
+
+def _choose_series(name: str, tree: str | None, configs: Path) -> tuple[SeriesRecord, str]:
+    """The series' record and where its patches are."""
+    if name.endswith((".yaml", ".yml")):
+        return _from_record(load(Path(name), SeriesRecord), Path(name).parent)
+    if not _looks_like_patches(name):
+        return _from_record(find("series", SeriesRecord, name, configs), configs / "series")
+    return _without_record(name, tree or _default_tree(configs))
+
+
+def _default_tree(configs: Path) -> str:
+    plan = find("plans", PlanRecord, DEFAULT_PLAN, configs)
+    return find("series", SeriesRecord, plan.series, configs).tree
+
+
+def _without_record(source: str, tree: str) -> tuple[SeriesRecord, str]:
+    """A series that is given on the command line by its patches alone."""
+    name = re.sub(r"[^A-Za-z0-9.+-]+", "-", Path(source).name).strip("-")
+    record = SeriesRecord(name=name or "series", title="", source=source, tree=tree, tests=())
+    return record, str(Path(source).resolve()) if Path(source).exists() else source
+
+
+def _looks_like_patches(name: str) -> bool:
+    return "/" in name or name.startswith("git:") or bool(MESSAGE_ID.match(name)) or Path(name).exists()
+
+
+def _from_record(record: SeriesRecord, folder: Path) -> tuple[SeriesRecord, str]:
+    if record.source.startswith("git:") or MESSAGE_ID.match(record.source):
+        return record, record.source
+    return record, str((folder / record.source).resolve())
+
+
+def planned_tests(suites: Sequence[SuiteRecord]) -> tuple[PlannedTest, ...]:
+    """Every case of the suites, one process each."""
+    return tuple(_planned_test(suite, name, case) for suite in suites for name, case in suite.cases.items())
+
+
+def _planned_test(suite: SuiteRecord, name: str, case: CaseRecord) -> PlannedTest:
+    evidence = suite.evidence if case.evidence is None else case.evidence
+    return PlannedTest(
+        name=f"{suite.name}.{name}",
+        argv=(*guest_command(suite, case), *case.args),
+        timeout_seconds=case.timeout_seconds or suite.timeout_seconds,
+        evidence=tuple(Evidence(counter, least) for counter, least in evidence.items()),
+        needs=suite.needs if case.needs is None else case.needs,
+        says=case.says,
+    )
+
+
+def known_gaps(plan: Plan) -> tuple[KnownGap, ...]:
+    """What need not be exercised: by the architectures' records, and by `--allow-unexercised ARCH:TEST`."""
+    of_records = [
+        KnownGap(arch.name, tests, reason)
+        for arch in plan.arches
+        for tests, reason in arch.known_gaps.items()
+    ]
+    split = [name.partition(":") for name in plan.allow_unexercised]
+    return (
+        *of_records,
+        *(KnownGap(arch, tests, "--allow-unexercised") for arch, _, tests in split if tests),
+    )
+
+
+def wholly_allowed(plan: Plan) -> tuple[str, ...]:
+    """Architectures on which nothing need be exercised."""
+    return tuple(name for name in plan.allow_unexercised if ":" not in name)
+
+
+def claims(series: SeriesRecord) -> tuple[Claim, ...]:
+    """What the series' record says of counters."""
+    return tuple(
+        Claim(counter, str(claim.base), str(claim.series)) for counter, claim in series.counters.items()
+    )

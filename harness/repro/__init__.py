@@ -1,1 +1,0 @@
-"""Shell scripts that build and boot a cell of a run without us."""

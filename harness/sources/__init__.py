@@ -1,0 +1,1 @@
+"""Where kernel source comes from: trees, and series on top of them."""

@@ -1,0 +1,1 @@
+"""git repositories, worktrees and the mirror."""

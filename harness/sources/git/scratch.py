@@ -1,0 +1,58 @@
+"""Throw-away repositories that read, and may write, the objects of another one."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.sources.git.repository import Repository
+
+
+@contextmanager
+def scratch_repository(owner: Repository) -> Iterator[Repository]:
+    """An empty repository whose objects are those of another; new ones are written there, too.
+
+    Its HEAD, index and half-done `git am` vanish with it, whatever happens.
+    """
+    with tempfile.TemporaryDirectory(prefix="thp-harness-series-") as folder:
+        Repository(Path(folder)).run("init", "--quiet", "--template=", "--initial-branch=series")
+        shallow = _inside(owner, "shallow")
+        if shallow.is_file():
+            shutil.copy(shallow, Path(folder) / ".git")
+        yield Repository(Path(folder), {"GIT_OBJECT_DIRECTORY": str(_inside(owner, "objects"))})
+
+
+@contextmanager
+def reading_repository(owner: Repository, head: str) -> Iterator[Repository]:
+    """An empty repository that reads the objects of another and writes none there; HEAD is at a commit."""
+    with tempfile.TemporaryDirectory(prefix="thp-harness-history-") as folder:
+        Repository(Path(folder)).run("init", "--quiet", "--template=", "--initial-branch=none")
+        shallow = _inside(owner, "shallow")
+        if shallow.is_file():
+            shutil.copy(shallow, Path(folder) / ".git")
+        objects = str(_inside(owner, "objects"))
+        scratch = Repository(Path(folder), {"GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{objects}"'})
+        scratch.run("update-ref", "--no-deref", "HEAD", head)
+        yield scratch
+
+
+def _inside(owner: Repository, name: str) -> Path:
+    return Path(owner.run("rev-parse", "--path-format=absolute", "--git-path", name))
+
+
+def check_out_only(repository: Repository, commit: str, paths: Iterable[str]) -> None:
+    """Put HEAD and the whole index at a commit, but only the named paths into the folder."""
+    patterns = ["/" + _literal(path) for path in sorted({*paths, "Makefile"})]
+    sparse = repository.path / ".git" / "info" / "sparse-checkout"
+    sparse.parent.mkdir(exist_ok=True)
+    sparse.write_text("\n".join(patterns) + "\n")
+    repository.run("config", "core.sparseCheckout", "true")
+    repository.run("update-ref", "--no-deref", "HEAD", commit)
+    repository.run("read-tree", "-mu", "HEAD")
+
+
+def _literal(path: str) -> str:
+    return "".join(f"\\{letter}" if letter in "\\*?[]! #" else letter for letter in path)

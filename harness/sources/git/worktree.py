@@ -1,0 +1,108 @@
+"""Long-lived worktrees: one folder of files that moves from commit to commit.
+
+Moving touches only the files that differ, so that an incremental `make` rebuilds only what they reach.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.core.errors import UsageError
+from harness.core.locks import locked
+from harness.sources.git.mirror import locked_mirror, open_mirror
+from harness.sources.git.repository import GitError, Repository
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def _ignore(_: str) -> None:
+    pass
+
+
+@contextmanager
+def worktree(
+    cache: Path,
+    name: str,
+    commit: str,
+    progress: Callable[[str], None] = _ignore,
+    check: Callable[[], None] = lambda: None,
+) -> Iterator[Path]:
+    """Hold the worktree `name` of a cache at `commit`, exactly: no changed and no left-over files.
+
+    It is locked until the end of the `with` block; another process that wants it waits, and
+    `check` may raise to end its waiting. A damaged or deleted one is made anew. Raises GitError
+    (an unknown commit, a full disk) and UsageError (a name that can't be a folder's).
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} can't be the name of a worktree", hint="use letters, digits, '.', '_', '-'"
+        )
+    path = cache.absolute() / "worktrees" / name
+    lock = path.with_name(f".{name}.lock")
+    busy = f"waiting for another process that uses the worktree {name}"
+    with locked(lock, lambda: progress(busy), check):
+        _put_at(cache, path, commit, progress)
+        yield path
+
+
+def is_untouched(cache: Path, name: str, commit: str) -> bool:
+    """Whether the worktree `name` is at `commit`, with no changed and no left-over files.
+
+    For whoever has just worked in it: somebody else may have changed or deleted it meanwhile.
+    """
+    tree = Repository(cache.absolute() / "worktrees" / name)
+    try:
+        changes = tree.run("status", "--porcelain", "--untracked-files=all")
+        return not changes and tree.run("rev-parse", "HEAD") == commit
+    except (GitError, OSError):
+        return False
+
+
+def _put_at(cache: Path, path: Path, commit: str, progress: Callable[[str], None]) -> None:
+    mirror = open_mirror(cache)
+    commit = mirror.run("rev-parse", "--verify", f"{commit}^{{commit}}")
+    if _belongs_to(mirror, path):
+        try:
+            _move(path, commit)
+            return
+        except GitError:
+            progress(f"the worktree {path} is damaged and is made anew")
+    _recreate(cache, path, commit, progress)
+    _move(path, commit)
+
+
+def _belongs_to(mirror: Repository, path: Path) -> bool:
+    """Whether `path` is a worktree of this mirror, and not of one that the cache was copied from."""
+    if not (path / ".git").is_file():
+        return False
+    try:
+        common = Repository(path).run("rev-parse", "--path-format=absolute", "--git-common-dir")
+    except GitError:
+        return False
+    return Path(common).resolve() == mirror.path.resolve()
+
+
+def _move(path: Path, commit: str) -> None:
+    tree = Repository(path)
+    administration = Path(tree.run("rev-parse", "--path-format=absolute", "--git-dir"))
+    (administration / "index.lock").unlink(
+        missing_ok=True
+    )  # ours is the only process here: it is a dead one's
+    # Files that only look changed (touched, copied) keep their time stamps if git looks inside first.
+    tree.succeeds("update-index", "-q", "--refresh")
+    tree.run("checkout", "--quiet", "--detach", "--force", commit)
+    tree.run("clean", "-ffdxq")
+
+
+def _recreate(cache: Path, path: Path, commit: str, progress: Callable[[str], None]) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+    with locked_mirror(cache, progress) as mirror:
+        mirror.run("worktree", "prune")
+        mirror.run("worktree", "add", "--quiet", "--force", "--detach", "--no-checkout", str(path), commit)

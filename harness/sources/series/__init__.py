@@ -1,0 +1,1 @@
+"""Patch series as commits."""

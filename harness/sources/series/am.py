@@ -1,0 +1,192 @@
+"""`git am` of a series, and what to say when it refuses.
+
+Patches are applied in a scratch repository that holds only the files they touch, which takes
+tenths of a second where a whole kernel worktree takes half a minute. The commits are the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from harness.core.errors import InfrastructureError
+from harness.sources.git.repository import GitError, Repository
+from harness.sources.git.scratch import check_out_only, scratch_repository
+from harness.sources.series.diff import FileDiff
+from harness.sources.series.fuzz import place
+from harness.sources.series.mbox import Mail, SeriesError, printable
+from results.model.run import FuzzedHunk
+
+_REFUSED_HUNK = re.compile(r"^error: patch failed: (.+):(\d+)$", re.MULTILINE)
+_NO_SUCH_FILE = re.compile(
+    r"^error: (.+): (?:does not exist in index|No such file or directory)$", re.MULTILINE
+)
+_FILE_EXISTS = re.compile(r"^error: (.+): already exists in (?:index|working directory)$", re.MULTILINE)
+_DATES = "--committer-date-is-author-date"  # which `git am --continue` does not remember by itself
+_OPTIONS = (_DATES, "--quoted-cr=strip", "--no-3way", "--no-scissors")
+_MOST_HUNKS = 3
+_MOST_LINES = 14
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedMails:
+    """The commit that a series made, and the hunks that had to be fuzzed for it."""
+
+    commit: str
+    fuzzed: tuple[FuzzedHunk, ...]
+
+
+def apply_mails(
+    mirror: Repository,
+    base: str,
+    patches: tuple[Mail, ...],
+    *,
+    allow_fuzz: bool,
+    progress: Callable[[str], None],
+) -> AppliedMails:
+    """Apply patches to a base commit; the new commits are in the mirror, named by no ref yet.
+
+    Raises SeriesError for a patch that does not apply; nothing half-done is left anywhere.
+    """
+    fuzzed: list[FuzzedHunk] = []
+    with scratch_repository(mirror) as scratch:
+        touched = {path for mail in patches for file in mail.files for path in file.paths}
+        check_out_only(scratch, base, touched)
+        refusal = _start(scratch, patches)
+        while refusal:
+            attempt = _Attempt(scratch, base, patches, _position(scratch, refusal), refusal)
+            if not allow_fuzz:
+                raise attempt.explained()
+            progress(f"placing {attempt.mail.label} with fuzz")
+            fuzzed += attempt.place_with_fuzz()
+            refusal = _am(scratch, "--continue", _DATES)
+        return AppliedMails(scratch.run("rev-parse", "HEAD"), tuple(fuzzed))
+
+
+def _start(scratch: Repository, patches: tuple[Mail, ...]) -> GitError | None:
+    folder = scratch.path / ".git" / "patches"
+    folder.mkdir()
+    files = [folder / f"{number:06}" for number in range(1, len(patches) + 1)]
+    for file, mail in zip(files, patches, strict=True):
+        file.write_bytes(mail.raw)
+    return _am(scratch, *_OPTIONS, "--patch-format=mbox", "--", *map(str, files))
+
+
+def _am(scratch: Repository, *arguments: str) -> GitError | None:
+    """Go on until the end, or return how a patch was refused."""
+    try:
+        scratch.run("am", *arguments)
+    except GitError as refusal:
+        return refusal
+    return None
+
+
+def _position(scratch: Repository, refusal: GitError) -> int:
+    """The index of the refused patch; raises the refusal again if it is about something else."""
+    try:
+        return int((scratch.path / ".git" / "rebase-apply" / "next").read_text()) - 1
+    except (OSError, ValueError):
+        raise refusal from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """A patch that git refused, and the scratch repository as it stands before it."""
+
+    scratch: Repository
+    base: str
+    patches: tuple[Mail, ...]
+    position: int
+    refusal: GitError
+
+    @property
+    def mail(self) -> Mail:
+        return self.patches[self.position]
+
+    @property
+    def earlier(self) -> tuple[Mail, ...]:
+        return self.patches[: self.position]
+
+    def place_with_fuzz(self) -> list[FuzzedHunk]:
+        """Apply the patch with GNU patch, up to the point where `git am --continue` commits it."""
+        if self._already_applied() or any(file.binary for file in self.mail.files):
+            raise self.explained()
+        if place(self.scratch.path, self.mail.diff, dry_run=True) is None:
+            raise self.explained()
+        placed = place(self.scratch.path, self.mail.diff, dry_run=False)
+        if placed is None:
+            raise InfrastructureError(f"`patch` changed its mind about {self.mail.label}")
+        paths = sorted({path for file in self.mail.files for path in file.paths})
+        self.scratch.run("add", "--all", "--force", "--sparse", "--", *paths)
+        by_fuzz = [hunk for hunk in placed if hunk.fuzz] or placed
+        return [
+            FuzzedHunk(self.mail.subject, hunk.file, hunk.hunk, hunk.fuzz, hunk.offset) for hunk in by_fuzz
+        ]
+
+    def explained(self) -> SeriesError:
+        """Say which patch, file and hunk, why, and what can be done."""
+        number = f"patch {self.position + 1}/{len(self.patches)} “{self.mail.subject}”"
+        places = "\n".join(self._places()) or _last_lines(self.refusal)
+        return SeriesError(f"{number} does not apply to {self.base[:12]}:\n{places}", hint=self._hint())
+
+    def _places(self) -> Iterator[str]:
+        for file in _NO_SUCH_FILE.findall(self.refusal.stderr):
+            yield f"  {file}: there is no such file" + self._removed_by(file)
+        for file in _FILE_EXISTS.findall(self.refusal.stderr):
+            yield f"  {file}: the patch creates it, but it is there already"
+        for file, line in _REFUSED_HUNK.findall(self.refusal.stderr)[:_MOST_HUNKS]:
+            yield from _refused_hunk(self.mail.files, file, int(line))
+
+    def _removed_by(self, path: str) -> str:
+        for number, mail in enumerate(self.earlier, start=1):
+            if any(file.removed == path for file in mail.files):
+                return f"; patch {number} “{mail.subject}” of this series removed or renamed it"
+        return ""
+
+    def _already_applied(self) -> bool:
+        return self.scratch.succeeds(
+            "apply",
+            "--check",
+            "--cached",
+            "--reverse",
+            "-",
+            stdin=self.mail.diff.encode("utf-8", errors="surrogateescape"),
+        )
+
+    def _hint(self) -> str:
+        if self._already_applied():
+            return self._hint_for_applied()
+        try:
+            placed = place(self.scratch.path, self.mail.diff, dry_run=True)
+        except InfrastructureError:
+            placed = None
+        if placed and not any(file.binary for file in self.mail.files):
+            hunks = ", ".join(str(hunk) for hunk in placed if hunk.fuzz) or "with offsets only"
+            return f"--allow-fuzz would place every hunk of this patch: {hunks}. Review the result"
+        return "the series was written for another tree: use its base commit, or rebase it"
+
+    def _hint_for_applied(self) -> str:
+        for number, mail in enumerate(self.earlier, start=1):
+            if mail.changes == self.mail.changes:
+                return (
+                    f"patch {number} “{mail.subject}” of this series makes the same change: drop one of them"
+                )
+        return "the tree holds this change already: drop the patch from the series, or use an older tree"
+
+
+def _refused_hunk(files: tuple[FileDiff, ...], path: str, line: int) -> Iterator[str]:
+    for file in files:
+        for number, hunk in enumerate(file.hunks, start=1):
+            if path in file.paths and hunk.old_start == line:
+                yield f"  {path}: hunk {number}, for line {line}, finds other lines there:"
+                yield from (f"    | {printable(text)}" for text in hunk.lines[:_MOST_LINES])
+                if len(hunk.lines) > _MOST_LINES:
+                    yield f"    | … ({len(hunk.lines) - _MOST_LINES} more lines)"
+                return
+    yield f"  {path}: the change for line {line} finds other lines there"
+
+
+def _last_lines(refusal: GitError) -> str:
+    said = [line for line in refusal.stderr.splitlines() if line.startswith(("error:", "fatal:"))]
+    return "\n".join(f"  {line}" for line in said[-_MOST_HUNKS:]) or str(refusal)

@@ -1,0 +1,157 @@
+"""Commits brought into the mirror from other repositories: git servers and local checkouts."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.core.errors import InfrastructureError, UsageError
+from harness.sources.git.mirror import has_commit, locked_mirror, open_mirror, read_ref, version_in
+from harness.sources.git.repository import GitError, Repository
+
+_UNREACHABLE = (
+    "could not resolve host",
+    "connection refused",
+    "connection timed out",
+    "connection reset",
+    "failed to connect",
+    "unable to connect",
+    "unable to look up",
+    "operation too slow",
+    "network is unreachable",
+    "no route to host",
+    "certificate",
+    "http code 000",
+    "returned error: 5",
+    "returned error: 403",
+)
+_UNKNOWN_COMMIT = ("not our ref", "couldn't find remote ref", "no such remote ref", "unadvertised object")
+_FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_SLOW_SERVER = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60")
+
+
+def fetch_remote(
+    url: str, branch: str, commit: str | None, cache: Path, progress: Callable[[str], None]
+) -> str:
+    """Fetch a commit (or else the tip of a branch) of a git server, without its history.
+
+    A commit that the mirror holds already is not asked for again. Raises UsageError when the
+    server has no such commit, branch or repository, InfrastructureError when it can't be reached.
+    """
+    if commit and not _FULL_ID.fullmatch(commit):
+        raise UsageError(
+            f"{commit!r} is not a full commit id, and a server is only asked for those",
+            hint="give all 40 digits, or only a branch",
+        )
+    if commit and has_commit(open_mirror(cache), commit):
+        return commit
+    wanted = commit or f"refs/heads/{branch}"
+    with locked_mirror(cache, progress) as mirror:
+        progress(f"fetching {commit[:12] if commit else branch} from {url}")
+        branch_ref = _branch_ref(url, branch)
+        try:
+            _fetch(mirror, url, wanted, None if commit else branch_ref)
+        except GitError as error:
+            raise _explained(error, url, wanted, read_ref(mirror, branch_ref)) from error
+        fetched = commit or mirror.run("rev-parse", "--verify", branch_ref)
+        _keep(mirror, fetched)
+    return fetched
+
+
+def _fetch(mirror: Repository, url: str, wanted: str, ref: str | None) -> None:
+    mirror.run(
+        *(*_SLOW_SERVER, "fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head"),
+        *("--no-auto-gc", "--no-recurse-submodules", "--", url, f"+{wanted}:{ref}" if ref else wanted),
+        user_config=True,
+    )
+
+
+def _branch_ref(url: str, branch: str) -> str:
+    return f"refs/fetched/{hashlib.sha256(url.encode()).hexdigest()[:12]}/{branch}"
+
+
+def _keep(mirror: Repository, commit: str) -> None:
+    mirror.run("update-ref", f"refs/trees/{commit}", commit)
+
+
+def _explained(error: GitError, url: str, wanted: str, last: str | None) -> UsageError | InfrastructureError:
+    said = error.stderr.lower()
+    if any(phrase in said for phrase in _UNKNOWN_COMMIT):
+        return UsageError(
+            f"{url} has no {wanted.removeprefix('refs/heads/')}",
+            hint="branches like mm-unstable are rebased and lose commits: use a newer one or the branch",
+        )
+    last_line = error.stderr.strip().rpartition("\n")[2]
+    if any(phrase in said for phrase in _UNREACHABLE):
+        known = f" or the commit that was fetched last, {last}," if last else ""
+        return InfrastructureError(
+            f"{url} could not be reached: {last_line}",
+            hint=f"check the network, or use{known} another tree: a local checkout or a Debian package",
+        )
+    return UsageError(f"can't fetch from {url}: {last_line}", hint="is this the address of a git repository?")
+
+
+def fetch_local(
+    path: Path, revision: str, cache: Path, progress: Callable[[str], None]
+) -> tuple[str, tuple[str, ...]]:
+    """Copy a commit of a local git repository, which stays as it is, and say what was left out.
+
+    Raises UsageError when `path` is no git repository, has no such revision, or no kernel tree in it.
+    """
+    source = open_local(path)
+    commit = local_commit(source, revision)
+    version_in(source, commit)
+    if not has_commit(open_mirror(cache), commit):
+        with locked_mirror(cache, progress) as mirror:
+            progress(f"copying {commit[:12]} from {path}")
+            _copy(mirror, source.path, commit)
+    _keep(open_mirror(cache), commit)
+    if commit == local_commit(source, "HEAD") and _has_changes(source):
+        return commit, (f"uncommitted changes in {path} are not included: commit them to have them tested",)
+    return commit, ()
+
+
+def open_local(path: Path) -> Repository:
+    """Return the git repository at `path`. Raises UsageError when there is none."""
+    repository = Repository(path.expanduser().absolute())
+    if not path.expanduser().is_dir():
+        raise UsageError(
+            f"there is no folder {path}", hint="name a git checkout of the kernel: PATH or PATH@REVISION"
+        )
+    if not repository.succeeds("rev-parse", "--git-dir"):
+        raise UsageError(
+            f"{path} is not the top of a git checkout",
+            hint="run `git init && git add -A && git commit` in it first",
+        )
+    return repository
+
+
+def local_commit(repository: Repository, revision: str) -> str:
+    """Return the commit id of a revision. Raises UsageError when it is unknown."""
+    try:
+        return repository.run(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
+        )
+    except GitError as error:
+        raise UsageError(
+            f"{repository.path} has no revision {revision!r}",
+            hint=f"see `git -C {repository.path} log --all`",
+        ) from error
+
+
+def _copy(mirror: Repository, path: Path, commit: str) -> None:
+    # A commit that no ref names is refused by default; whoever can read the folder may have it all the same.
+    upload = "git -c uploadpack.allowAnySHA1InWant=true -c safe.directory=* upload-pack"
+    mirror.run(
+        *("fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--no-auto-gc"),
+        *(f"--upload-pack={upload}", "--", str(path), commit),
+    )
+
+
+def _has_changes(repository: Repository) -> bool:
+    try:
+        return bool(repository.run("status", "--porcelain", "--untracked-files=no", "--ignore-submodules"))
+    except GitError:  # a bare repository has no files to change
+        return False

@@ -1,0 +1,98 @@
+"""Trees: where kernel source comes from, and the commit in the mirror that it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.sources.git.mirror import kernel_version, tree_hash
+from harness.sources.git.worktree import worktree
+from harness.sources.trees.debian import prepare_package
+from harness.sources.trees.remote import fetch_local, fetch_remote
+
+__all__ = [
+    "DebianSource",
+    "GitRemote",
+    "LocalTree",
+    "TreeCommit",
+    "TreeSource",
+    "kernel_version",
+    "prepare_tree",
+    "tree_hash",
+    "worktree",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class DebianSource:
+    """A Debian kernel source package, in the given version or else the newest known one."""
+
+    package: str
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GitRemote:
+    """A commit of a git server, or else the tip of a branch."""
+
+    url: str
+    branch: str
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTree:
+    """A commit of a local git checkout; what is not committed does not count."""
+
+    path: Path
+    revision: str = "HEAD"
+
+    @classmethod
+    def from_text(cls, text: str) -> LocalTree:
+        """Read `PATH` or `PATH@REVISION`; a folder whose name has an @ comes first."""
+        path, at, revision = text.rpartition("@")
+        if not at or Path(text).expanduser().exists():
+            return cls(Path(text))
+        return cls(Path(path), revision or "HEAD")
+
+
+TreeSource = DebianSource | GitRemote | LocalTree
+
+
+@dataclass(frozen=True, slots=True)
+class TreeCommit:
+    """A commit of the mirror, ready to be checked out."""
+
+    commit: str
+    version: str
+    """Of the kernel, by its Makefile: `6.12.117`."""
+    description: str
+    """Where it comes from, for people."""
+    notes: tuple[str, ...] = ()
+    """What the reader must know: changes left out, an answer that apt did not give."""
+
+
+def prepare_tree(
+    source: TreeSource, cache: Path, progress: Callable[[str], None], *, refresh: bool = False
+) -> TreeCommit:
+    """Make a tree's commit available in the cache's mirror.
+
+    `refresh` asks Debian's archive for a newer version even if one is imported already.
+    Raises UsageError for a tree that does not exist as asked, InfrastructureError when
+    something could not be reached or written.
+    """
+    notes: tuple[str, ...] = ()
+    match source:
+        case DebianSource(package, version):
+            commit, found, notes = prepare_package(package, version, cache, progress, refresh)
+            description = f"{package} {found}"
+        case GitRemote(url, branch, wanted):
+            commit = fetch_remote(url, branch, wanted, cache, progress)
+            description = f"{url} {branch} {commit[:12]}"
+        case LocalTree(path, revision):
+            commit, notes = fetch_local(path, revision, cache, progress)
+            description = (
+                f"{path} {revision} {commit[:12]}" if revision != commit else f"{path} {commit[:12]}"
+            )
+    return TreeCommit(commit, kernel_version(cache, commit), description, notes)

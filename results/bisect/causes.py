@@ -1,0 +1,43 @@
+"""What a bisection can look for after a run: everything that the series broke, as `--until` has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from results.compare.tests.tally import reached_tests
+from results.model.run import ArchComparison, Cell, Run, Verdict
+
+Causes = dict[str, tuple[str, ...]]
+"""Predicate → architectures."""
+
+
+def causes(run: Run) -> Causes:
+    """Name what is worse with the series; a kernel that does not boot is not asked for its tests."""
+    found: Causes = {}
+    for arch in run.arches:
+        cell = next(cell for cell in run.cells if (cell.arch, cell.variant) == (arch.arch, "series"))
+        for until in _of_arch(arch, cell):
+            found[until] = (*found.get(until, ()), arch.arch)
+    return found
+
+
+def _of_arch(arch: ArchComparison, cell: Cell) -> Iterator[str]:
+    if arch.verdict is not Verdict.REGRESSION:
+        return
+    if cell.build and not cell.build.ok:
+        yield "does not build"
+    elif cell.boots and not any(reached_tests(boot) for boot in cell.boots):
+        yield "does not boot"
+    else:
+        yield from (f"{test.name} fails" for test in arch.tests if test.verdict is Verdict.REGRESSION)
+        yield from dict.fromkeys(f"warning appears in {warning.file}" for warning in arch.new_warnings)
+
+
+def new_causes(run: Run, before: Run | None) -> Causes:
+    """What the night before did not have, architecture by architecture."""
+    old = causes(before) if before else {}
+    found: Causes = {}
+    for until, arches in causes(run).items():
+        if new := tuple(arch for arch in arches if arch not in old.get(until, ())):
+            found[until] = new
+    return found

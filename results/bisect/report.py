@@ -1,0 +1,224 @@
+"""Puts a bisection together from its folder: who began it on each architecture, and how that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from results.bisect.confidence import MOST_CLEAN, Rate, reachable
+from results.bisect.predicate import Predicate, Vocabulary, is_booted, parse, tests_for
+from results.bisect.search import Ending, Mark
+from results.bisect.vote import Ballot, Vote, votes_of
+from results.journal.assemble import read_cells, read_plan
+from results.journal.journal import Event, JournalError, PlanFact, decode, read_events
+from results.model.bisect import ArchBisection, Bisection, BisectScope, CommitNote, EndFact, Look
+from results.model.run import Build, Cell
+from results.walk.verdict import join
+from results.walk.walk import boot_note, build_note
+
+EXIT_FOUND, EXIT_WRONG_ENDS, EXIT_UNKNOWN = 0, 2, 3
+_WRONG_ENDS = (Ending.GOOD_IS_BAD, Ending.BAD_IS_GOOD)
+_DIGITS = 12
+
+
+def name_of(commit: CommitNote) -> str:
+    """What people call a commit: `patch 7`, or the first digits of its id."""
+    kind, _, name = commit.name.partition("/")
+    return f"patch {name}" if kind == "patch" else commit.id[:_DIGITS]
+
+
+def assemble_bisection(folder: Path) -> Bisection:
+    """Everything there is to say of a bisection.
+
+    Raises:
+        JournalError: if the folder is none, or one of another version.
+    """
+    events = list(read_events(folder))
+    plan = read_plan(events)
+    return conclude_bisection(plan, events, read_cells(plan, events, folder))
+
+
+def conclude_bisection(plan: PlanFact, events: Sequence[Event], cells: Sequence[Cell]) -> Bisection:
+    """Say who began it, and why.
+
+    Raises:
+        JournalError: if the plan is not that of a bisection.
+    """
+    if plan.bisect is None:
+        raise JournalError(f"{plan.id} is no bisection")
+    ends = {fact.arch: fact for fact in (decode(EndFact, each) for each in events if each.name == "found")}
+    complete = events[-1].name == "end"
+    arches = tuple(_arch(plan, plan.bisect, arch, ends.get(arch), cells, complete) for arch in plan.arches)
+    return Bisection(
+        id=plan.id,
+        started=events[0].time.isoformat(timespec="seconds"),
+        seconds=(events[-1].time - events[0].time).total_seconds(),
+        harness=plan.harness,
+        host=plan.host,
+        command=plan.command,
+        subject=plan.subject,
+        planned=plan.planned,
+        until=plan.bisect.until,
+        confidence=plan.bisect.confidence,
+        good=plan.bisect.good,
+        bad=plan.bisect.bad,
+        commits=plan.bisect.commits,
+        arches=arches,
+        headline=_headline(arches),
+        exit_code=_exit_code(arches),
+        complete=complete,
+    )
+
+
+def _arch(
+    plan: PlanFact,
+    scope: BisectScope,
+    arch: str,
+    end: EndFact | None,
+    cells: Sequence[Cell],
+    complete: bool,
+) -> ArchBisection:
+    own = {cell.variant: cell for cell in cells if cell.arch == arch and cell.build}
+    predicate = parse(scope.until, Vocabulary(tuple(test.name for test in plan.planned)))
+    good = own.get(scope.good.name)
+    reference = good.build if good else None
+    if end is None:
+        words = "could not be tried: see the messages" if complete else "the search still goes on"
+        ending = Ending.END_UNJUDGED if complete else None
+        return ArchBisection(arch, ending, words, None, None, (), Rate(), None, (), "", ())
+    notes = {note.id: note for note in end.commits}
+    looks = tuple(
+        _look(plan, predicate, notes[commit], mark, own, reference) for commit, mark in end.marks.items()
+    )
+    return ArchBisection(
+        arch=arch,
+        ending=end.ending,
+        words=end.words or _words(scope, end, notes, looks),
+        culprit=notes[end.commit] if end.ending is Ending.FOUND else None,
+        before=notes.get(end.before),
+        left=tuple(notes[commit] for commit in end.left),
+        rate=end.rate,
+        certainty=end.certainty,
+        looks=looks,
+        git_log=end.git_log,
+        mentioned=end.mentioned,
+    )
+
+
+def _look(
+    plan: PlanFact,
+    predicate: Predicate,
+    commit: CommitNote,
+    mark: Mark,
+    cells: dict[str, Cell],
+    reference: Build | None,
+) -> Look:
+    cell = cells[commit.name]
+    speaker = _speaker(cell, cells.values()) if is_booted(predicate) else cell
+    votes = votes_of(predicate, tests_for(predicate, plan.planned), speaker, reference)
+    return Look(
+        commit=commit,
+        mark=mark,
+        words=f"{mark}: {_tally(votes, booted=bool(speaker.boots))}",
+        same_as=speaker.variant if speaker.variant != cell.variant else "",
+        build=build_note(cell.build) if cell.build else None,
+        votes=votes,
+        boots=tuple(map(boot_note, cell.boots)),
+    )
+
+
+def _speaker(cell: Cell, cells: Iterable[Cell]) -> Cell:
+    """The cell that was booted for this image."""
+    if cell.boots or cell.build is None or not cell.build.ok:
+        return cell
+    image = cell.build.image_sha256
+    same = (each for each in cells if each.boots and each.build and each.build.image_sha256 == image)
+    return next(same, cell)
+
+
+def _tally(votes: Sequence[Vote], *, booted: bool) -> str:
+    """`clean in 5 of 5 boots`."""
+    if not booted:
+        return votes[-1].words
+    count = {ballot: sum(vote.ballot is ballot for vote in votes) for ballot in Ballot}
+    judged = count[Ballot.GOOD] + count[Ballot.BAD]
+    boots = f"{judged} boot{'s' if judged != 1 else ''}"
+    void = f", {count[Ballot.NONE]} more said nothing" if count[Ballot.NONE] else ""
+    if not judged:
+        return f"{votes[-1].words}{f' ({len(votes)} boots)' if len(votes) > 1 else ''}"
+    if count[Ballot.BAD]:
+        return f"seen in {count[Ballot.BAD]} of {boots}{void}"
+    return f"clean in {boots}{void}"
+
+
+def _words(scope: BisectScope, end: EndFact, notes: dict[str, CommitNote], looks: Sequence[Look]) -> str:
+    commit = notes.get(end.commit)
+    name = name_of(commit) if commit else ""
+    votes = next((look.votes for look in looks if commit and look.commit.id == commit.id), ())
+    match end.ending:
+        case Ending.FOUND:
+            return f"{name} began it: {commit.subject if commit else ''}"
+        case Ending.ONLY_SKIPPED:
+            left = [notes[each] for each in end.left]
+            skipped = next((look for look in looks if look.mark is Mark.SKIP), None)
+            why = f" (of {name_of(skipped.commit)}: {skipped.votes[-1].words})" if skipped else ""
+            names = join(map(name_of, left))
+            return f"one of {names} began it; of those that were skipped nothing can be said{why}"
+        case Ending.GOOD_IS_BAD:
+            return f"good is bad: {name} shows it, too: {_last(votes, Ballot.BAD)}"
+        case Ending.BAD_IS_GOOD:
+            booted = any(vote.boot for vote in votes)
+            times = f" in {end.rate.boots} boots" if booted else ""
+            return f"bad is good: {name} does not show it{times}: {_last(votes, Ballot.GOOD)}"
+        case Ending.TOO_RARE:
+            return _too_rare(scope, end)
+        case _:
+            return f"nothing can be said of {name}: {_last(votes, Ballot.NONE)}"
+
+
+def _too_rare(scope: BisectScope, end: EndFact) -> str:
+    within = reachable(end.rate, scope.commits)
+    hint = f"; they give --confidence {within:g}" if within > 0 else ""
+    return (
+        f"seen in {end.rate.words} only: for a confidence of {scope.confidence:g} a good commit "
+        f"would need more than {MOST_CLEAN} clean boots{hint}"
+    )
+
+
+def _last(votes: Sequence[Vote], ballot: Ballot) -> str:
+    said = [vote for vote in votes if vote.ballot is ballot] or list(votes)
+    if not said:
+        return "it was not tried"
+    return f"{said[-1].words}{f' ({said[-1].boot})' if said[-1].boot else ''}"
+
+
+def _headline(arches: Sequence[ArchBisection]) -> str:
+    """Who did it, and whether the architectures agree."""
+    culprits: dict[str, list[ArchBisection]] = {}
+    for arch in arches:
+        if arch.culprit:
+            culprits.setdefault(arch.culprit.id, []).append(arch)
+    others = [f"{arch.arch}: {arch.words}" for arch in arches if not arch.culprit]
+    if not culprits:
+        return f"No culprit. {'; '.join(others)}."
+    found = []
+    for same in culprits.values():
+        culprit = same[0].culprit
+        assert culprit
+        found.append(f"{name_of(culprit)} ({culprit.subject}) on {join(arch.arch for arch in same)}")
+    if len(culprits) > 1:
+        text = f"The architectures disagree: {'; '.join(found)}."
+    else:
+        agree = ", on which all agree" if len(arches) > 1 and not others else ""
+        text = f"It began with {found[0]}{agree}."
+    return " ".join((text, *(f"{other}." for other in others)))
+
+
+def _exit_code(arches: Sequence[ArchBisection]) -> int:
+    """0 if each architecture has a culprit, or none because bad does not show it there."""
+    endings = [arch.ending for arch in arches]
+    if all(ending in _WRONG_ENDS for ending in endings):
+        return EXIT_WRONG_ENDS
+    if all(ending in (Ending.FOUND, Ending.BAD_IS_GOOD) for ending in endings):
+        return EXIT_FOUND
+    return EXIT_UNKNOWN

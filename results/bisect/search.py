@@ -1,0 +1,346 @@
+"""The search for the commit that began a fault: which kernel to boot next, and when enough is known.
+
+Git says which commit is worth a look; this says how often to boot it. What is seen once is believed:
+one bad vote makes a commit bad. On the way a commit passes for good after few clean boots. The answer
+takes more: the culprit and its parents are booted until all votes together make it the culprit with
+the asked probability (`results.bisect.confidence`). A commit that was taken for good too early fails there,
+and the search goes on from it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from itertools import zip_longest
+from typing import Protocol
+
+from results.bisect.confidence import (
+    HASTE,
+    MOST_CLEAN,
+    MOST_TO_LEARN,
+    MOST_TO_SEE,
+    Kernel,
+    Rate,
+    Suspicion,
+    doubt_left,
+    effort,
+)
+from results.bisect.vote import Ballot, Vote
+
+GIVEN_UP_AFTER = 3
+"""So many votes in a row that say nothing, and the commit is skipped."""
+MOST_AGAIN = 8
+"""In one go, no more boots of a culprit are foreseen."""
+FAILURES_OF_USE = 5
+"""CPUs that have nothing else to do boot bad commits again until there are so many failures."""
+
+
+class Mark(StrEnum):
+    """What git is told of a commit."""
+
+    GOOD = "good"
+    BAD = "bad"
+    SKIP = "skip"
+
+
+class Ending(StrEnum):
+    """How a search ends."""
+
+    FOUND = "found"
+    ONLY_SKIPPED = "only skipped"
+    """Nothing could be said of the commits that are left."""
+    GOOD_IS_BAD = "good is bad"
+    BAD_IS_GOOD = "bad is good"
+    END_UNJUDGED = "end not judged"
+    """Nothing could be said of the good or of the bad commit."""
+    TOO_RARE = "too rare"
+    """The asked confidence would take too many boots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What git says with the marks it was given: one of the three."""
+
+    next: str = ""
+    culprit: str = ""
+    left: tuple[str, ...] = ()
+    """Any of these may be the culprit, and all but the bad one are skipped."""
+
+
+class Git(Protocol):
+    """The history between good and bad."""
+
+    def hint(self, marks: Mapping[str, Mark]) -> Hint:
+        """What to look at next."""
+
+    def parents(self, commit: str) -> Sequence[str]:
+        """Those of a commit, the first one first."""
+
+    def line(self, commit: str) -> frozenset[str]:
+        """A commit and all before it, as far back as the good end, which is in every line."""
+
+
+class Laboratory(Protocol):
+    """Where kernels are built and booted."""
+
+    def meet(self, commit: str) -> tuple[str, Sequence[Vote]]:
+        """Build a commit; returns what its votes are kept under, and those so far.
+
+        Commits with equal images have one key, and share them.
+        """
+
+    def boot(self, commits: Sequence[str]) -> Sequence[Vote]:
+        """Boot each of these commits (one may be there twice) at once; one vote each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is searched for, and how surely."""
+
+    good: str
+    bad: str
+    commits: int
+    """Candidates: those that bad has and good has not."""
+    confidence: float
+    booted: bool = True
+    """False if a build alone shows it, and so every time."""
+    width: int = 1
+    """So many guests run at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How a search ended."""
+
+    ending: Ending
+    commit: str = ""
+    """The culprit, or the end of the history that is not what it should be."""
+    left: tuple[str, ...] = ()
+    marks: Mapping[str, Mark] = field(default_factory=dict)
+
+
+class _Over(Exception):  # noqa: N818 - no error: the search has come to its end
+    def __init__(self, ending: Ending, commit: str = "") -> None:
+        super().__init__(ending)
+        self.ending = ending
+        self.commit = commit
+
+
+class Search:
+    """One search on one architecture; deterministic but for the votes."""
+
+    def __init__(self, question: Question, git: Git, laboratory: Laboratory) -> None:
+        self._question = question
+        self._git = git
+        self._laboratory = laboratory
+        self._enough = 1 - doubt_left(question.confidence)
+        self._keys: dict[str, str] = {}
+        self._votes: dict[str, list[Vote]] = {}
+        self._suspicions: dict[str, tuple[list[str], Suspicion]] = {}
+
+    def run(self) -> Finding:
+        """Search to the end."""
+        try:
+            self._check_ends()
+            while True:
+                hint = self._git.hint(self.marks())
+                if hint.next:
+                    self._judge(hint.next)
+                elif hint.left:
+                    return Finding(Ending.ONLY_SKIPPED, left=hint.left, marks=self.marks())
+                elif self._confirmed(hint.culprit):
+                    return Finding(Ending.FOUND, hint.culprit, marks=self.marks())
+        except _Over as over:
+            return Finding(over.ending, over.commit, marks=self.marks())
+
+    @property
+    def rate(self) -> Rate:
+        """How often the known-bad commit failed."""
+        return _rate_of(self.votes(self._question.bad))
+
+    def votes(self, commit: str) -> Sequence[Vote]:
+        """Those of a commit so far."""
+        return self._votes.get(self._keys.get(commit, ""), ())
+
+    def certainty(self, culprit: str) -> float:
+        """The probability that this is the culprit, given all votes."""
+        keys, suspicion = self._suspicion(culprit)
+        return suspicion.certainty(culprit, self._seen(keys, {}))
+
+    def marks(self) -> dict[str, Mark]:
+        """What is believed of each commit that was looked at, the two ends included, in their order."""
+        found = {commit: self._mark(commit) for commit in self._keys}
+        return {commit: mark for commit, mark in found.items() if mark}
+
+    def _mark(self, commit: str) -> Mark | None:
+        ballots = [vote.ballot for vote in self.votes(commit)]
+        if Ballot.BAD in ballots:
+            return Mark.BAD
+        if self._given_up(commit):
+            return Mark.SKIP
+        return Mark.GOOD if Ballot.GOOD in ballots else None
+
+    def _given_up(self, commit: str) -> bool:
+        votes = self.votes(commit)
+        last = votes[-GIVEN_UP_AFTER:]
+        fruitless = len(last) == GIVEN_UP_AFTER and all(vote.ballot is Ballot.NONE for vote in last)
+        return fruitless or bool(votes and votes[-1].is_final)
+
+    def _check_ends(self) -> None:
+        """Bad must show it, often enough to be found, and good must not."""
+        good, bad = self._question.good, self._question.bad
+        self._meet(bad)
+        while not self.rate.failures:
+            self._require_bootable_bad()
+            if self.rate.boots >= (MOST_TO_SEE if self._question.booted else 1):
+                raise _Over(Ending.BAD_IS_GOOD, bad)
+            self._meet(good)
+            self._round([bad], [bad] if self._mark(good) else [good])
+            self._check_good()
+        self._judge(good)
+        self._check_good()
+        while self._question.booted and not self._is_within_reach():
+            self._require_bootable_bad()
+            if self.rate.boots >= MOST_TO_LEARN:
+                raise _Over(Ending.TOO_RARE, bad)
+            self._round([bad] * self._question.width)
+
+    def _require_bootable_bad(self) -> None:
+        if self._given_up(self._question.bad):
+            raise _Over(Ending.END_UNJUDGED, self._question.bad)
+
+    def _is_within_reach(self) -> bool:
+        return effort(self.rate, self._question.commits, self._question.confidence) is not None
+
+    def _check_good(self) -> None:
+        good = self._question.good
+        match self._mark(good):
+            case Mark.BAD:
+                raise _Over(Ending.GOOD_IS_BAD, good)
+            case Mark.SKIP:
+                raise _Over(Ending.END_UNJUDGED, good)
+
+    def _judge(self, commit: str) -> None:
+        """Boot a commit until it is bad, given up, or passes for good."""
+        self._meet(commit)
+        while self._mark(commit) not in (Mark.BAD, Mark.SKIP):
+            lacking = self._lacking(commit)
+            if not lacking:
+                return
+            self._round([commit] * lacking, self._idle_work())
+
+    def _lacking(self, commit: str) -> int:
+        """The clean boots after which a commit passes for good; as many as run at once, if it takes more."""
+        clean = _rate_of(self.votes(commit)).clean
+        if not self._question.booted:
+            return 0 if clean else 1
+        line = self._git.line(commit)
+        keys, suspicion = self._suspicion()
+        for more in range(0 if clean else 1, self._question.width):
+            if suspicion.share(line, self._seen(keys, {commit: Rate(0, more)})) <= HASTE:
+                return more
+        if clean >= MOST_CLEAN:
+            raise _Over(Ending.TOO_RARE, self._question.bad)
+        return self._question.width
+
+    def _idle_work(self) -> list[str]:
+        """What a CPU that has nothing else to do may find out: whether the failure comes every time."""
+        known = sum(_rate_of(votes).failures for votes in self._votes.values())
+        return [self._oldest_bad()] * 2 if self._question.booted and 0 < known < FAILURES_OF_USE else []
+
+    def _oldest_bad(self) -> str:
+        """The last one that was found bad: the likeliest culprit so far."""
+        marked = (commit for commit, mark in self.marks().items() if mark is Mark.BAD)
+        bad = [commit for commit in marked if not self._given_up(commit)]
+        return min(bad, key=lambda commit: len(self._git.line(commit)), default=self._question.bad)
+
+    def _confirmed(self, culprit: str) -> bool:
+        """Whether the culprit is certain enough, after boots of it and its parents."""
+        parents = self._git.parents(culprit) or [self._question.good]
+        for parent in parents:
+            self._judge(parent)
+        while self._stand(parents) and self._question.booted:
+            if self.certainty(culprit) >= self._enough:
+                return True
+            self._round(self._most_telling(culprit, parents))
+        return self._stand(parents)
+
+    def _stand(self, parents: Sequence[str]) -> bool:
+        """Whether all of them still are what git was told."""
+        if self._question.good in parents:
+            self._check_good()
+        return all(self._mark(parent) is Mark.GOOD for parent in parents)
+
+    def _most_telling(self, culprit: str, parents: Sequence[str]) -> list[str]:
+        """The next boots on the shortest way to certainty: of the culprit and of its parents in turn."""
+        if all(_rate_of(self.votes(parent)).clean >= MOST_CLEAN for parent in parents):
+            raise _Over(Ending.TOO_RARE, self._question.bad)
+        again, clean = self._shortest_way(culprit, parents)
+        fewest_first = sorted(parents, key=lambda parent: _rate_of(self.votes(parent)).clean)
+        turns = zip_longest([culprit] * again, fewest_first * clean)
+        return [commit for turn in turns for commit in turn if commit][: self._question.width]
+
+    def _shortest_way(self, culprit: str, parents: Sequence[str]) -> tuple[int, int]:
+        """How many boots of the culprit and of each parent make it certain, if they go as expected."""
+        keys, suspicion = self._suspicion(culprit)
+        so_far = self._seen(keys, {})
+        chance = suspicion.chance(culprit, so_far)
+        cleaner = {self._keys[parent] for parent in parents}
+
+        def is_enough(again: int, clean: int) -> bool:
+            more = dict.fromkeys(cleaner, Rate(0, clean))
+            more[self._keys[culprit]] = Rate(round(again * chance), again)
+            ahead = [_sum(rate, more.get(key, Rate())) for key, rate in zip(keys, so_far, strict=True)]
+            return suspicion.certainty(culprit, ahead) >= self._enough
+
+        ways = (
+            (again, bisect_left(range(MOST_CLEAN), True, key=partial(is_enough, again)))
+            for again in range(1 if self._given_up(culprit) else MOST_AGAIN + 1)
+        )
+        return min(ways, key=lambda way: way[0] + len(parents) * way[1])
+
+    def _seen(self, keys: Sequence[str], foreseen: Mapping[str, Rate]) -> list[Rate]:
+        """What the boots of these kernels have shown, with boots that are foreseen (by commit)."""
+        more = {self._keys[commit]: rate for commit, rate in foreseen.items()}
+        return [_sum(_rate_of(self._votes[key]), more.get(key, Rate())) for key in keys]
+
+    def _suspicion(self, about: str = "") -> tuple[list[str], Suspicion]:
+        """The kernels that tell of a commit, as they come before or after it, and of whom they tell what.
+
+        What happens on another branch neither clears a commit nor convicts it.
+        """
+        if about not in self._suspicions:
+            line = self._git.line(about or self._question.bad)
+            lines: dict[str, list[frozenset[str]]] = {}
+            for commit, key in self._keys.items():
+                if not about or commit in line or about in self._git.line(commit):
+                    lines.setdefault(key, []).append(self._git.line(commit))
+            kernels = (Kernel(frozenset.intersection(*its), frozenset.union(*its)) for its in lines.values())
+            self._suspicions[about] = list(lines), Suspicion(line, list(kernels))
+        return self._suspicions[about]
+
+    def _meet(self, commit: str) -> None:
+        if commit in self._keys:
+            return
+        key, votes = self._laboratory.meet(commit)
+        self._keys[commit] = key
+        self._votes.setdefault(key, list(votes))
+        self._suspicions.clear()
+
+    def _round(self, wanted: Sequence[str], idle: Sequence[str] = ()) -> None:
+        """Boot as many as run at once: those that are wanted, then those that may as well."""
+        booted = [*wanted, *idle][: self._question.width]
+        for commit, vote in zip(booted, self._laboratory.boot(booted), strict=True):
+            self._votes[self._keys[commit]].append(vote)
+
+
+def _rate_of(votes: Sequence[Vote]) -> Rate:
+    failures = sum(vote.ballot is Ballot.BAD for vote in votes)
+    return Rate(failures, failures + sum(vote.ballot is Ballot.GOOD for vote in votes))
+
+
+def _sum(one: Rate, other: Rate) -> Rate:
+    return Rate(one.failures + other.failures, one.boots + other.boots)

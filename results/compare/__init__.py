@@ -1,0 +1,1 @@
+"""Base against series: the rules of the verdict."""

@@ -1,0 +1,178 @@
+"""Base against series before any test has run: does the kernel build, without new warnings, and boot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from results.compare.tests.tally import boot_is_infrastructures, guest_died_in, reached_tests
+from results.model.run import (
+    SEVERITY,
+    Boot,
+    BootEnd,
+    Build,
+    Cell,
+    CompilerWarning,
+    Measured,
+    TestComparison,
+    Verdict,
+)
+
+_SURE = 2
+"""So many times must be seen what is called a regression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that can be said of an architecture."""
+
+    verdict: Verdict
+    text: str
+
+
+def says_more(measured: Measured, test: TestComparison) -> bool:
+    """Tell whether what a test measured is worth a finding next to the test's own result."""
+    if measured.reason == test.reason or test.known_gap:
+        return False
+    return measured.verdict is Verdict.REGRESSION or SEVERITY[measured.verdict] > SEVERITY[test.verdict]
+
+
+def new_warnings(base: Build | None, series: Build | None) -> tuple[CompilerWarning, ...]:
+    """Return the compiler warnings that only the series has, wherever their lines have moved to."""
+    if base is None or series is None or not (base.ok and series.ok):
+        return ()
+    known = {_identity(warning) for warning in base.warnings}
+    new = {_identity(warning): warning for warning in series.warnings if _identity(warning) not in known}
+    return tuple(new.values())
+
+
+def _identity(warning: CompilerWarning) -> tuple[str, str, str]:
+    return warning.file, warning.flag, warning.text
+
+
+def compare_warnings(warnings: Sequence[CompilerWarning]) -> list[Finding]:
+    """Say that there are new warnings."""
+    if not warnings:
+        return []
+    first = warnings[0]
+    count = f"{len(warnings)} new compiler warning{'s' if len(warnings) > 1 else ''}"
+    flag = f" [{first.flag}]" if first.flag else ""
+    return [Finding(Verdict.REGRESSION, f"{count}: {first.file}:{first.line}: {first.text}{flag}")]
+
+
+def compare_builds(base: Build | None, series: Build | None) -> list[Finding]:
+    """Say what is wrong with the builds."""
+    for build, name in ((base, "base"), (series, "the series")):
+        if build is None:
+            return [Finding(Verdict.INFRASTRUCTURE, f"{name} was not built")]
+        if not build.ok and build.error_is_infrastructure:
+            return [
+                Finding(Verdict.INFRASTRUCTURE, f"{name} could not be built here: {_first_line(build.error)}")
+            ]
+    assert base is not None
+    assert series is not None
+    if base.ok and series.ok:
+        return []
+    if base.ok:
+        return [Finding(Verdict.REGRESSION, f"does not build with the series: {_first_line(series.error)}")]
+    if series.ok:
+        return [Finding(Verdict.INFRASTRUCTURE, f"base does not build: {_first_line(base.error)}")]
+    return [Finding(Verdict.FAILS_ON_BOTH, f"neither kernel builds: {_first_line(series.error)}")]
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "no reason given")
+
+
+def compare_boots(base: Cell, series: Cell) -> list[Finding]:
+    """Say which kernels don't get to their first test, or die when no test is running; by kind of machine."""
+    machines = list(dict.fromkeys(boot.machine for boot in (*base.boots, *series.boots)))
+    findings = []
+    for machine in machines:
+        where = f"on {machine}: " if len(machines) > 1 else ""
+        found = _compare_boots_on_one(base.on(machine), series.on(machine))
+        findings += [replace(finding, text=where + finding.text) for finding in found]
+    return findings
+
+
+def _compare_boots_on_one(base: Cell, series: Cell) -> list[Finding]:
+    if not base.boots or not series.boots:
+        return []
+    return [*_compare_bringup(base, series), *_compare_deaths_between_tests(base, series)]
+
+
+def _compare_bringup(base: Cell, series: Cell) -> list[Finding]:
+    for cell, name in ((base, "base"), (series, "the series")):
+        if all(boot_is_infrastructures(boot) for boot in cell.boots) and not _reached(cell):
+            return [Finding(Verdict.INFRASTRUCTURE, f"{name} never got to a test: {_how(cell.boots[-1])}")]
+    dead_base, dead_series = _dead_before_tests(base), _dead_before_tests(series)
+    if not dead_base and not dead_series:
+        return []
+    if _reached(base) and not _reached(series) and len(dead_series) >= _SURE and not dead_base:
+        rate = _rate(dead_series, series)
+        return [
+            Finding(
+                Verdict.REGRESSION,
+                f"does not boot with the series ({rate}), base does: {_how(dead_series[0])}",
+            )
+        ]
+    if not _reached(base) and not _reached(series):
+        return [Finding(Verdict.FAILS_ON_BOTH, f"neither kernel boots: {_how(dead_series[0])}")]
+    if _reached(series) and not dead_series and not _reached(base):
+        return [Finding(Verdict.FIXED, f"base does not boot, the series does: {_how(dead_base[0])}")]
+    return [Finding(Verdict.FLAKY, text) for text in _flaky_bringup(base, dead_base, series, dead_series)]
+
+
+def _flaky_bringup(base: Cell, dead_base: list[Boot], series: Cell, dead_series: list[Boot]) -> list[str]:
+    texts = []
+    if dead_series:
+        texts.append(
+            f"did not get to a test in {_rate(dead_series, series)} with the series: {_how(dead_series[0])}"
+        )
+    if dead_base:
+        texts.append(f"did not get to a test in {_rate(dead_base, base)} of base: {_how(dead_base[0])}")
+    return texts
+
+
+def _compare_deaths_between_tests(base: Cell, series: Cell) -> list[Finding]:
+    """No test takes the blame for a guest that dies after the last one, or between two."""
+    dead_base, dead_series = _dead_between_tests(base), _dead_between_tests(series)
+    if not dead_series:
+        return []
+    rate, how = _rate(dead_series, series), _how(dead_series[0])
+    text = f"died while no test was running in {rate} with the series: {how}"
+    if dead_base:
+        return [Finding(Verdict.FAILS_ON_BOTH, f"{text}; and so did base")]
+    return [Finding(Verdict.REGRESSION if len(dead_series) >= _SURE else Verdict.FLAKY, text)]
+
+
+def _reached(cell: Cell) -> bool:
+    return any(reached_tests(boot) for boot in cell.boots)
+
+
+def _dead_before_tests(cell: Cell) -> list[Boot]:
+    return [
+        boot
+        for boot in cell.boots
+        if boot.end.is_kernels and boot.end is not BootEnd.TIMEOUT and not reached_tests(boot)
+    ]
+
+
+def _dead_between_tests(cell: Cell) -> list[Boot]:
+    return [
+        boot
+        for boot in cell.boots
+        if boot.end.is_kernels
+        and boot.end is not BootEnd.TIMEOUT
+        and reached_tests(boot)
+        and not any(guest_died_in(boot, result) for result in boot.tests)
+    ]
+
+
+def _how(boot: Boot) -> str:
+    return boot.detail or str(boot.end)
+
+
+def _rate(some: Sequence[Boot], cell: Cell) -> str:
+    counted = [boot for boot in cell.boots if not boot_is_infrastructures(boot)]
+    return f"{len(some)} of {len(counted)} boot{'s' if len(counted) != 1 else ''}"

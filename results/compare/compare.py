@@ -1,0 +1,310 @@
+"""Base against series: the rules of an honest verdict (docs/architecture.md).
+
+- A PASS without its evidence is not exercised, and not exercised is never green.
+- The infrastructure's faults never count against the kernel.
+- A regression is what base passes, exercised, and the series fails every time, at least twice;
+  or a splat, a compiler warning or a broken claim that only the series has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+from results.compare.bringup import Finding, compare_boots, compare_builds, compare_warnings, new_warnings
+from results.compare.claims import compare_claims
+from results.compare.known import entry_notes, failure_of, gap_of
+from results.compare.measures.fault_sweep import compare_sweeps, sweep_finding, telling_sweeps
+from results.compare.measures.fork_storm import compare_storms, storm_finding, telling_storms
+from results.compare.measures.pgtable_cost import compare_costs, cost_findings
+from results.compare.measures.timing import compare_timings
+from results.compare.tests.tally import (
+    Runs,
+    boots_for,
+    failing_again,
+    is_infrastructure,
+    reached_tests,
+    runs_of,
+    tally,
+)
+from results.compare.verdict import RunVerdict, is_exercised, most_serious, run_verdict
+from results.model.run import (
+    SEVERITY,
+    ArchComparison,
+    Cell,
+    Claim,
+    ClaimComparison,
+    KnownFailure,
+    KnownGap,
+    PlannedTest,
+    Splat,
+    SplatComparison,
+    Tally,
+    TestComparison,
+    Verdict,
+)
+
+__all__ = [
+    "RunVerdict",
+    "compare_arch",
+    "compare_claims",
+    "compare_splats",
+    "compare_test",
+    "failing_again",
+    "run_verdict",
+    "tally",
+]
+
+_SURE = 2
+"""A failure must be seen so often to be called a regression."""
+_NAMES_SHOWN = 3
+
+
+def compare_test(
+    test: PlannedTest,
+    base: Cell,
+    series: Cell,
+    gaps: Sequence[KnownGap] = (),
+    failures: Sequence[KnownFailure] = (),
+    day: str = "",
+) -> TestComparison:
+    """Compare all runs of one test."""
+    base_tally, series_tally = tally(test, base), tally(test, series)
+    verdict, reason = _judge_test(test, base, series, base_tally, series_tally)
+    gap = gap_of(test.name, verdict, base_tally, series_tally, gaps)
+    failure = failure_of(test.name, verdict, failures, day)
+    return TestComparison(test.name, base_tally, series_tally, verdict, reason, gap, failure)
+
+
+def _judge_test(
+    test: PlannedTest, base: Cell, series: Cell, base_tally: Tally, series_tally: Tally
+) -> tuple[Verdict, str]:
+    base_runs, series_runs = runs_of(test, base), runs_of(test, series)
+    if lacking := _unsupported(test, base, series, base_tally, series_tally):
+        return Verdict.UNSUPPORTED, lacking
+    for runs, cell, sums, name in (
+        (base_runs, base, base_tally, "on base"),
+        (series_runs, series, series_tally, "with the series"),
+    ):
+        if is_infrastructure(test, runs, cell):
+            return Verdict.INFRASTRUCTURE, f"no result {name}: {sums.reason}"
+    if series_runs.failing:
+        return _judge_failing(base_runs, series_runs, base_tally, series_tally)
+    return _judge_not_failing(base_runs, base_tally, series_tally)
+
+
+def _unsupported(
+    test: PlannedTest, base: Cell, series: Cell, base_tally: Tally, series_tally: Tally
+) -> str | None:
+    """Say what both machines lack; what ran all the same is judged by its result."""
+    if series_tally.failures or base_tally.exercised or series_tally.exercised:
+        return None
+    return _lacking(test, base) and _lacking(test, series)
+
+
+def _lacking(test: PlannedTest, cell: Cell) -> str | None:
+    known = [boot.capabilities for boot in boots_for(test, cell) if boot.capabilities is not None]
+    return known[0].missing(test.needs) if known else None
+
+
+def _judge_failing(base_runs: Runs, series_runs: Runs, base: Tally, series: Tally) -> tuple[Verdict, str]:
+    """Judge a test that failed at least once with the series."""
+    because = f": {series.reason}" if series.reason else ""
+    if not base_runs.failing and not base_runs.passing:
+        return (
+            Verdict.NOT_EXERCISED,
+            f"base did not exercise it ({base.reason}), so its failure with the series "
+            f"({_rate(series_runs)}) is not held against the series{because}",
+        )
+    always = not series_runs.passing
+    if base_runs.failing:
+        if always and not base_runs.passing:
+            return Verdict.FAILS_ON_BOTH, f"fails on both kernels{because}"
+        return (
+            Verdict.FLAKY,
+            f"failed {_rate(series_runs)} with the series and {_rate(base_runs)} on base{because}",
+        )
+    if always and len(series_runs.failing) >= _SURE:
+        return Verdict.REGRESSION, f"fails with the series ({_rate(series_runs)}), passes on base{because}"
+    again = ", not run again" if len(series_runs.judged) == 1 else ""
+    return Verdict.FLAKY, f"failed {_rate(series_runs)} with the series{again}, passes on base{because}"
+
+
+def _judge_not_failing(base_runs: Runs, base: Tally, series: Tally) -> tuple[Verdict, str]:
+    """Judge a test that never failed with the series."""
+    if not series.exercised:
+        on_base = (
+            base.reason if not base.exercised else "failed" if base.failures else "exercised and passing"
+        )
+        if base.exercised:
+            return Verdict.NOT_EXERCISED, f"not exercised with the series: {series.reason}; {on_base} on base"
+        if base.reason == series.reason:
+            return Verdict.NOT_EXERCISED, f"not exercised on either kernel: {series.reason}"
+        return (
+            Verdict.NOT_EXERCISED,
+            f"not exercised on base: {base.reason}; with the series: {series.reason}",
+        )
+    if not base.exercised:
+        return (
+            Verdict.NOT_EXERCISED,
+            f"not exercised on base: {base.reason}; exercised and passing with the series",
+        )
+    if not base.failures:
+        return Verdict.UNCHANGED, ""
+    if base_runs.passing:
+        return Verdict.FLAKY, f"failed {_rate(base_runs)} on base, passes with the series: {base.reason}"
+    return Verdict.FIXED, f"fails on base ({_rate(base_runs)}), passes with the series: {base.reason}"
+
+
+def _rate(runs: Runs) -> str:
+    judged = len(runs.judged)
+    return f"{len(runs.failing)} of {judged} run{'s' if judged != 1 else ''}"
+
+
+def compare_splats(base: Cell, series: Cell) -> tuple[SplatComparison, ...]:
+    """Compare the kernels' error reports by signature."""
+    on_base, on_series = _splats(base), _splats(series)
+    signatures = [*on_series, *(signature for signature in on_base if signature not in on_series)]
+    return tuple(
+        _compare_splat(signature, on_base.get(signature, {}), on_series.get(signature, {}), base, series)
+        for signature in signatures
+    )
+
+
+def _splats(cell: Cell) -> dict[str, dict[str, Splat]]:
+    """Map each signature to the first splat of each boot that has it."""
+    found: dict[str, dict[str, Splat]] = {}
+    for boot in cell.boots:
+        for splat in boot.splats:
+            found.setdefault(splat.signature, {}).setdefault(boot.id, splat)
+    return found
+
+
+def _compare_splat(
+    signature: str, on_base: dict[str, Splat], on_series: dict[str, Splat], base: Cell, series: Cell
+) -> SplatComparison:
+    example = next(iter((on_series or on_base).values()))
+    if on_base and on_series:
+        verdict = Verdict.UNCHANGED
+    elif on_series:
+        verdict = Verdict.REGRESSION if _was_tried(base) else Verdict.NOT_EXERCISED
+    else:
+        verdict = Verdict.FIXED if _was_tried(series) else Verdict.NOT_EXERCISED
+    return SplatComparison(signature, example.title, tuple(on_base), tuple(on_series), verdict, example)
+
+
+def _was_tried(cell: Cell) -> bool:
+    """Tell whether a kernel got far enough for the absence of a splat to mean something."""
+    return any(reached_tests(boot) for boot in cell.boots)
+
+
+def compare_arch(
+    arch: str,
+    planned: Sequence[PlannedTest],
+    base: Cell,
+    series: Cell,
+    claims: Iterable[Claim],
+    allowed_unexercised: bool,
+    gaps: Sequence[KnownGap] = (),
+    failures: Sequence[KnownFailure] = (),
+    day: str = "",
+) -> ArchComparison:
+    """Say everything there is to say of one architecture; `day` is the run's, like `2027-03-31`."""
+    tests = tuple(compare_test(test, base, series, gaps, failures, day) for test in planned)
+    found = ArchComparison(
+        arch=arch,
+        verdict=Verdict.UNCHANGED,
+        reasons=(),
+        tests=tests,
+        splats=compare_splats(base, series),
+        claims=compare_claims(claims, [test for test in tests if not test.known_gap]),
+        new_warnings=new_warnings(base.build, series.build),
+        allowed_unexercised=allowed_unexercised,
+        sweeps=compare_sweeps(planned, tests, base, series),
+        costs=compare_costs(planned, tests, base, series),
+        timings=compare_timings(planned, tests, base, series),
+        storms=compare_storms(planned, tests, base, series),
+        notes=entry_notes(failures, tests, day),
+    )
+    findings = sorted(_findings(base, series, found), key=lambda finding: -SEVERITY[finding.verdict])
+    return replace(
+        found,
+        verdict=most_serious([finding.verdict for finding in findings]),
+        reasons=tuple(finding.text for finding in findings),
+    )
+
+
+def _findings(base: Cell, series: Cell, found: ArchComparison) -> list[Finding]:
+    """Put in words what was found; of findings that are equally serious the first makes the headline."""
+    telling = telling_sweeps(found.sweeps, found.tests)
+    storms = telling_storms(found.storms, found.tests)
+    return [
+        *compare_builds(base.build, series.build),
+        *compare_boots(base, series),
+        *map(sweep_finding, telling),
+        *map(storm_finding, storms),
+        *_test_findings(found.tests, {sweep.test for sweep in telling} | {storm.test for storm in storms}),
+        *cost_findings(found.costs, found.tests),
+        *_splat_findings(found.splats),
+        *_claim_findings(found.claims),
+        *compare_warnings(found.new_warnings),
+    ]
+
+
+def _test_findings(tests: Sequence[TestComparison], told: Collection[str]) -> list[Finding]:
+    """Group the tests of which the same is to be said, and that were not told of yet."""
+    if not tests:
+        return [Finding(Verdict.NOT_EXERCISED, "no test was planned")]
+    groups: dict[tuple[Verdict, str], list[str]] = {}
+    for test in tests:
+        is_known = test.known_gap or test.known_failure
+        if test.verdict is not Verdict.UNCHANGED and not is_known and test.name not in told:
+            groups.setdefault((test.verdict, test.reason), []).append(test.name)
+    findings = [
+        Finding(verdict, _sentence(names, reason, len(tests))) for (verdict, reason), names in groups.items()
+    ]
+    if findings or told:
+        return findings
+    gaps = sum(1 for test in tests if test.known_gap)
+    failures = sum(1 for test in tests if test.known_failure)
+    count = sum(1 for test in tests if is_exercised(test)) - failures
+    if not count:
+        what = "a known gap or a known failure" if failures else "a known gap"
+        return [Finding(Verdict.NOT_EXERCISED, f"every test is {what}")]
+    known = f", {gaps} known gap{'s' if gaps > 1 else ''}" if gaps else ""
+    known += f", {failures} known failure{'s' if failures > 1 else ''}" if failures else ""
+    said = f"{count} of {len(tests)} tests exercised and passing on both kernels{known}"
+    return [Finding(Verdict.UNCHANGED, said)]
+
+
+def _sentence(names: Sequence[str], reason: str, total: int) -> str:
+    is_verb_of_one = len(names) == 1 and reason.startswith("fail")
+    return f"{_names(names, total)}{' ' if is_verb_of_one else ': '}{reason}"
+
+
+def _names(names: Sequence[str], total: int) -> str:
+    if len(names) == total and total > 1:
+        return f"all {total} tests"
+    shown = ", ".join(names[:_NAMES_SHOWN])
+    return shown if len(names) <= _NAMES_SHOWN else f"{shown} and {len(names) - _NAMES_SHOWN} more"
+
+
+def _splat_findings(splats: Sequence[SplatComparison]) -> list[Finding]:
+    words = {
+        Verdict.REGRESSION: "only with the series",
+        Verdict.FIXED: "only on base",
+        Verdict.NOT_EXERCISED: "on one kernel, the other never got to a test",
+    }
+    return [
+        Finding(splat.verdict, f"the kernel reports {splat.title} ({words[splat.verdict]})")
+        for splat in splats
+        if splat.verdict in words
+    ]
+
+
+def _claim_findings(claims: Sequence[ClaimComparison]) -> list[Finding]:
+    return [
+        Finding(claim.verdict, f"claim: {claim.reason}")
+        for claim in claims
+        if claim.verdict is not Verdict.UNCHANGED
+    ]

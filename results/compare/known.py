@@ -1,0 +1,44 @@
+"""Known gaps and known failures: what need not be exercised, and what may fail, each with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+
+from results.compare.verdict import GAPS, is_exercised
+from results.model.run import KnownFailure, KnownGap, Tally, TestComparison, Verdict
+
+EXCUSED = (Verdict.FAILS_ON_BOTH, Verdict.FLAKY)
+"""What a known failure may explain; what base passes and the series always fails is the series' own."""
+
+
+def gap_of(name: str, verdict: Verdict, base: Tally, series: Tally, gaps: Sequence[KnownGap]) -> str:
+    """Say why a test need not be exercised; empty if it must be, or if one kernel did."""
+    if base.exercised or series.exercised or verdict not in GAPS:
+        return ""
+    return next((gap.reason for gap in gaps if fnmatchcase(name, gap.tests)), "")
+
+
+def failure_of(name: str, verdict: Verdict, failures: Sequence[KnownFailure], day: str) -> str:
+    """Say why a test may fail; empty if it may not. `day` is the run's, as in `KnownFailure.expires`."""
+    if verdict not in EXCUSED:
+        return ""
+    return next(
+        (entry.reason for entry in failures if day <= entry.expires and fnmatchcase(name, entry.tests)), ""
+    )
+
+
+def entry_notes(
+    failures: Sequence[KnownFailure], tests: Sequence[TestComparison], day: str
+) -> tuple[str, ...]:
+    """Say which entries have had their day."""
+    return tuple(note for entry in failures for note in _note(entry, tests, day))
+
+
+def _note(entry: KnownFailure, tests: Sequence[TestComparison], day: str) -> Iterator[str]:
+    about = [test for test in tests if fnmatchcase(test.name, entry.tests) and is_exercised(test)]
+    failing = [test for test in about if test.base.failures or test.series.failures]
+    if about and not failing:
+        yield f"known failure {entry.tests} passes now, remove the entry: {entry.reason}"
+    elif failing and entry.expires < day:
+        yield f"known failure {entry.tests} expired on {entry.expires} and counts no more: {entry.reason}"

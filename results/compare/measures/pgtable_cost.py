@@ -1,0 +1,207 @@
+"""What THPs cost in page tables, base against series, and whether everything is given back.
+
+A cost is information; a cost that rises by a page table for each THP, or page tables that stay
+after their THPs are gone, are findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeGuard
+
+from results.compare.bringup import Finding, says_more
+from results.compare.measures.data_lines import DataError, DataLine, parse_data_lines
+from results.compare.tests.tally import deciding_run, runs_of
+from results.model.measurements import PageTables
+from results.model.run import Cell, CostComparison, PlannedTest, TestComparison, Verdict
+
+SUITE = "pgtable_cost"
+
+TOLERATED_PAGES = 4
+"""The numbers are of the whole machine: another process may get a page table of each level meanwhile."""
+
+_STAGES = ("start", "mapped", "half_split", "unmapped")
+_SURE = 2
+_GIB = 1 << 30
+_REFERENCE_BYTES = 100 * _GIB
+_COARSE_PERCENT = 5
+"""Numbers move by pages; above this part of the value it is said by how much."""
+
+
+def read_page_tables(output: Iterable[str]) -> PageTables | None:
+    """Read the four stages that a test printed; None if one is missing or makes no sense. Never raises."""
+    stages: dict[str, DataLine] = {}
+    try:
+        for line in parse_data_lines(output).lines:
+            if line.kind == "cost":
+                stages[line.name("stage", *_STAGES)] = line
+        return _page_tables(stages) if len(stages) == len(_STAGES) else None
+    except DataError:
+        return None
+
+
+def _page_tables(stages: dict[str, DataLine]) -> PageTables:
+    first = stages["start"]
+    for key in ("thps", "huge_bytes", "page_bytes"):
+        if any(line.number(key) != first.number(key) for line in stages.values()):
+            raise DataError(f"{key} is not always the same")
+    huge_bytes, page_bytes = first.number("huge_bytes", 1), first.number("page_bytes", 1)
+    if huge_bytes <= page_bytes:
+        raise DataError("a THP is no larger than a page")
+    taken = {stage: line.number("page_tables_bytes", 0) for stage, line in stages.items()}
+    return PageTables(
+        thps=first.number("thps", 1),
+        huge_bytes=huge_bytes,
+        page_bytes=page_bytes,
+        start_bytes=taken["start"],
+        mapped_bytes=taken["mapped"],
+        half_split_bytes=taken["half_split"],
+        unmapped_bytes=taken["unmapped"],
+    )
+
+
+def compare_costs(
+    planned: Sequence[PlannedTest], tests: Sequence[TestComparison], base: Cell, series: Cell
+) -> tuple[CostComparison, ...]:
+    """Compare what was measured; empty if nothing was."""
+    of_tests = {test.name: test for test in tests}
+    found = (
+        _compare(of_tests[test.name], _side(test, base), _side(test, series))
+        for test in planned
+        if test.name.startswith(f"{SUITE}.")
+    )
+    return tuple(cost for cost in found if cost.base or cost.series)
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One kernel: the run that stands for all, and every run."""
+
+    run: PageTables | None
+    all: tuple[PageTables | None, ...]
+
+    @property
+    def leaking(self) -> int:
+        return sum(run is not None and _leaks(run) for run in self.all)
+
+
+def _side(test: PlannedTest, cell: Cell) -> _Side:
+    runs = runs_of(test, cell)
+    decided = deciding_run(runs)
+    return _Side(
+        run=read_page_tables(decided.result.output) if decided else None,
+        all=tuple(read_page_tables(run.result.output) for run in runs.judged),
+    )
+
+
+def _leaks(run: PageTables) -> bool:
+    return run.left_bytes > TOLERATED_PAGES * run.page_bytes
+
+
+def _compare(test: TestComparison, base: _Side, series: _Side) -> CostComparison:
+    verdict, reason = _judge(test, base, series)
+    return CostComparison(test.name, base.run, series.run, _summary(base.run, series.run), verdict, reason)
+
+
+def _judge(test: TestComparison, base: _Side, series: _Side) -> tuple[Verdict, str]:
+    if test.verdict in (Verdict.INFRASTRUCTURE, Verdict.UNSUPPORTED, Verdict.NOT_EXERCISED):
+        return test.verdict, test.reason
+    if base.leaking or series.leaking:
+        return _judge_leak(base, series)
+    if test.verdict is not Verdict.UNCHANGED:
+        return test.verdict, test.reason
+    if base.run is None or series.run is None:
+        where = "on base" if base.run is None else "with the series"
+        return Verdict.NOT_EXERCISED, f"the numbers {where} can't be read"
+    if base.run.huge_bytes != series.run.huge_bytes:
+        return Verdict.NOT_EXERCISED, "THPs are not of the same size on both kernels"
+    return _judge_rise(base, series)
+
+
+def _judge_leak(base: _Side, series: _Side) -> tuple[Verdict, str]:
+    if not series.leaking:
+        return Verdict.FIXED, f"page tables are left on base ({_left(base)}), none with the series"
+    if base.leaking:
+        return Verdict.FAILS_ON_BOTH, f"page tables are left on both kernels ({_left(series)})"
+    rate = f"{series.leaking} of {len(series.all)} run{'s' if len(series.all) > 1 else ''}"
+    always = _SURE <= series.leaking == len(series.all)
+    said = f"page tables are left with the series ({_left(series)}, {rate}), none on base"
+    return Verdict.REGRESSION if always else Verdict.FLAKY, said
+
+
+def _left(side: _Side) -> str:
+    return _size(max(run.left_bytes for run in filter(_is_run, side.all)))
+
+
+def _judge_rise(base: _Side, series: _Side) -> tuple[Verdict, str]:
+    """Compare the cheapest run of the series with the dearest of base."""
+    on_base, on_series = (list(filter(_is_run, side.all)) for side in (base, series))
+    table = on_series[0].table_bytes
+    step = TOLERATED_PAGES * on_series[0].page_bytes / min(run.thps for run in (*on_base, *on_series))
+    for state, of_base, of_series in (
+        ("a mapped THP", [run.per_mapped_thp for run in on_base], [run.per_mapped_thp for run in on_series]),
+        (
+            "a THP of which every second one is split",
+            [run.per_half_split_thp for run in on_base],
+            [run.per_half_split_thp for run in on_series],
+        ),
+    ):
+        rise = min(of_series) - max(of_base)
+        if rise >= table and rise > step:
+            return Verdict.REGRESSION, (
+                f"{state} costs {_bytes(min(of_series))} of page tables with the series, "
+                f"{_bytes(max(of_base))} on base"
+            )
+    return Verdict.UNCHANGED, ""
+
+
+def _is_run(run: PageTables | None) -> TypeGuard[PageTables]:
+    return run is not None
+
+
+def _summary(base: PageTables | None, series: PageTables | None) -> str:
+    """Say the cost in words: `4096 B → 0 B per THP of 2 MiB: 200 MiB less per 100 GiB`."""
+    if base is None or series is None or base.huge_bytes != series.huge_bytes:
+        return ""
+    mapped = _change(base.per_mapped_thp, series.per_mapped_thp)
+    split = _change(base.per_half_split_thp, series.per_half_split_thp)
+    said = f"{mapped} per THP of {_size(base.huge_bytes)}: {_per_100_gib(base, series)}"
+    said += f"; with every second one split {split}"
+    step = max(run.page_bytes / run.thps for run in (base, series))
+    is_coarse = step * 100 > _COARSE_PERCENT * max(base.per_mapped_thp, series.per_mapped_thp, 1)
+    return f"{said}; measured in steps of {_bytes(step)}" if is_coarse else said
+
+
+def _change(base: float, series: float) -> str:
+    return f"{_bytes(base)} → {_bytes(series)}"
+
+
+def _bytes(number: float) -> str:
+    return f"{round(number)} B"
+
+
+def _per_100_gib(base: PageTables, series: PageTables) -> str:
+    per_thp = series.per_mapped_thp - base.per_mapped_thp
+    total = round(per_thp * _REFERENCE_BYTES / base.huge_bytes)
+    if abs(per_thp) * min(base.thps, series.thps) <= TOLERATED_PAGES * base.page_bytes:
+        return "no difference shown"
+    return f"{_size(abs(total))} {'less' if total < 0 else 'more'} per 100 GiB"
+
+
+def _size(number: int) -> str:
+    """Write a number of bytes in the largest unit that leaves it at least 1."""
+    for unit, size in (("GiB", _GIB), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if abs(number) >= size:
+            return f"{number / size:.4g} {unit}"
+    return f"{number} B"
+
+
+def cost_findings(costs: Sequence[CostComparison], tests: Sequence[TestComparison]) -> list[Finding]:
+    """Say what the numbers show and the tests' own results don't."""
+    of_tests = {test.name: test for test in tests}
+    return [
+        Finding(cost.verdict, f"page-table cost: {cost.reason}")
+        for cost in costs
+        if says_more(cost, of_tests[cost.test])
+    ]

@@ -1,0 +1,1 @@
+"""A console log as test results."""

@@ -1,1 +1,0 @@
-"""Reports in the formats that people and CI systems read."""

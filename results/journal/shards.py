@@ -1,0 +1,194 @@
+"""Joins the runs of a plan's shards into one: facts of all of them in one folder, judged as any run is.
+
+A shard that is missing leaves cells that nobody built, with that as the reason: a union that only looks
+whole would be taken for one.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from results.journal.assemble import read_plan
+from results.journal.journal import JOURNAL, VARIANTS, Event, JournalError, PlanFact, ShardFact, read_events
+from results.model.run import Build
+
+KEPT = ("build", "boot", "twin")
+FOLDERS = ("logs", "boots")
+JOIN = "join"
+"""The event that names the runs of the shards."""
+JOINED = "joined "
+"""Before the digest of a joined plan: no run may be taken up in its folder."""
+
+
+class ShardsError(ValueError):
+    """Folders that do not make one run."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastShard:
+    """One shard's run."""
+
+    folder: Path
+    events: tuple[Event, ...]
+    plan: PlanFact
+    shard: ShardFact
+
+    @property
+    def ended(self) -> bool:
+        """Whether it came to its end."""
+        return self.events[-1].name == "end"
+
+
+def read_shards(folders: Iterable[Path]) -> tuple[PastShard, ...]:
+    """The shards in some run folders, by number.
+
+    Raises:
+        ShardsError: if there are none, or they are not of one plan, or one is there twice.
+    """
+    shards = sorted(map(_read, folders), key=lambda past: past.shard.number)
+    if not shards:
+        raise ShardsError("there is no run folder")
+    first = shards[0]
+    for past in shards:
+        if past.shard.plan != first.shard.plan:
+            raise ShardsError(
+                f"{first.folder} and {past.folder} are shards of different plans: sources, tests, "
+                "configuration, architectures, the number of shards, or the versions of the program differ"
+            )
+    for one, other in pairwise(shards):
+        if one.shard.number == other.shard.number:
+            raise ShardsError(f"{one.folder} and {other.folder} are both shard {_called(one.shard)}")
+    return tuple(shards)
+
+
+def _read(folder: Path) -> PastShard:
+    try:
+        events = tuple(read_events(folder))
+        plan = read_plan(events)
+    except JournalError as error:
+        raise ShardsError(f"{folder}: {error}") from None
+    if plan.shard is None:
+        raise ShardsError(f"{folder} is no shard: it was run without --shard")
+    return PastShard(folder, events, plan, plan.shard)
+
+
+def _called(shard: ShardFact) -> str:
+    return f"{shard.number}/{len(shard.parts)}"
+
+
+def missing(shards: Sequence[PastShard]) -> tuple[ShardFact, ...]:
+    """The shards of the plan that are not among these."""
+    first, present = shards[0].shard, {past.shard.number for past in shards}
+    numbers = range(1, len(first.parts) + 1)
+    return tuple(replace(first, number=number) for number in numbers if number not in present)
+
+
+def is_joined_of(run_dir: Path, shards: Sequence[PastShard]) -> bool:
+    """Whether a folder is what some of these shards were joined to before."""
+    try:
+        events = list(read_events(run_dir))
+    except JournalError:
+        return False
+    ours = {past.plan.id for past in shards}
+    return any(event.name == JOIN and ours & set(event.fact["runs"]) for event in events)
+
+
+def write_joined(shards: Sequence[PastShard], run_dir: Path) -> None:
+    """Make the folder of the one run; it must be empty.
+
+    Raises:
+        OSError: if it can't be written.
+    """
+    begun = min(past.events[0].time for past in shards)
+    over = max(past.events[-1].time for past in shards)
+    lines = [_line(begun, "plan", asdict(_plan(shards, run_dir.name)))]
+    lines.append(_line(begun, JOIN, {"runs": [past.plan.id for past in shards]}))
+    for past in shards:
+        lines += [_line(each.time, each.name, each.fact) for each in past.events if each.name in KEPT]
+        for name in FOLDERS:
+            if (past.folder / name).is_dir():
+                shutil.copytree(past.folder / name, run_dir / name, dirs_exist_ok=True)
+    lines += [_line(over, "build", asdict(build)) for build in _never_built(shards)]
+    lines.append(_line(over, "end" if all(past.ended for past in shards) else "interrupted", {}))
+    (run_dir / JOURNAL).write_text("".join(lines), encoding="utf-8")
+
+
+def _line(time: datetime, name: str, fact: Mapping[str, Any]) -> str:
+    return json.dumps({"time": time.isoformat(timespec="milliseconds"), "event": name, "fact": fact}) + "\n"
+
+
+def _plan(shards: Sequence[PastShard], name: str) -> PlanFact:
+    """The plan of all of them; what is of one machine is said of each."""
+    plans = [past.plan for past in shards]
+    first, shard = plans[0], shards[0].shard
+    return replace(
+        first,
+        id=name,
+        arches=shard.arches,
+        command=_without_shard(first.command),
+        host=_hosts(shards),
+        allow_unexercised=_all(plan.allow_unexercised for plan in plans),
+        known_gaps=_all(plan.known_gaps for plan in plans),
+        known_failures=_all(plan.known_failures for plan in plans),
+        day=max(plan.day for plan in plans),
+        digest=JOINED + shard.plan,
+        shard=None,
+    )
+
+
+def _all(parts: Iterable[tuple[Any, ...]]) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(each for part in parts for each in part))
+
+
+def _without_shard(command: Sequence[str]) -> tuple[str, ...]:
+    words, kept = iter(command), []
+    for word in words:
+        if word == "--shard":
+            next(words, None)
+        elif not word.startswith("--shard="):
+            kept.append(word)
+    return tuple(kept)
+
+
+def _hosts(shards: Sequence[PastShard]) -> dict[str, str]:
+    """Each fact of the machines, with how many have it where they differ."""
+    facts: dict[str, Counter[str]] = {}
+    for past in shards:
+        for key, value in past.plan.host.items():
+            facts.setdefault(key, Counter())[value] += 1
+    said = {
+        key: next(iter(values)) if len(values) == 1 else ", ".join(f"{n} × {v}" for v, n in values.items())
+        for key, values in facts.items()
+    }
+    return {"machines": str(len(shards)), **said}
+
+
+def _never_built(shards: Sequence[PastShard]) -> list[Build]:
+    """The cells of missing shards."""
+    subject = shards[0].plan.subject
+    commits = dict(zip(VARIANTS, (subject.base_commit, subject.series_commit), strict=True))
+    return [
+        Build(
+            arch=arch,
+            variant=variant,
+            ok=False,
+            key="",
+            cached=False,
+            seconds=0.0,
+            commit=commits[variant],
+            compiler="",
+            error=f"shard {_called(lost)} is missing",
+            error_is_infrastructure=True,
+        )
+        for lost in missing(shards)
+        for arch in lost.parts[lost.number - 1]
+        for variant in VARIANTS
+    ]

@@ -1,0 +1,1 @@
+"""Values of a run, a walk, a bisection and a rerun, and their JSON."""

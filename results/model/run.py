@@ -1,0 +1,547 @@
+"""The words of the project as plain, immutable values.
+
+Status names are KCIDB's (https://docs.kernelci.org/components/kcidb/). Every value here
+survives a round trip through JSON; `results.json` is a `Run` written by `results.model.document`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from results.model.measurements import PageTables, Samples, Storms, SweepRun
+
+UFFD_FEATURE_WP_ASYNC = 1 << 15
+"""include/uapi/linux/userfaultfd.h; only where the architecture can write-protect a userfaultfd range."""
+
+
+class Status(StrEnum):
+    """Outcome of one test, in KCIDB's vocabulary."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    SKIP = "SKIP"
+    ERROR = "ERROR"
+    """The guest died under the test, or its result could not be read."""
+    MISS = "MISS"
+    """Planned, but no result was ever seen."""
+    DONE = "DONE"
+
+
+class BootEnd(StrEnum):
+    """How a boot ended."""
+
+    DONE = "done"
+    """The guest program reported its end and the machine stopped."""
+    PANIC = "panic"
+    HANG = "hang"
+    """Nothing on the console for longer than the silence limit."""
+    TIMEOUT = "timeout"
+    """The total time limit passed while the guest was still printing."""
+    REBOOT = "reboot"
+    """The guest reset or stopped itself before the end mark, without a panic."""
+    FLOOD = "flood"
+    """The console log reached its size cap."""
+    MACHINE = "machine"
+    """The machine itself failed: QEMU died or could not start, SSH was lost, the disk was full."""
+
+    @property
+    def is_kernels(self) -> bool:
+        """Whether the kernel, and not the infrastructure, explains this end."""
+        return self not in (BootEnd.DONE, BootEnd.MACHINE)
+
+
+class Verdict(StrEnum):
+    """What a comparison says; ordered from harmless to serious in `SEVERITY`."""
+
+    UNCHANGED = "unchanged"
+    """Exercised and passing on both kernels."""
+    FIXED = "fixed"
+    """Failing on base, exercised and passing on the series."""
+    UNSUPPORTED = "unsupported"
+    """The machine can't do what the test needs; probed, with a reason."""
+    NOT_EXERCISED = "not exercised"
+    """Skipped, missing, or passed without its evidence."""
+    FAILS_ON_BOTH = "fails on both"
+    FLAKY = "flaky"
+    """Failed, and passed when run again."""
+    INFRASTRUCTURE = "infrastructure"
+    """No judgement: the machine or the harness failed."""
+    REGRESSION = "regression"
+
+
+SEVERITY: Mapping[Verdict, int] = {verdict: rank for rank, verdict in enumerate(Verdict)}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A counter that must rise by at least `at_least` while a test runs, or its PASS proves nothing."""
+
+    counter: str
+    at_least: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTest:
+    """One test as the plan asks for it: one process in the guest."""
+
+    name: str
+    """`suite.case`, unique in a plan."""
+    argv: tuple[str, ...]
+    timeout_seconds: float
+    evidence: tuple[Evidence, ...] = ()
+    needs: tuple[str, ...] = ()
+    """Capabilities (see `Capabilities.missing`) without which the test is unsupported."""
+    says: str = ""
+    """Of a program without KTAP: exit status 0 is a PASS if a line of its output has this pattern."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownGap:
+    """Tests that need not be exercised on an architecture, and why; said in every report."""
+
+    arch: str
+    tests: str
+    """A name, or a shell pattern (`thp_pmd_split.*`)."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFailure:
+    """Tests that fail on an architecture whatever the series, and why; said in every report."""
+
+    arch: str
+    tests: str
+    """A name, or a shell pattern."""
+    reason: str
+    expires: str
+    """The last day on which it counts, `2027-03-31`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CounterChange:
+    """A counter before and after a test; None means that the kernel has no such counter."""
+
+    before: int | None
+    after: int | None
+
+    @property
+    def delta(self) -> int | None:
+        """The change; None where the counter is absent."""
+        if self.before is None or self.after is None:
+            return None
+        return self.after - self.before
+
+
+@dataclass(frozen=True, slots=True)
+class LineRange:
+    """Lines of a boot's console log, counted from 1, both ends included."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """One run of one test in one boot."""
+
+    __test__ = False  # not a class of tests, whatever pytest thinks of the name
+
+    name: str
+    status: Status
+    reason: str = ""
+    """Why it is not simply PASS: the SKIP reason, the failed assertion, the signal, the time-out."""
+    seconds: float | None = None
+    counters: Mapping[str, CounterChange] = field(default_factory=dict)
+    output: tuple[str, ...] = ()
+    """The test's own lines, unescaped by the guest protocol, still untrusted."""
+    lines: LineRange | None = None
+    """Where the test stands in the console log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Splat:
+    """An error report of the kernel."""
+
+    kind: str
+    """warning, bug, oops, panic, kasan, lockdep, atomic-sleep, hung-task, lockup, rcu-stall, …"""
+    title: str
+    """One line for people."""
+    signature: str
+    """Stable over boots: kind and top frames, without addresses, offsets, pids and cpus."""
+    lines: LineRange
+    excerpt: tuple[str, ...] = ()
+    test: str | None = None
+    """The test that was running, if one was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the guest's own probe found before the first test."""
+
+    release: str = ""
+    """`uname -r`."""
+    machine: str = ""
+    page_size: int | None = None
+    """Bytes."""
+    pmd_size: int | None = None
+    """Bytes a PMD maps (hpage_pmd_size); None where there is no THP."""
+    thp: bool = False
+    """A huge page was really faulted in."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Every `probe` line as the guest printed it."""
+
+    def missing(self, needs: tuple[str, ...]) -> str | None:
+        """Say why a test with these needs can't run here, or None."""
+        if "thp" in needs and not self.thp:
+            return self.facts.get("thp_reason", "the guest could not fault in a huge page")
+        if "uffd_wp_async" in needs and not self._userfaultfd_features & UFFD_FEATURE_WP_ASYNC:
+            return "userfaultfd has no asynchronous write protection here"
+        return None
+
+    @property
+    def _userfaultfd_features(self) -> int:
+        try:
+            return int(self.facts.get("uffd", ""), 16)
+        except ValueError:
+            return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """One build on one machine, from power-on to the end of its tests."""
+
+    id: str
+    """`ARCH-VARIANT-N`, N counting from 1; also the stem of its log file."""
+    purpose: str
+    """first, remaining (after a guest died), again (re-run of a failure), retry (after infrastructure)."""
+    machine: str
+    """`qemu`, later `hercules` or a host's name."""
+    accelerator: str
+    end: BootEnd
+    detail: str
+    """The end in words."""
+    seconds: float
+    log: str
+    """Path of the console log, relative to the run folder."""
+    command: tuple[str, ...] = ()
+    """The command line that started the machine."""
+    capabilities: Capabilities | None = None
+    tests: tuple[TestResult, ...] = ()
+    splats: tuple[Splat, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What the reader must know: lost or forged protocol lines, KVM that did not work, …"""
+
+
+@dataclass(frozen=True, slots=True)
+class CompilerWarning:
+    """One compiler warning; `file` is relative to the top of the kernel tree."""
+
+    file: str
+    line: int
+    flag: str
+    """`-Wunused-variable`, or empty where the compiler names none."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One checkout × one architecture × one configuration."""
+
+    arch: str
+    variant: str
+    """`base`, `series`, later `patch/N`."""
+    ok: bool
+    key: str
+    """The build's content address in the cache."""
+    cached: bool
+    seconds: float
+    """Wall time when it was really built, also for a cached one."""
+    commit: str
+    compiler: str
+    """First line of `CC --version`."""
+    image_sha256: str = ""
+    image_bytes: int = 0
+    text_bytes: int = 0
+    data_bytes: int = 0
+    bss_bytes: int = 0
+    symbols: int = 0
+    """Symbols set to y in the final .config."""
+    warnings: tuple[CompilerWarning, ...] = ()
+    error: str = ""
+    """What went wrong, with the first compiler error and its context; empty when ok."""
+    error_is_infrastructure: bool = False
+    """True for a full disk or a missing tool: not the kernel's fault."""
+    log: str = ""
+    """Path of the build log, relative to the run folder."""
+    commands: tuple[str, ...] = ()
+    """What a person would type to build the same kernel."""
+    configuration: str = ""
+    """The base of its .config and the fragments on top, in order: `tinyconfig + common + mm-debug`."""
+    symbol_bytes: int = 0
+    """What functions and variables take; sections are padded to pages, this is not. 0 if unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One architecture × one variant: its build and all its boots, in order."""
+
+    arch: str
+    variant: str
+    build: Build | None = None
+    boots: tuple[Boot, ...] = ()
+    boots_of: str = ""
+    """The variant whose boots these are, where its image is the same bytes; empty where they are our own."""
+
+    def on(self, machine: str) -> Cell:
+        """The cell as far as one kind of machine has seen it."""
+        return replace(self, boots=tuple(boot for boot in self.boots if boot.machine == machine))
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """All runs of one test on one kernel, taken together."""
+
+    status: Status
+    exercised: bool
+    reason: str
+    """Why it is not exercised, or why it failed; empty for a plain PASS."""
+    runs: int
+    failures: int
+    counters: Mapping[str, CounterChange]
+    """Of the run that decided the status."""
+    seconds: float | None
+    boot: str | None
+    """Id of the boot of that run."""
+    lines: LineRange | None
+
+
+@dataclass(frozen=True, slots=True)
+class TestComparison:
+    """One test, base against series."""
+
+    __test__ = False
+
+    name: str
+    base: Tally
+    series: Tally
+    verdict: Verdict
+    reason: str
+    known_gap: str = ""
+    """Why it need not be exercised here, if base did not; it has no part in the architecture's verdict."""
+    known_failure: str = ""
+    """Why it may fail here, if it is not the series alone that fails; it has no part in it, either."""
+
+
+@dataclass(frozen=True, slots=True)
+class SplatComparison:
+    """One splat signature, base against series."""
+
+    signature: str
+    title: str
+    base_boots: tuple[str, ...]
+    series_boots: tuple[str, ...]
+    verdict: Verdict
+    example: Splat
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a series says of a counter: a number, `absent`, or `present`, on each kernel.
+
+    A number is the counter's total change over all tests.
+    """
+
+    counter: str
+    base: str
+    series: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimComparison:
+    """A claim and what was measured."""
+
+    claim: Claim
+    base_seen: str
+    series_seen: str
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SweepComparison:
+    """One operation of the fault sweep, base against series."""
+
+    operation: str
+    test: str
+    """Name of the test that swept it; its runs say where to read."""
+    base: SweepRun
+    series: SweepRun
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CostComparison:
+    """What THPs cost in page tables, base against series; None where a kernel gave no numbers."""
+
+    test: str
+    base: PageTables | None
+    series: PageTables | None
+    summary: str
+    """The cost in words; empty where there is nothing to compare."""
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimingComparison:
+    """How long an operation takes, base against series; information, never a verdict."""
+
+    what: str
+    test: str
+    base: Samples | None
+    series: Samples | None
+    change_percent: float | None
+    """Of the median; positive is slower. None where the two can't be compared."""
+    p: float | None
+    """How probable such a difference would be between equal kernels."""
+    conclusion: str
+    """`no difference shown`, `slower by 12 % (p = 0.002)`, `faster by …`, or `not compared: WHY`."""
+    note: str = ""
+    """What must be known to read the numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class StormComparison:
+    """Swapping out THPs that many forks share, base against series."""
+
+    test: str
+    base: Storms
+    series: Storms
+    change_percent: float | None
+    """Of the mean part that was swapped out; None where the two can't be compared."""
+    p: float | None
+    """How probable such a difference would be between equal kernels."""
+    conclusion: str
+    """`reclaim makes as much progress`, `swaps out 40 % fewer pages (p = 0.008)`, `OOM kills only with …`."""
+    verdict: Verdict
+    reason: str
+    note: str = ""
+    """What must be known to read the numbers."""
+
+
+Measured = SweepComparison | CostComparison | StormComparison
+"""Numbers of a guest test with a verdict of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchComparison:
+    """Everything that is said of one architecture."""
+
+    arch: str
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    """The verdict in words, most serious first."""
+    tests: tuple[TestComparison, ...]
+    splats: tuple[SplatComparison, ...]
+    claims: tuple[ClaimComparison, ...]
+    new_warnings: tuple[CompilerWarning, ...]
+    allowed_unexercised: bool = False
+    sweeps: tuple[SweepComparison, ...] = ()
+    costs: tuple[CostComparison, ...] = ()
+    timings: tuple[TimingComparison, ...] = ()
+    storms: tuple[StormComparison, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Known failures that pass now, or whose entry has expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class FuzzedHunk:
+    """A hunk that `patch` placed with fuzz, after `git am` had refused it."""
+
+    patch: str
+    file: str
+    hunk: int
+    fuzz: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """One patch of a series as it was applied."""
+
+    number: int
+    subject: str
+    commit: str
+    patch_id: str
+    """`git patch-id --stable`."""
+    sha256: str = ""
+    """Of the mail that `git am` got."""
+    url: str = ""
+    """Of that mail in an archive, if it was fetched from one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """The mail that introduces a series: its cover letter, or else its first patch."""
+
+    subject: str
+    """With its [PATCH …] prefix."""
+    author: str
+    """`Name <address>`."""
+    message_id: str = ""
+    """Without its angle brackets; empty if the mail was never sent."""
+    recipients: tuple[str, ...] = ()
+    """To and Cc; none of a series that b4 fetched, which leaves them out."""
+    url: str = ""
+    """As that of a patch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What was tested: the tree, the series and their commits."""
+
+    tree: str
+    tree_version: str
+    base_commit: str
+    series: str
+    series_title: str
+    series_commit: str
+    stand_in: bool
+    """The series only stands in for the real one, and is shown so everywhere."""
+    patches: tuple[Patch, ...] = ()
+    fuzzed: tuple[FuzzedHunk, ...] = ()
+    tree_fixes: tuple[Patch, ...] = ()
+    """What was applied to the tree before anything else; part of base."""
+    letter: Letter | None = None
+    """None in runs of older versions of the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the program: everything that `results.json` says."""
+
+    id: str
+    started: str
+    """ISO 8601, UTC."""
+    seconds: float
+    harness: str
+    """Version of the program."""
+    host: Mapping[str, str]
+    """Facts of the machine it ran on: cpus, memory, kernel, distribution; no host name."""
+    command: tuple[str, ...]
+    subject: Subject
+    planned: tuple[PlannedTest, ...]
+    cells: tuple[Cell, ...]
+    arches: tuple[ArchComparison, ...]
+    verdict: Verdict
+    headline: str
+    """The answer in one sentence."""
+    exit_code: int
+    """0 nothing wrong and everything exercised, 1 regression, 3 infrastructure or not exercised."""
+    complete: bool = True
+    """False while the run still goes on, or was interrupted."""
+    simulated: bool = False
+    """Made up by `tests.samples.simulate`, to show and try the dashboard; never the outcome of any boot."""

@@ -1,0 +1,153 @@
+"""A run as a GitHub workflow shows it: a summary in Markdown, and annotations.
+
+The runner takes lines of a step's output for commands if they begin with `::`; what a guest printed
+never begins one here
+(https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+
+from results.model.run import Run, Verdict
+from results.reports.content import excerpt, lookup, wording
+from results.reports.content.findings import MOST_REASON, Trouble, gap_lines, gaps, troubles
+
+_MOST_TROUBLES = 20
+_MOST_LINES = 40
+_MOST_GAPS = 40
+_MOST_ANNOTATIONS = 10
+"""The runner shows so many errors of a step, and so many warnings."""
+_PUNCTUATION = re.compile(r"([\\`*_\[\]#!|~@$])")
+
+
+def step_summary(run: Run, run_dir: Path) -> str:
+    """Write what belongs into the file that GITHUB_STEP_SUMMARY names."""
+    wrong = troubles(run)
+    parts = [
+        f"## {wording.SYMBOLS[run.verdict]} {_text(run.headline)}",
+        *_doubts(run),
+        "\n".join(_table(run)),
+        "\n".join(_subject(run)),
+        *(_told(trouble, run_dir) for trouble in wrong[:_MOST_TROUBLES]),
+        *([f"And {len(wrong) - _MOST_TROUBLES} more."] if len(wrong) > _MOST_TROUBLES else []),
+        *_not_tested(run, Verdict.NOT_EXERCISED, "Not exercised"),
+        *_not_tested(run, Verdict.UNSUPPORTED, "Unsupported"),
+        f"thp-harness {run.harness}, run {_text(run.id)}, {wording.duration(run.seconds)}. "
+        f"Exit code {run.exit_code}: {wording.EXIT_MEANINGS.get(run.exit_code, 'unknown')}.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def workflow_commands(run: Run) -> str:
+    """Write workflow commands: an error for each regression, warnings for what proves nothing."""
+    wrong = troubles(run)
+    errors = [trouble for trouble in wrong if trouble.verdict is Verdict.REGRESSION and not trouble.excused]
+    others = [trouble for trouble in wrong if trouble not in errors]
+    lines = [
+        *_capped("error", [_annotation("error", trouble) for trouble in errors]),
+        *_capped("warning", [*_unfinished(run), *_warnings(run, others)]),
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _doubts(run: Run) -> Iterator[str]:
+    """Alerts, as GitHub's Markdown has them."""
+    if not run.complete:
+        yield "> [!CAUTION]\n> The run still goes on, or was interrupted."
+    if run.subject.stand_in:
+        yield "> [!WARNING]\n> The series is a stand-in: not the real one, only one that takes its place."
+    if run.subject.fuzzed:
+        yield f"> [!WARNING]\n> {wording.count(len(run.subject.fuzzed), 'hunk')} placed with fuzz."
+
+
+def _table(run: Run) -> Iterator[str]:
+    costs = any(cost.summary for arch in run.arches for cost in arch.costs)
+    yield "| arch | base | series | verdict |" + (" page tables |" if costs else "")
+    yield "|---|---|---|---|" + ("---|" if costs else "")
+    for arch in run.arches:
+        cells = [arch.arch]
+        for variant in ("base", "series"):
+            cell = lookup.cell_of(run, arch.arch, variant)
+            cells.append(wording.kernel_summary(arch, variant, cell))
+        cells.append(f"{wording.SYMBOLS[arch.verdict]} {arch.verdict}")
+        cells += ["; ".join(cost.summary for cost in arch.costs)] if costs else []
+        yield f"| {' | '.join(map(_text, cells))} |"
+
+
+def _subject(run: Run) -> Iterator[str]:
+    subject = run.subject
+    yield f"- tree: {_text(f'{subject.tree} {subject.tree_version}')} ({_text(subject.base_commit[:12])})"
+    count = wording.count(len(subject.patches), "patch").replace("patchs", "patches")
+    name = _text(wording.series_name(subject))
+    yield f"- series: {name}, {count}, to {_text(subject.series_commit[:12])}"
+
+
+def _told(trouble: Trouble, run_dir: Path) -> str:
+    """One thing that went wrong, its log folded in."""
+    known = f" (known failure: {trouble.excused})" if trouble.excused else ""
+    mark = wording.SYMBOLS[trouble.verdict]
+    parts = [f"### {mark} {trouble.verdict} on {_text(trouble.arch)}: {_text(trouble.what)}"]
+    parts += [_text(f"{trouble.reason}{known}")] if trouble.reason or known else []
+    if quoted := trouble.quote(run_dir, _MOST_LINES):
+        # numbers in front: no line of a log begins a line of ours
+        lines = "\n".join(f"{number:>6}  {escape(wording.visible(line))}" for number, line in quoted)
+        title = escape(wording.visible(trouble.place))
+        parts.append(f"<details><summary>{title}</summary>\n\n<pre>\n{lines}\n</pre>\n\n</details>")
+    elif trouble.log:
+        parts.append(_text(trouble.place))
+    return "\n\n".join(parts)
+
+
+def _not_tested(run: Run, verdict: Verdict, title: str) -> Iterator[str]:
+    lines = gap_lines(run, verdict)
+    shown = [f"- {_text(line)}" for line in lines[:_MOST_GAPS]]
+    if len(lines) > _MOST_GAPS:
+        shown.append(f"- and {len(lines) - _MOST_GAPS} more")
+    if shown:
+        yield f"### {wording.SYMBOLS[verdict]} {title}, so nothing is said of\n\n" + "\n".join(shown)
+
+
+def _text(text: str) -> str:
+    """Show text as it is, whatever Markdown or HTML it looks like."""
+    shown = escape(wording.visible(excerpt.cut_line(text, MOST_REASON)), quote=False)
+    return _PUNCTUATION.sub(r"\\\1", shown)
+
+
+def _unfinished(run: Run) -> list[str]:
+    if run.complete:
+        return []
+    return [_command("warning", "incomplete", "the run still goes on, or was interrupted")]
+
+
+def _warnings(run: Run, wrong: list[Trouble]) -> Iterator[str]:
+    """What excuses nothing and proves nothing; known gaps are no news."""
+    yield from (_annotation("warning", trouble) for trouble in wrong if not trouble.excused)
+    for gap in gaps(run):
+        if not gap.known:
+            title = f"{gap.arch}: {wording.count(len(gap.tests), 'test')} {gap.verdict}"
+            yield _command("warning", title, f"{', '.join(gap.tests)}: {gap.reason}")
+
+
+def _annotation(level: str, trouble: Trouble) -> str:
+    where = f" ({trouble.place})" if trouble.place else ""
+    title = f"{trouble.verdict} on {trouble.arch}: {trouble.what}"
+    return _command(level, title, f"{trouble.reason or trouble.what}{where}")
+
+
+def _capped(level: str, commands: list[str]) -> list[str]:
+    """Leave out what the runner would not show, and say so."""
+    if len(commands) <= _MOST_ANNOTATIONS:
+        return commands
+    left = len(commands) - _MOST_ANNOTATIONS + 1
+    return [*commands[: _MOST_ANNOTATIONS - 1], _command(level, f"{left} more", "see the summary of the job")]
+
+
+def _command(level: str, title: str, message: str) -> str:
+    """One workflow command; its parts can hold neither its signs nor a line end."""
+    title, message = (wording.visible(excerpt.cut_line(part, MOST_REASON)) for part in (title, message))
+    title = title.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+    return f"::{level} title={title}::{message.replace('%', '%25')}"

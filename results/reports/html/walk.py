@@ -1,0 +1,16 @@
+"""A walk as one HTML file that looks like the report of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from results.model.walk import Walk
+from results.reports.content import walk_words
+from results.reports.html.run import render_page
+from results.walk.verdict import own_faults
+
+
+def render_walk(walk: Walk, folder: Path) -> str:
+    """Render the page of a walk, to be saved in its folder: links to logs are relative."""
+    styles = ("report.css", "walk.css")
+    return render_page("walk.html", styles, folder, run=walk, words=walk_words, own_faults=own_faults)

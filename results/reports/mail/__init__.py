@@ -1,0 +1,1 @@
+"""Reports as mails to a list."""

@@ -1,0 +1,280 @@
+"""A run as a mail: a reply to the cover letter, or a block for its author to paste into the next one."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from results.compare.tests.evidence import total_change
+from results.model.run import ArchComparison, Cell, Run, Verdict
+from results.reports.content import excerpt, lookup, numbers, storms, wording
+from results.reports.content.findings import MOST_REASON, Trouble, gap_lines, grouped, troubles
+from results.reports.mail import text
+from results.reports.mail.text import wrapped
+
+_DIGITS = 12
+_MOST_TROUBLES = 10
+_MOST_LINES = 24
+_INDENT = "  "
+_SIGNS = str.maketrans({"→": "->", "–": "-", "µ": "u", "×": "x"})
+
+
+def report_mail(run: Run, run_dir: Path, cc: Sequence[str] = ()) -> str:
+    """Write the mail with its headers; `cc` are further addresses."""
+    letter = run.subject.letter
+    wrong = troubles(run)
+    parts = [
+        _header(run, cc),
+        text.greeting(letter.author if letter else ""),
+        wrapped("this series was built and booted, with and without it:"),
+        "\n".join(_subject(run)),
+        *_doubts(run),
+        wrapped(run.headline),
+        "\n".join(_table(run)),
+        *_evidence(run),
+        *_measured(run),
+        *(_told(trouble, run_dir) for trouble in wrong[:_MOST_TROUBLES]),
+        *_left_out(len(wrong) - _MOST_TROUBLES),
+        *_not_tested(run),
+        "\n".join(_reproduction(run, wrong)),
+        f"-- \nthp-harness {run.harness}, run {wording.visible(run.id)}",
+    ]
+    head, *body = map(_plain, parts)
+    return "\n\n".join((head, *map(text.harmless, body))) + "\n"
+
+
+def cover_block(run: Run) -> str:
+    """Write what an author pastes below the `---`: nothing in it begins a patch."""
+    subject = run.subject
+    parts = [
+        wrapped(
+            f"Tested with thp-harness {run.harness} on {_tree(run)}, with and without "
+            f"{_words(len(subject.patches), 'this patch', 'these {} patches')}:"
+        ),
+        *_doubts(run),
+        "\n".join(_table(run)),
+        wrapped(run.headline),
+        *_evidence(run),
+        *_measured(run),
+        *map(_said, troubles(run)[:_MOST_TROUBLES]),
+        *_not_tested(run),
+        wrapped("Reproduce with:") + f"\n\n{_INDENT}{_command(run)}",
+    ]
+    return text.harmless("\n\n".join(map(_plain, parts))) + "\n"
+
+
+def _header(run: Run, cc: Sequence[str]) -> str:
+    letter = run.subject.letter
+    if letter is None:
+        return text.header("", cc, f"Test report: {wording.series_name(run.subject)}")
+    others = [address for address in (*letter.recipients, *cc) if address != letter.author]
+    if not letter.message_id:
+        return text.header(letter.author, others, f"Test report: {wording.series_name(run.subject)}")
+    identifier = f"<{wording.visible(letter.message_id)}>"
+    thread = (f"In-Reply-To: {identifier}", f"References: {identifier}")
+    return text.header(letter.author, others, f"Re: {letter.subject}", thread)
+
+
+def _subject(run: Run) -> Iterator[str]:
+    """What was tested, in three lines."""
+    subject = run.subject
+    count = _words(len(subject.patches), "1 patch", "{} patches")
+    yield f"{_INDENT}tree    {wording.visible(_tree(run))}"
+    yield f"{_INDENT}series  {count}, to {subject.series_commit[:_DIGITS]}"
+    machines = grouped((_machines(run, arch), arch.arch) for arch in run.arches)
+    arches = ", ".join(f"{', '.join(names)} ({words})" for words, names in machines.items())
+    yield wrapped(f"on      {arches}", _INDENT, _INDENT + " " * 8)
+
+
+def _tree(run: Run) -> str:
+    subject = run.subject
+    fixes = len(subject.tree_fixes)
+    more = f", with {_words(fixes, 'one fix', '{} fixes')} of ours" if fixes else ""
+    return f"{subject.tree} {subject.tree_version} ({subject.base_commit[:_DIGITS]}{more})"
+
+
+def _machines(run: Run, arch: ArchComparison) -> str:
+    boots = [boot for cell in run.cells if cell.arch == arch.arch for boot in cell.boots]
+    kinds = dict.fromkeys(f"{boot.machine} {boot.accelerator}" for boot in boots)
+    return " and ".join(kinds) or "not booted"
+
+
+def _doubts(run: Run) -> Iterator[str]:
+    """What must be known before any of the rest is believed."""
+    subject = run.subject
+    if not run.complete:
+        yield wrapped("The run is INCOMPLETE: it still goes on, or was interrupted.")
+    if subject.stand_in:
+        yield wrapped(f'What was tested is a STAND-IN for the real series: "{subject.series_title}".')
+    for hunk in subject.fuzzed:
+        yield wrapped(f"{hunk.file} hunk {hunk.hunk} was placed with fuzz {hunk.fuzz} ({hunk.patch}).")
+
+
+def _table(run: Run) -> Iterator[str]:
+    rows: list[tuple[str, ...]] = [("arch", "verdict", "tests", "exercised", "failing", "page tables/THP")]
+    for arch in run.arches:
+        cost = next((cost for cost in arch.costs if cost.base and cost.series), None)
+        tables = ""
+        if cost and cost.base and cost.series:
+            tables = f"{cost.base.per_mapped_thp:.0f} -> {cost.series.per_mapped_thp:.0f} B"
+        rows.append(
+            (
+                arch.arch,
+                str(arch.verdict),
+                str(len(arch.tests)) if arch.tests else "-",
+                _both(_reached(run, arch, variant) for variant in ("base", "series")),
+                _both(str(_failing(arch, variant)) for variant in ("base", "series")),
+                tables,
+            )
+        )
+    if not any(row[-1] for row in rows[1:]):
+        rows = [row[:-1] for row in rows]
+    yield from text.table(rows)
+    yield f"{_INDENT}(base | series)"
+
+
+def _both(sides: Iterable[str]) -> str:
+    return " | ".join(sides)
+
+
+def _reached(run: Run, arch: ArchComparison, variant: str) -> str:
+    """How many tests gave their evidence, or how far the kernel came."""
+    cell: Cell | None = lookup.cell_of(run, arch.arch, variant)
+    if cell is None or cell.build is None or not cell.build.ok:
+        return "no kernel"
+    if not cell.boots:
+        return "no boot"
+    return str(sum(wording.tally_of(test.base, test.series, variant).exercised for test in arch.tests))
+
+
+def _failing(arch: ArchComparison, variant: str) -> int:
+    tallies = [wording.tally_of(test.base, test.series, variant) for test in arch.tests]
+    return sum(tally.failures > 0 for tally in tallies)
+
+
+def _evidence(run: Run) -> Iterator[str]:
+    """What moved: a test counts only if its counter did."""
+    lines = []
+    for arch in run.arches:
+        words = [f"{name} {_moved(arch, name)}" for name in lookup.wanted_counters(run)]
+        if arch.tests:
+            lines.append(wrapped(f"{arch.arch}: {', '.join(words)}", _INDENT, _INDENT * 2))
+    if lines and lookup.wanted_counters(run):
+        yield "Evidence, counters over all tests (base | series):\n\n" + "\n".join(lines)
+
+
+def _moved(arch: ArchComparison, counter: str) -> str:
+    sides = ([test.base.counters for test in arch.tests], [test.series.counters for test in arch.tests])
+    changes = [total_change(side, counter) for side in sides]
+    return _both("absent" if change is None else f"{change:+d}" if change else "0" for change in changes)
+
+
+def _measured(run: Run) -> Iterator[str]:
+    """What tests measured; the same words of several architectures stand once."""
+    said = ((words, arch.arch) for kind in _KINDS for arch in run.arches for words in kind(arch))
+    lines = [
+        wrapped(f"{', '.join(arches)}: {words}", _INDENT, _INDENT * 2)
+        for words, arches in grouped(said).items()
+    ]
+    if lines:
+        yield "Measured:\n\n" + "\n".join(lines)
+
+
+def _claimed(arch: ArchComparison) -> Iterator[str]:
+    for item in arch.claims:
+        claim = item.claim
+        holds = "as the series says" if item.verdict is Verdict.UNCHANGED else str(item.verdict)
+        seen = _both((item.base_seen, item.series_seen))
+        yield f"{claim.counter} should be {_both((claim.base, claim.series))} and is {seen}: {holds}"
+
+
+def _swept(arch: ArchComparison) -> Iterator[str]:
+    if summary := numbers.split_summary(arch.sweeps):
+        count = len(numbers.with_rows(arch.sweeps))
+        yield f"every allocation of {count} operations was made to fail. {summary}"
+
+
+def _cost(arch: ArchComparison) -> Iterator[str]:
+    return (f"page tables {cost.summary}" for cost in arch.costs if cost.summary)
+
+
+def _timed(arch: ArchComparison) -> Iterator[str]:
+    for timing in arch.timings:
+        if timing.change_percent is not None:
+            notes = [note.partition(":")[0].partition(" (")[0] for note in timing.note.split("; ")]
+            yield f"{timing.what}: {timing.conclusion}" + (f" ({', '.join(notes)})" if timing.note else "")
+
+
+def _stormed(arch: ArchComparison) -> Iterator[str]:
+    return (f"{storms.step(storm)}: {storm.conclusion}" for storm in arch.storms)
+
+
+_KINDS = (_claimed, _swept, _cost, _timed, _stormed)
+
+
+def _told(trouble: Trouble, run_dir: Path) -> str:
+    """One thing that went wrong, with the lines of its log."""
+    quoted = trouble.quote(run_dir, _MOST_LINES)
+    return "\n".join((_said(trouble), *(("", *_quotation(quoted)) if quoted else ())))
+
+
+def _said(trouble: Trouble) -> str:
+    known = f"Known failure: {trouble.excused}" if trouble.excused else ""
+    lines = [line for line in (*_short(trouble.reason).splitlines(), known) if line]
+    place = [f"{_INDENT}({wording.visible(trouble.place)})"] if trouble.log else []
+    head = f"{str(trouble.verdict).capitalize()} on {trouble.arch}: {trouble.what}"
+    return "\n".join((wrapped(_short(head)), *(wrapped(line, _INDENT) for line in lines), *place))
+
+
+def _short(text: str) -> str:
+    return excerpt.cut_line(text, MOST_REASON)
+
+
+def _quotation(quoted: Sequence[tuple[int, str]]) -> Iterator[str]:
+    """Lines of a log; they are not wrapped."""
+    last = quoted[0][0] - 1
+    for number, line in quoted:
+        if number != last + 1:
+            yield f"{_INDENT}| [...]"
+        yield f"{_INDENT}| {wording.visible(line)}".rstrip()
+        last = number
+
+
+def _left_out(more: int) -> Iterator[str]:
+    if more > 0:
+        yield wrapped(f"And {more} more, see the report.")
+
+
+def _not_tested(run: Run) -> Iterator[str]:
+    for verdict, title in (
+        (Verdict.NOT_EXERCISED, "Not exercised, so nothing is said of:"),
+        (Verdict.UNSUPPORTED, "Not possible on the machine, so nothing is said of:"),
+    ):
+        if lines := [wrapped(line, "  - ", "    ") for line in gap_lines(run, verdict)]:
+            yield f"{title}\n\n" + "\n".join(lines)
+
+
+def _reproduction(run: Run, wrong: Sequence[Trouble]) -> Iterator[str]:
+    """Commands: they are not wrapped."""
+    yield "How to reproduce:"
+    yield ""
+    yield f"{_INDENT}{_command(run)}"
+    arches = dict.fromkeys(trouble.arch for trouble in wrong if not trouble.excused)
+    if arches:
+        yield "\nor without thp-harness, with the script that this prints:\n"
+        yield from (f"{_INDENT}thp-harness repro {arch}/series" for arch in arches)
+
+
+def _command(run: Run) -> str:
+    quiet = ("-q", "--quiet", "--json")
+    return wording.visible(shlex.join(word for word in run.command if word not in quiet))
+
+
+def _words(number: int, one: str, many: str) -> str:
+    return one if number == 1 else many.format(number)
+
+
+def _plain(text: str) -> str:
+    """Spell typographic signs as mails do."""
+    return text.translate(_SIGNS)

@@ -1,0 +1,100 @@
+"""The terminal as the reports see it: untrusted text, marks and tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from results.model.run import Status, Verdict
+from results.reports.content import wording
+
+STYLES = {
+    Verdict.UNCHANGED: "green",
+    Verdict.FIXED: "bold blue",
+    Verdict.UNSUPPORTED: "dim",
+    Verdict.NOT_EXERCISED: "yellow",
+    Verdict.FAILS_ON_BOTH: "magenta",
+    Verdict.FLAKY: "yellow",
+    Verdict.INFRASTRUCTURE: "bold magenta",
+    Verdict.REGRESSION: "bold red",
+    Status.PASS: "green",
+    Status.FAIL: "bold red",
+    Status.ERROR: "bold red",
+    Status.MISS: "magenta",
+    Status.SKIP: "dim",
+}
+
+INDENT = "  "
+_ASCII = str.maketrans({"→": "->", "–": "-", "µ": "u", "…": "...", "×": "x"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something to tell below the tables: its mark, one line, and what supports it."""
+
+    words: str
+    mark: Verdict | Status | None
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A console that shows untrusted text: as text only, and only in characters that it has."""
+
+    console: Console
+
+    @property
+    def unicode(self) -> bool:
+        """Whether the console has more than ASCII."""
+        return self.console.encoding.lower().replace("-", "").startswith("utf")
+
+    def text(self, words: str, style: str = "") -> Text:
+        """Make words harmless, and of characters that the console has."""
+        encoding = self.console.encoding
+        shown = wording.visible(words if self.unicode else words.translate(_ASCII))
+        safe = shown.encode(encoding, "backslashreplace").decode(encoding)
+        return Text(safe, style=style)
+
+    def marked(self, mark: Verdict | Status) -> Text:
+        """Show a verdict or status as symbol and word."""
+        word = f"{wording.SYMBOLS[mark]} {mark}" if self.unicode else str(mark)
+        return self.text(word, STYLES.get(mark, ""))
+
+    def line(self, words: str = "", style: str = "") -> None:
+        """Print one line, however long; the terminal may wrap it, nothing is cut."""
+        self.console.print(self.text(words, style), soft_wrap=True)
+
+    def finding(self, finding: Finding) -> None:
+        """Print a finding and what supports it."""
+        head = Text(INDENT)
+        if finding.mark:
+            head += self.marked(finding.mark) + self.text("  ")
+        self.console.print(head + self.text(finding.words), soft_wrap=True)
+        for line in filter(None, finding.lines):
+            self.line(INDENT * 3 + line)
+
+    def table(self, *headers: str, first_width: int = 0) -> Table:
+        """Begin a table; where the line is too short the other columns give way to the first."""
+        if self.console.is_terminal:
+            table = Table(box=box.SIMPLE_HEAD, show_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+        else:
+            table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for number, header in enumerate(headers):
+            table.add_column(header, overflow="fold", min_width=first_width if number == 0 else None)
+        return table
+
+    def show(self, table: Table) -> None:
+        """Print a table, in plain text without blanks at the ends of its lines."""
+        if self.console.is_terminal:
+            self.console.print(table)
+            self.line()
+            return
+        with self.console.capture() as capture:
+            self.console.print(table)
+        for line in capture.get().splitlines():
+            self.console.out(line.rstrip(), highlight=False)
+        self.line()

@@ -1,0 +1,1 @@
+"""Failure rates over many boots."""

@@ -1,0 +1,198 @@
+"""Puts a rerun together from its folder: how often each test failed, and how sure that is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from results.compare.tests.tally import OneRun, Runs, boot_is_infrastructures, runs_of
+from results.journal.assemble import read_boot
+from results.journal.journal import BootFact, Event, JournalError, decode, read_events
+from results.model.rerun import Rerun, RerunCell, RerunSplat, RerunTest, Spread
+from results.model.run import Boot, Cell, PlannedTest
+from results.rerun.binomial import CONFIDENCE, estimate
+
+VERSION = 1
+BEGIN, ROUND = "rerun", "round"
+"""Events of a rerun's journal; its boots are `boot`, as in a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One kernel that is booted many times."""
+
+    arch: str
+    variant: str
+    image_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class RerunFact:
+    """The first fact of a rerun: what it set out to do."""
+
+    id: str
+    harness: str
+    run: str
+    times: int
+    subjects: tuple[Subject, ...]
+    planned: tuple[PlannedTest, ...]
+    digest: str
+    """Of everything that decides the outcome: a rerun with the same digest may be resumed."""
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class RoundFact:
+    """All tests have come to their turn once more; `boots` are the ids of the boots it took."""
+
+    arch: str
+    variant: str
+    number: int
+    boots: tuple[str, ...] = field(default=())
+
+
+def read_fact(events: Sequence[Event]) -> RerunFact:
+    """What a rerun set out to do.
+
+    Raises:
+        JournalError: if the journal is not that of a rerun, or of another version.
+    """
+    for event in events:
+        if event.name == BEGIN:
+            fact = decode(RerunFact, event)
+            if fact.version != VERSION:
+                raise JournalError(f"the rerun is of version {fact.version}, this program reads {VERSION}")
+            return fact
+    raise JournalError("the journal has no rerun")
+
+
+def is_rerun(events: Sequence[Event]) -> bool:
+    """Whether a journal is that of a rerun, of whatever version."""
+    return any(event.name == BEGIN for event in events)
+
+
+def rounds_done(events: Sequence[Event]) -> list[RoundFact]:
+    """The rounds that came to their end."""
+    return [decode(RoundFact, event) for event in events if event.name == ROUND]
+
+
+def assemble_rerun(folder: Path) -> Rerun:
+    """Everything there is to say of a rerun; a round that was cut short does not count.
+
+    Raises:
+        JournalError: if the folder is none, or of another version.
+    """
+    events = list(read_events(folder))
+    fact = read_fact(events)
+    rounds = rounds_done(events)
+    counted = {boot for done in rounds for boot in done.boots}
+    # A round that was cut short is begun again, and then its boots have the same names.
+    facts = {each.id: each for each in (decode(BootFact, event) for event in events if event.name == "boot")}
+    boots = [read_boot(each, fact.planned, folder) for each in facts.values() if each.id in counted]
+    owners = {each.id: (each.arch, each.variant) for each in facts.values()}
+    cells = []
+    for subject in fact.subjects:
+        key = (subject.arch, subject.variant)
+        own = tuple(boot for boot in boots if owners[boot.id] == key)
+        count = sum((done.arch, done.variant) == key for done in rounds)
+        cells.append(_cell(subject, count, own, fact.planned))
+    return Rerun(
+        id=fact.id,
+        started=events[0].time.isoformat(timespec="seconds"),
+        seconds=(events[-1].time - events[0].time).total_seconds(),
+        harness=fact.harness,
+        run=fact.run,
+        times=fact.times,
+        confidence=CONFIDENCE,
+        cells=tuple(cells),
+        headline=_headline(cells),
+        exit_code=_exit_code(cells),
+        complete=events[-1].name == "end",
+    )
+
+
+def _cell(subject: Subject, rounds: int, boots: Sequence[Boot], planned: Sequence[PlannedTest]) -> RerunCell:
+    cell = Cell(subject.arch, subject.variant, boots=tuple(boots))
+    counting = [boot for boot in boots if not boot_is_infrastructures(boot)]
+    died = tuple(boot.id for boot in counting if boot.end.is_kernels)
+    return RerunCell(
+        arch=subject.arch,
+        variant=subject.variant,
+        image_sha256=subject.image_sha256,
+        rounds=rounds,
+        boots=len(counting),
+        left_out=len(boots) - len(counting),
+        died=died,
+        dying=estimate(len(died), len(counting)) if counting else None,
+        tests=tuple(_test(test.name, runs_of(test, cell)) for test in planned),
+        splats=_splats(counting),
+    )
+
+
+def _test(name: str, runs: Runs) -> RerunTest:
+    failed, passed = len(runs.failing), len(runs.passing)
+    reasons = Counter(_reason(run) for run in (*runs.failing, *runs.unexercised))
+    return RerunTest(
+        name=name,
+        passed=passed,
+        failed=failed,
+        other=len(runs.unexercised),
+        left_out=len(runs.unjudged),
+        failing=estimate(failed, failed + passed) if failed + passed else None,
+        reasons=dict(reasons.most_common()),
+        boots=tuple(run.boot.id for run in runs.failing),
+        seconds=_spread(runs),
+    )
+
+
+def _reason(run: OneRun) -> str:
+    return run.caveat or run.result.reason or str(run.result.status)
+
+
+def _spread(runs: Runs) -> Spread | None:
+    took = [run.result.seconds for run in (*runs.passing, *runs.failing) if run.result.seconds is not None]
+    return Spread(min(took), median(took), max(took)) if took else None
+
+
+def _splats(boots: Sequence[Boot]) -> tuple[RerunSplat, ...]:
+    found = {splat.signature: splat for boot in reversed(boots) for splat in boot.splats}
+    all_of = {boot.id: {splat.signature for splat in boot.splats} for boot in boots}
+    seen = {signature: tuple(name for name in all_of if signature in all_of[name]) for signature in found}
+    splats = (
+        RerunSplat(signature, splat.title, seen[signature], estimate(len(seen[signature]), len(boots)), splat)
+        for signature, splat in found.items()
+    )
+    return tuple(sorted(splats, key=lambda splat: (-splat.coming.seen, splat.signature)))
+
+
+def _exit_code(cells: Sequence[RerunCell]) -> int:
+    if any(cell.failed for cell in cells):
+        return 1
+    return 0 if cells and all(cell.judged for cell in cells) else 3
+
+
+def _headline(cells: Sequence[RerunCell]) -> str:
+    said = [_what_failed(cell) for cell in cells if cell.failed]
+    if said:
+        return "; ".join(said) + "."
+    if silent := [f"{cell.arch}/{cell.variant}" for cell in cells if not cell.judged]:
+        return f"Nothing can be said of {' and '.join(silent)}."
+    runs = sum(test.passed for cell in cells for test in cell.tests)
+    return f"Nothing failed in {sum(cell.rounds for cell in cells)} rounds, {runs} runs of tests."
+
+
+def _what_failed(cell: RerunCell) -> str:
+    tests = sum(bool(test.failed) for test in cell.tests)
+    parts = (
+        f"{tests} of {len(cell.tests)} tests failed at least once" if tests else "",
+        f"the guest died in {len(cell.died)} of {cell.boots} boots" if cell.died else "",
+        f"the kernel complained of {_plural(len(cell.splats), 'thing')}" if cell.splats else "",
+    )
+    return f"{cell.arch}/{cell.variant}: " + ", ".join(filter(None, parts))
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' if count != 1 else ''}"

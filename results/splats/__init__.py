@@ -1,0 +1,1 @@
+"""Error reports of the kernel in a log."""

@@ -1,0 +1,71 @@
+"""The kernel's own lines of a console log, kept within limits that no flood can break."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from results.splats.rules import LONGEST_REPORT, hints_at_report
+
+LONGEST_KERNEL_LINE = 1024
+"""printk's own limit."""
+PLAIN_LINES = 50_000
+"""So many lines are all kept; after them only those around what may be a report of the kernel."""
+MOST_LINES = 100_000
+_LINES_BEFORE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class KernelLine:
+    """A line of the console that is not the guest program's."""
+
+    number: int
+    """In the console log, from 1."""
+    text: str
+    test: str | None
+    """The test that was running."""
+
+
+@dataclass(slots=True)
+class KernelLog:
+    """Collects the lines that `results.splats.find` needs, however many there are."""
+
+    kept: list[KernelLine] = field(default_factory=list)
+    dropped: int = 0
+    dropped_hints: int = 0
+    """How many of the dropped lines might have begun a report."""
+    _recent: deque[KernelLine] = field(default_factory=lambda: deque(maxlen=_LINES_BEFORE))
+    _still_to_keep: int = 0
+
+    def add(self, number: int, text: str, test: str | None) -> None:
+        """Take the next line."""
+        line = KernelLine(number, text[:LONGEST_KERNEL_LINE], test)
+        if len(self.kept) < PLAIN_LINES:
+            self.kept.append(line)
+        else:
+            self._add_to_full_log(line)
+
+    def _add_to_full_log(self, line: KernelLine) -> None:
+        hint = hints_at_report(line.text)
+        if hint:
+            self._still_to_keep = LONGEST_REPORT
+        if len(self.kept) + _LINES_BEFORE >= MOST_LINES:
+            self.dropped += 1
+            self.dropped_hints += hint
+        elif self._still_to_keep:
+            self.dropped -= len(self._recent)
+            self.kept += [*self._recent, line]
+            self._recent.clear()
+            self._still_to_keep -= 1
+        else:
+            self._recent.append(line)
+            self.dropped += 1
+
+    def notes(self) -> list[str]:
+        """Say what the reader of the kept lines must know."""
+        if not self.dropped_hints:
+            return []
+        return [
+            f"the console log has too many kernel reports: {self.dropped_hints} lines that may begin one "
+            f"were not looked at"
+        ]

@@ -1,0 +1,1 @@
+"""The verdict on every patch of a series."""

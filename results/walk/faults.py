@@ -1,0 +1,171 @@
+"""What a patch's kernel does wrong and base does not, and which patch began it.
+
+A fault is known again in another kernel by its kind and name, so that a failure that lasts through a
+series is held against the one patch that brought it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from results.compare.bringup import compare_boots, compare_builds
+from results.compare.tests.tally import reached_tests
+from results.model.run import (
+    ArchComparison,
+    Boot,
+    BootEnd,
+    Cell,
+    CompilerWarning,
+    LineRange,
+    TestComparison,
+    Verdict,
+)
+from results.model.walk import Fault, FaultKind
+
+_GREEN = (Verdict.UNCHANGED, Verdict.FIXED)
+_SERIOUS = {kind: rank for rank, kind in enumerate(FaultKind)}
+
+Key = tuple[FaultKind, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A fault as one kernel shows it."""
+
+    text: str
+    log: str = ""
+    lines: LineRange | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One patch's kernel beside base."""
+
+    number: int
+    """0 is base itself."""
+    base: Cell
+    cell: Cell
+    comparison: ArchComparison
+
+    @cached_property
+    def faults(self) -> Mapping[Key, Finding]:
+        """What it does wrong; base itself does nothing wrong, for it is the measure."""
+        return dict(_faults(self)) if self.number else {}
+
+    def lacks(self, key: Key) -> bool:
+        """Whether it is known not to have a fault; what was never tried is not known."""
+        if not self.number:
+            return True
+        if key in self.faults:
+            return False
+        kind, name = key
+        match kind:
+            case FaultKind.BUILD | FaultKind.WARNING:
+                return self.cell.build is not None and self.cell.build.ok
+            case FaultKind.TEST:
+                return _is_green(self.comparison.tests, "name", name)
+            case FaultKind.SWEEP:
+                return _is_green(self.comparison.sweeps, "operation", name)
+            case FaultKind.COST:
+                return _is_green(self.comparison.costs, "test", name)
+            case _:
+                return any(reached_tests(boot) for boot in self.cell.boots)
+
+
+def _is_green(items: Sequence[object], key: str, name: str) -> bool:
+    return any(getattr(item, "verdict", None) in _GREEN for item in items if getattr(item, key) == name)
+
+
+def trace(seen: Sequence[Observation]) -> list[tuple[Fault, ...]]:
+    """For each kernel its faults with their origin, the most serious first; kernels come in order."""
+    origin: dict[Key, tuple[int, int]] = {}
+    traced = []
+    for index, now in enumerate(seen):
+        origin = {key: where for key, where in origin.items() if not now.lacks(key)}
+        for key in now.faults:
+            if key not in origin:
+                origin[key] = now.number, _last_without(seen[:index], key)
+        faults = [_fault(key, finding, origin[key]) for key, finding in now.faults.items()]
+        traced.append(tuple(sorted(faults, key=lambda fault: -_SERIOUS[fault.kind])))
+    return traced
+
+
+def _last_without(earlier: Sequence[Observation], key: Key) -> int:
+    return next((past.number for past in reversed(earlier) if past.lacks(key)), 0)
+
+
+def _fault(key: Key, finding: Finding, origin: tuple[int, int]) -> Fault:
+    return Fault(*key, finding.text, *origin, finding.log, finding.lines)
+
+
+def _faults(now: Observation) -> Iterator[tuple[Key, Finding]]:
+    found = dict(_specific_faults(now))
+    yield from found.items()
+    if not found and now.comparison.verdict is Verdict.REGRESSION:
+        yield (FaultKind.OTHER, ""), Finding(of_patch(now.comparison.reasons[0]))
+
+
+def _specific_faults(now: Observation) -> Iterator[tuple[Key, Finding]]:
+    yield from _build_faults(now)
+    yield from _boot_faults(now)
+    for test in now.comparison.tests:
+        if test.verdict is Verdict.REGRESSION:
+            text = f"{test.name} {of_patch(test.reason)}"
+            yield (FaultKind.TEST, test.name), _found_by(test, now.cell, text)
+    yield from _measured_faults(now)
+    for splat in now.comparison.splats:
+        if splat.verdict is Verdict.REGRESSION:
+            boot = _boot(now.cell, splat.series_boots[0])
+            log = boot.log if boot else ""
+            yield (FaultKind.SPLAT, splat.signature), Finding(splat.title, log, splat.example.lines)
+
+
+def _build_faults(now: Observation) -> Iterator[tuple[Key, Finding]]:
+    log = now.cell.build.log if now.cell.build else ""
+    for finding in compare_builds(now.base.build, now.cell.build):
+        if finding.verdict is Verdict.REGRESSION:
+            yield (FaultKind.BUILD, ""), Finding(of_patch(finding.text), log)
+    for warning in now.comparison.new_warnings:
+        text = f"{warning.file}:{warning.line}: {warning.text}{_flag(warning)}"
+        yield (FaultKind.WARNING, f"{warning.file} {warning.flag} {warning.text}"), Finding(text, log)
+
+
+def _flag(warning: CompilerWarning) -> str:
+    return f" [{warning.flag}]" if warning.flag else ""
+
+
+def _boot_faults(now: Observation) -> Iterator[tuple[Key, Finding]]:
+    for finding in compare_boots(now.base, now.cell):
+        if finding.verdict is Verdict.REGRESSION:
+            died = next((boot for boot in now.cell.boots if boot.end is not BootEnd.DONE), None)
+            yield (FaultKind.BOOT, ""), Finding(of_patch(finding.text), died.log if died else "")
+
+
+def _measured_faults(now: Observation) -> Iterator[tuple[Key, Finding]]:
+    """What tests measured, where their own results are not worse already."""
+    tests = {test.name: test for test in now.comparison.tests}
+    failing = {name for name, test in tests.items() if test.verdict is Verdict.REGRESSION}
+    for sweep in now.comparison.sweeps:
+        if sweep.verdict is Verdict.REGRESSION and sweep.test not in failing:
+            text = f"{sweep.operation}: {of_patch(sweep.reason)}"
+            yield (FaultKind.SWEEP, sweep.operation), _found_by(tests[sweep.test], now.cell, text)
+    for cost in now.comparison.costs:
+        if cost.verdict is Verdict.REGRESSION and cost.test not in failing:
+            text = f"page-table cost: {of_patch(cost.reason)}"
+            yield (FaultKind.COST, cost.test), _found_by(tests[cost.test], now.cell, text)
+
+
+def _found_by(test: TestComparison, cell: Cell, text: str) -> Finding:
+    boot = _boot(cell, test.series.boot)
+    return Finding(text, boot.log if boot else "", test.series.lines)
+
+
+def _boot(cell: Cell, boot_id: str | None) -> Boot | None:
+    return next((boot for boot in cell.boots if boot.id == boot_id), None)
+
+
+def of_patch(text: str) -> str:
+    """The words of a comparison with the series, for one with a part of it."""
+    return text.replace(" with the series", "").replace("the series", "this patch").strip()

@@ -1,0 +1,103 @@
+"""Made-up nights: always the same, marked everywhere, and with the story that they promise."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from results.model.document import from_json
+from results.model.run import Run, Verdict
+from tests.program import Invoke, Program
+from tests.samples.sample_numbers import measured_run
+from tests.samples.sample_run import green_run
+from tests.samples.simulate import MARK, simulate, write_simulated
+from tests.samples.stored_runs import write_run
+
+
+@pytest.fixture(scope="module")
+def nights() -> list[Run]:
+    return list(simulate(green_run(), 28, 1))
+
+
+def test_the_same_seed_gives_the_same_nights(nights: list[Run]) -> None:
+    assert list(simulate(green_run(), 28, 1)) == nights
+    assert list(simulate(green_run(), 28, 2)) != nights
+
+
+def test_nights_are_earlier_and_a_day_apart(nights: list[Run]) -> None:
+    days = [run.started[:10] for run in nights]
+    assert days == sorted(set(days))
+    assert days[-1] == "2025-06-11"
+
+
+def test_every_night_says_that_it_is_made_up(nights: list[Run], tmp_path: Path) -> None:
+    for run in nights:
+        folder = write_simulated(run, tmp_path)
+        assert from_json((folder / "results.json").read_text()) == run
+        assert run.simulated
+        assert "simulated" in run.id
+        assert run.headline.startswith(MARK)
+        assert run.subject.series_title.endswith(MARK)
+        for log in (folder / "logs").iterdir():
+            assert all(MARK in line for line in log.read_text().splitlines())
+
+
+def test_what_is_said_of_a_test_stands_at_its_place_in_the_log(nights: list[Run], tmp_path: Path) -> None:
+    run = next(run for run in nights if run.verdict is Verdict.REGRESSION)
+    folder = write_simulated(run, tmp_path)
+    for arch in run.arches:
+        lines = (folder / "logs" / f"{arch.arch}-series-1.log").read_text().splitlines()
+        for test in arch.tests:
+            assert test.series.lines
+            assert lines[test.series.lines.first - 1] == f"{MARK} start {test.name}"
+        for splat in arch.splats:
+            assert "WARNING" in lines[splat.example.lines.first - 1]
+
+
+def test_the_story(nights: list[Run]) -> None:
+    verdicts = [run.verdict for run in nights]
+    assert verdicts.count(Verdict.REGRESSION) == 9
+    assert verdicts[-2:] == [Verdict.FAILS_ON_BOTH] * 2
+    flaky = [
+        place
+        for place, run in enumerate(nights)
+        for arch in run.arches
+        for test in arch.tests
+        if test.verdict is Verdict.FLAKY
+    ]
+    assert len(flaky) == 4
+    assert min(flaky) >= 14
+    assert Verdict.INFRASTRUCTURE in verdicts
+    assert [run.exit_code == 1 for run in nights] == [verdict is Verdict.REGRESSION for verdict in verdicts]
+
+
+def test_costs_and_times_rise_in_the_middle() -> None:
+    nights = list(simulate(measured_run(), 28, 1))
+    for early, late in ((nights[0], nights[-1]),):
+        for one, other in zip(early.arches, late.arches, strict=True):
+            for cost, later in zip(one.costs, other.costs, strict=True):
+                if cost.series and later.series:
+                    assert cost.series.per_mapped_thp <= later.series.per_mapped_thp
+            for timing, after in zip(one.timings, other.timings, strict=True):
+                if timing.series and after.series:
+                    assert timing.series.median < after.series.median
+
+
+def test_a_run_without_tests_has_no_story() -> None:
+    with pytest.raises(ValueError, match="compared no test"):
+        list(simulate(replace(green_run(), arches=()), 3, 1))
+
+
+def test_simulate_command(program: Program, invoke: Invoke, tmp_path: Path) -> None:
+    folder = write_run(tmp_path, green_run())
+    assert invoke("results", "simulate", str(folder), "--nights", "3").stdout.endswith(": 3 new\n")
+    assert invoke("results", "simulate", str(folder), "--nights", "3").stdout.endswith(": 3 unchanged\n")
+    assert invoke("results", "list").stdout.count("[simulated]") == 3
+    (folder / "results.json").write_text(json.dumps({}))
+    answer = invoke("results", "simulate", str(folder))
+    assert (answer.code, "not a results document" in answer.stderr) == (2, True)
+    (folder / "results.json").unlink()
+    assert "has no results yet" in invoke("results", "simulate", str(folder)).stderr
