@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from harness.cli.options import as_json_option, console, quiet_option, tell
+from harness.cli.planning import make_plan_of, planning
 from harness.core.errors import HarnessError, InfrastructureError, UsageError
 
 ALL = "all"
@@ -23,6 +25,7 @@ _until = click.option(
 _all_tests = click.option(
     "--all-tests", is_flag=True, help="Run all tests in each boot, not only those that --until is about."
 )
+_planning = partial(planning, compares=False)
 
 
 @click.command("bisect")
@@ -48,6 +51,7 @@ _all_tests = click.option(
     help="How sure the answer must be of a failure that does not come every time.",
 )
 @_all_tests
+@_planning
 @quiet_option
 @as_json_option
 def bisect_command(
@@ -67,7 +71,6 @@ def bisect_command(
     stopped when the same command is given again. Exit status: 0 found, 2 good is bad or bad is good,
     3 it could not be said.
     """
-    from harness.cli.main import make_plan_of
     from harness.commands.bisect.bisect import BisectRequest, bisect
     from harness.commands.bisect.commits import is_patch
     from harness.commands.reports import print_bisect_outcome, write_bisect_reports
@@ -139,6 +142,7 @@ class ForGit(click.Command):
     help="So many clean boots make a commit good.",
 )
 @_all_tests
+@_planning
 @quiet_option
 @as_json_option
 def judge_command(
@@ -149,7 +153,6 @@ def judge_command(
     Changes that are not committed don't count. Exit status: 0 good, 1 bad, 125 nothing can be said of
     this commit, 128 and more: stop bisecting.
     """
-    from harness.cli.main import make_plan_of
     from harness.commands.bisect.judge import judge
     from harness.commands.run import command_for_people
     from harness.core.progress import Progress

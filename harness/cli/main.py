@@ -17,15 +17,16 @@ from harness.cli.cell import repro_command, rerun_command
 from harness.cli.cluster import cluster_group, clustering, site_of
 from harness.cli.dashboard import dashboard_command
 from harness.cli.export import export_command
-from harness.cli.hosts import complete_hosts, hosts_group
-from harness.cli.labs import complete_labs, labs_group
+from harness.cli.hosts import hosts_group
+from harness.cli.labs import labs_group
 from harness.cli.nightly import nightly_command
 from harness.cli.options import as_json_option, console, quiet_option, tell
+from harness.cli.planning import complete, make_plan_of, planning, sharding
 from harness.cli.results import results_command
 from harness.core.errors import HarnessError, InfrastructureError, UsageError
 
 if TYPE_CHECKING:
-    from harness.plan.plan import Plan
+    pass
 
 STOPPED = 130
 """Exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
@@ -86,123 +87,9 @@ def main() -> None:
     """
 
 
-def _complete(kind: str) -> Any:
-    def complete(context: click.Context, parameter: click.Parameter, start: str) -> list[str]:
-        from harness.config.records import CONFIGS
-
-        return sorted(path.stem for path in (CONFIGS / kind).glob(f"{start}*.yaml"))
-
-    return complete
-
-
-def _complete_fragments(context: click.Context, parameter: click.Parameter, start: str) -> Any:
-    from click.shell_completion import CompletionItem
-
-    from harness.config.records import CONFIGS
-
-    names = sorted(path.stem for path in (CONFIGS / "kconfig").glob("*.config"))
-    known = [CompletionItem(name) for name in names if name.startswith(start)]
-    return known or [CompletionItem(start, type="file")]
-
-
-def _planning(command: Any) -> Any:
-    """The options that say what to do; `run` and `plan` share them."""
-    options = (
-        click.option(
-            "--arch", "arches", multiple=True, shell_complete=_complete("arches"), metavar="NAME",
-            help="Architecture; may be repeated. Default: those of the plan.",
-        ),
-        click.option(
-            "--host", shell_complete=complete_hosts, metavar="NAME",
-            help="Boot on this physical host, which says the architecture (thp-harness hosts list).",
-        ),
-        click.option(
-            "--lab", shell_complete=complete_labs, metavar="NAME",
-            help="Boot on boards of this LAVA lab, by default on all kinds that its record has (thp-harness "
-            "labs list).",
-        ),
-        click.option(
-            "--tree", shell_complete=_complete("trees"), metavar="NAME|PATH[@REV]",
-            help="Kernel tree: a name of configs/trees, or a local git checkout (left untouched).",
-        ),
-        click.option(
-            "--series", shell_complete=_complete("series"), metavar="SERIES",
-            help="A name of configs/series, a record (.yaml), an mbox, a directory of patches, "
-            "git:BASE..TIP, or a Message-ID on lore.",
-        ),
-        click.option(
-            "--tests", multiple=True, shell_complete=_complete("tests"), metavar="SUITE",
-            help="Tests to run instead of those of the series' record: a name of configs/tests; may be "
-            "repeated.",
-        ),
-        click.option(
-            "--plan", "plan_name", default="default", show_default=True, metavar="NAME|FILE",
-            shell_complete=_complete("plans"),
-            help="Defaults to start from: a name of configs/plans, or a record (.yaml).",
-        ),
-        click.option(
-            "--kconfig", multiple=True, metavar="[ARCH:]FRAGMENT", shell_complete=_complete_fragments,
-            help="Configuration fragment to merge last: a name of configs/kconfig, or a file; for one "
-            "architecture or all; may be repeated.",
-        ),
-        click.option(
-            "--defconfig", is_flag=False, flag_value="", metavar="[NAME]",
-            help="Configure from the tree's defconfig, or NAME_defconfig, instead of tinyconfig.",
-        ),
-        click.option("--allow-fuzz", is_flag=True, help="Place hunks with fuzz where git am refuses."),
-        click.option(
-            "--allow-unexercised", multiple=True, metavar="ARCH[:TEST]", shell_complete=_complete("arches"),
-            help="A known gap: this architecture, or these tests of it (a shell pattern), need not be "
-            "exercised; may be repeated.",
-        ),
-        click.option(
-            "--always-boot", is_flag=True, help="Boot both kernels even if their images are the same bytes.",
-        ),
-        click.option(
-            "-j", "--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, metavar="N",
-            help="Jobs of make.  [default: number of CPUs]",
-        ),
-    )  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-_sharding = click.option(
-    "--shard", metavar="I/N",
-    help="Only the I-th of N parts of the architectures, for as many machines; each takes about as long.",
-)  # fmt: skip
-
-
-def make_plan_of(arguments: dict[str, Any]) -> Plan:
-    """The plan that the options of `_planning` ask for."""
-    from harness.plan.plan import Request, make_plan
-    from harness.plan.shard import Shard
-
-    shard = arguments.get("shard")
-    return make_plan(
-        Request(
-            arches=arguments["arches"],
-            tree=arguments["tree"],
-            series=arguments["series"],
-            plan=arguments["plan_name"],
-            allow_fuzz=arguments["allow_fuzz"],
-            allow_unexercised=arguments["allow_unexercised"],
-            always_boot=arguments["always_boot"],
-            jobs=arguments["jobs"],
-            kconfig=arguments["kconfig"],
-            defconfig=arguments["defconfig"],
-            tests=arguments["tests"],
-            shard=Shard.from_text(shard) if shard else None,
-            host=arguments["host"],
-            lab=arguments["lab"],
-        )
-    )
-
-
 @main.command("run")
-@_planning
-@_sharding
+@planning
+@sharding
 @clustering
 @quiet_option
 @as_json_option
@@ -228,7 +115,7 @@ def run_command(quiet: bool, as_json: bool, **arguments: Any) -> int:
 
 
 @main.command("walk")
-@_planning
+@planning
 @click.option("--only", type=int, multiple=True, metavar="N", help="Only this patch; may be repeated.")
 @click.option("--from", "first", type=int, metavar="N", help="Only this patch and those after it.")
 @click.option("--no-boot", is_flag=True, help="Only build.")
@@ -283,8 +170,8 @@ def walk_command(
 
 
 @main.command("plan")
-@_planning
-@_sharding
+@planning
+@sharding
 @as_json_option
 def plan_command(as_json: bool, **arguments: Any) -> None:
     """Show what a run would do, what is cached, and how long it will take."""
@@ -317,7 +204,7 @@ def report_command(run_name: str, as_json: bool) -> int:
 
 
 @main.command("doctor")
-@click.option("--arch", "arches", multiple=True, shell_complete=_complete("arches"), metavar="NAME")
+@click.option("--arch", "arches", multiple=True, shell_complete=complete("arches"), metavar="NAME")
 @click.option("--packages", is_flag=True, help="Only print the missing Debian packages, on one line.")
 @as_json_option
 def doctor_command(arches: tuple[str, ...], packages: bool, as_json: bool) -> int:
@@ -348,23 +235,6 @@ main.add_command(hosts_group)
 main.add_command(labs_group)
 main.add_command(dashboard_command)
 main.add_command(cluster_group)
-
-
-_FOR_COMPARING = ("allow_unexercised", "always_boot")
-"""Options of `_planning` that mean nothing to a command that does not compare two kernels."""
-
-
-def _add_with_planning(command: click.Command, *, compares: bool = False) -> None:
-    """Add a command of another module, with the options of `_planning` after its own."""
-    own, command.params = command.params, []
-    _planning(command)
-    for option in command.params:
-        if isinstance(option, click.Option) and option.name in _FOR_COMPARING:
-            option.hidden = not compares
-    command.params = [*own, *reversed(command.params)]
-    main.add_command(command)
-
-
-_add_with_planning(bisect_command)
-_add_with_planning(nightly_command, compares=True)
-_add_with_planning(judge_command)
+main.add_command(bisect_command)
+main.add_command(nightly_command)
+main.add_command(judge_command)

@@ -10,6 +10,7 @@ import click
 
 from harness.cli.cluster import clustering, site_of
 from harness.cli.options import as_json_option, console, quiet_option
+from harness.cli.planning import make_plan_of, planning
 
 
 @click.command("nightly")
@@ -28,6 +29,7 @@ from harness.cli.options import as_json_option, console, quiet_option
     "--dashboard", type=click.Path(path_type=Path, file_okay=False), metavar="OUT",
     help="Make the pages of all nights in this folder anew.",
 )  # fmt: skip
+@planning
 @clustering
 @quiet_option
 @as_json_option
@@ -46,7 +48,6 @@ def nightly_command(
     an earlier run. One night at a time; an interrupted one goes on where it stopped. Exit status: that
     of the run; as long as nothing changes, that of the last one.
     """
-    from harness.cli.main import make_plan_of
     from harness.commands.nightly import NightRequest, nightly
     from harness.commands.run import command_for_people
     from harness.core.progress import Progress

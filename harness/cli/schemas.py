@@ -14,11 +14,11 @@ from harness.commands.bisect.judge import SCHEMA as JUDGE
 from harness.commands.bisect.judge import JudgeAnswer
 from harness.commands.cache.listing import SCHEMA as CACHE
 from harness.commands.cache.listing import Listing
-from harness.commands.doctor import Check
 from harness.commands.forecast import Forecast
 from harness.commands.nightly import SCHEMA as NIGHTLY
 from harness.commands.nightly import NightReport
 from harness.config.records import ROOT
+from harness.core.check import Check
 from harness.machines.host.check import SCHEMA as HOST_CHECK
 from harness.machines.host.listing import SCHEMA as HOSTS
 from harness.machines.host.listing import ListedHost

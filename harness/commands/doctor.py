@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -15,6 +14,7 @@ from harness.build.ccache import MAX_SIZE, SWITCH, find_ccache, is_switched_off
 from harness.build.toolchain import HOST_HEADERS, HOST_TOOLS, find_compiler
 from harness.commands.run import DISK_FREE_BYTES
 from harness.config.records import ArchRecord, HerculesFacts, PlanRecord, find
+from harness.core.check import Check
 from harness.core.errors import HarnessError
 from harness.core.workspace import Workspace
 from harness.engine.durations import History
@@ -26,21 +26,6 @@ from harness.plan.plan import DEFAULT_PLAN
 from harness.sources.series.lore import find_b4
 
 MEMORY_PER_GUEST_MB = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at."""
-
-    name: str
-    ok: bool | None
-    """None: it works without, or can't be known yet."""
-    detail: str
-    fix: str = ""
-
-    def as_document(self) -> dict[str, Any]:
-        """For JSON; see docs/doctor.schema.json."""
-        return asdict(self)
 
 
 def chosen_arches(names: Sequence[str]) -> tuple[ArchRecord, ...]:

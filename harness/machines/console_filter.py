@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 
 from harness.core.errors import InfrastructureError
-from harness.machines.host.remote.pstore import LINE_START, last_number
 
 OVERLAP = 512
 """Bytes of the previous chunk that are searched again."""
 RECENT = 1 << 18
 """Bytes of the console that are compared with what pstore has."""
+LINE_START = rb"[\r\n](?:<\d+>)?(?:\[[^\]\r\n]*\] ?)*"
+"""What may stand before the kernel's own words."""
+_NUMBERED = re.compile(LINE_START + rb"THP:[0-9a-f]{16}:(\d{1,9}):[0-9a-f]{8} [^\r\n]*")
 _BANNER = re.compile(LINE_START + rb"Linux version \d")
 _RESTART = re.compile(LINE_START + rb"reboot: (?:Restarting system|Power down|System halted)[^\n]*\n")
 _FRAME = re.compile(rb"THP:[0-9a-f]{16}:\d+:[0-9a-f]{8} ")
@@ -78,3 +80,8 @@ class Screen:
             self.leaving = True
             return banner.start()
         return None
+
+
+def last_number(console: bytes) -> int:
+    """The largest number of a line of the guest program (docs/guest-protocol.md); 0 if there is none."""
+    return max((int(number) for number in _NUMBERED.findall(b"\n" + console)), default=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from results.compare.tests.tally import reached_tests
+from results.compare.tally import reached_tests
 from results.model.run import ArchComparison, Cell, Run, Verdict
 
 Causes = dict[str, tuple[str, ...]]

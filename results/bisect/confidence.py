@@ -15,6 +15,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from results.model.bisect import Rate
+
 ALWAYS_ODDS = 0.4
 """Before the first boot: the probability that a failure comes every time."""
 _JEFFREYS = 0.5
@@ -29,24 +31,6 @@ CAUTION = 0.55
 worst of them (from 50 to 70 % of all boots). That it may hold there, too, less doubt is left."""
 HASTE = 0.3
 """On the way a commit is taken for good while it may be bad with this probability: the end is what counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """How often something failed, in so many boots."""
-
-    failures: int = 0
-    boots: int = 0
-
-    @property
-    def clean(self) -> int:
-        """Boots that did not fail."""
-        return self.boots - self.failures
-
-    @property
-    def words(self) -> str:
-        """For people: `3 of 10 boots`."""
-        return f"{self.failures} of {self.boots} boot{'s' if self.boots != 1 else ''}"
 
 
 @dataclass(frozen=True, slots=True)

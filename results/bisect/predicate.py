@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from results.compare.tests.evidence import is_level
+from results.compare.evidence import is_level
 from results.model.run import PlannedTest
 
 COMPARISONS: Mapping[str, Callable[[int, int], bool]] = {

@@ -5,26 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from results.bisect.confidence import MOST_CLEAN, Rate, reachable
+from results.bisect.confidence import MOST_CLEAN, reachable
 from results.bisect.predicate import Predicate, Vocabulary, is_booted, parse, tests_for
-from results.bisect.search import Ending, Mark
-from results.bisect.vote import Ballot, Vote, votes_of
+from results.bisect.vote import votes_of
 from results.journal.assemble import read_cells, read_plan
 from results.journal.journal import Event, JournalError, PlanFact, decode, read_events
-from results.model.bisect import ArchBisection, Bisection, BisectScope, CommitNote, EndFact, Look
+from results.model.bisect import (
+    ArchBisection,
+    Ballot,
+    Bisection,
+    BisectScope,
+    CommitNote,
+    EndFact,
+    Ending,
+    Look,
+    Mark,
+    Rate,
+    Vote,
+)
 from results.model.run import Build, Cell
-from results.walk.verdict import join
+from results.text import abbrev, join
 from results.walk.walk import boot_note, build_note
 
 EXIT_FOUND, EXIT_WRONG_ENDS, EXIT_UNKNOWN = 0, 2, 3
 _WRONG_ENDS = (Ending.GOOD_IS_BAD, Ending.BAD_IS_GOOD)
-_DIGITS = 12
 
 
 def name_of(commit: CommitNote) -> str:
     """What people call a commit: `patch 7`, or the first digits of its id."""
     kind, _, name = commit.name.partition("/")
-    return f"patch {name}" if kind == "patch" else commit.id[:_DIGITS]
+    return f"patch {name}" if kind == "patch" else abbrev(commit.id)
 
 
 def assemble_bisection(folder: Path) -> Bisection:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import partial
 from itertools import zip_longest
 from typing import Protocol
@@ -23,12 +22,11 @@ from results.bisect.confidence import (
     MOST_TO_LEARN,
     MOST_TO_SEE,
     Kernel,
-    Rate,
     Suspicion,
     doubt_left,
     effort,
 )
-from results.bisect.vote import Ballot, Vote
+from results.model.bisect import Ballot, Ending, Mark, Rate, Vote
 
 GIVEN_UP_AFTER = 3
 """So many votes in a row that say nothing, and the commit is skipped."""
@@ -36,28 +34,6 @@ MOST_AGAIN = 8
 """In one go, no more boots of a culprit are foreseen."""
 FAILURES_OF_USE = 5
 """CPUs that have nothing else to do boot bad commits again until there are so many failures."""
-
-
-class Mark(StrEnum):
-    """What git is told of a commit."""
-
-    GOOD = "good"
-    BAD = "bad"
-    SKIP = "skip"
-
-
-class Ending(StrEnum):
-    """How a search ends."""
-
-    FOUND = "found"
-    ONLY_SKIPPED = "only skipped"
-    """Nothing could be said of the commits that are left."""
-    GOOD_IS_BAD = "good is bad"
-    BAD_IS_GOOD = "bad is good"
-    END_UNJUDGED = "end not judged"
-    """Nothing could be said of the good or of the bad commit."""
-    TOO_RARE = "too rare"
-    """The asked confidence would take too many boots."""
 
 
 @dataclass(frozen=True, slots=True)

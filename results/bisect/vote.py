@@ -7,9 +7,8 @@ commit. Good is only what could have shown it: the test ran to its end and was e
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
-from enum import StrEnum
 
 from results.bisect.predicate import (
     CounterIs,
@@ -22,32 +21,12 @@ from results.bisect.predicate import (
     is_booted,
 )
 from results.compare.bringup import new_warnings
-from results.compare.tests.tally import reached_tests, runs_of, tally
+from results.compare.tally import reached_tests, runs_of, tally
+from results.model.bisect import Ballot, Vote
 from results.model.run import Boot, BootEnd, Build, Cell, CompilerWarning, LineRange, PlannedTest, TestResult
+from results.text import first_line
 
 _TRIAL = "trial "
-
-
-class Ballot(StrEnum):
-    """The vote itself."""
-
-    GOOD = "good"
-    BAD = "bad"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class Vote:
-    """A vote, why, and where to read of it."""
-
-    ballot: Ballot
-    words: str
-    boot: str = ""
-    log: str = ""
-    """Relative to the folder of the bisection."""
-    lines: LineRange | None = None
-    is_final: bool = False
-    """Of a vote that says nothing: trying again would say no more."""
 
 
 def vote(
@@ -62,12 +41,12 @@ def vote(
     build = cell.build
     if build is None or (not build.ok and build.error_is_infrastructure):
         error, log = (build.error, build.log) if build else ("not built yet", "")
-        return Vote(Ballot.NONE, f"could not be built here: {_first_line(error)}", log=log)
+        return Vote(Ballot.NONE, f"could not be built here: {first_line(error)}", log=log)
     if isinstance(predicate, NotBuilding):
-        words = "builds" if build.ok else f"does not build: {_first_line(build.error)}"
+        words = "builds" if build.ok else f"does not build: {first_line(build.error)}"
         return Vote(Ballot.GOOD if build.ok else Ballot.BAD, words, log=build.log)
     if not build.ok:
-        words = f"does not build: {_first_line(build.error)}"
+        words = f"does not build: {first_line(build.error)}"
         return Vote(Ballot.NONE, words, log=build.log, is_final=True)
     match predicate:
         case WarningSeen():
@@ -235,7 +214,3 @@ def _how(boot: Boot) -> str:
 
 def _count(tests: Sequence[PlannedTest]) -> str:
     return f"{len(tests)} test{'s' if len(tests) != 1 else ''}"
-
-
-def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "no reason given")

@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from results.compare.tests.tally import boot_is_infrastructures, guest_died_in, reached_tests
+from results.compare.finding import SURE, Finding
+from results.compare.tally import boot_is_infrastructures, guest_died_in, reached_tests
 from results.model.run import (
-    SEVERITY,
     Boot,
     BootEnd,
     Build,
     Cell,
     CompilerWarning,
-    Measured,
-    TestComparison,
     Verdict,
 )
-
-_SURE = 2
-"""So many times must be seen what is called a regression."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that can be said of an architecture."""
-
-    verdict: Verdict
-    text: str
-
-
-def says_more(measured: Measured, test: TestComparison) -> bool:
-    """Tell whether what a test measured is worth a finding next to the test's own result."""
-    if measured.reason == test.reason or test.known_gap:
-        return False
-    return measured.verdict is Verdict.REGRESSION or SEVERITY[measured.verdict] > SEVERITY[test.verdict]
+from results.text import first_line
 
 
 def new_warnings(base: Build | None, series: Build | None) -> tuple[CompilerWarning, ...]:
@@ -67,21 +48,17 @@ def compare_builds(base: Build | None, series: Build | None) -> list[Finding]:
             return [Finding(Verdict.INFRASTRUCTURE, f"{name} was not built")]
         if not build.ok and build.error_is_infrastructure:
             return [
-                Finding(Verdict.INFRASTRUCTURE, f"{name} could not be built here: {_first_line(build.error)}")
+                Finding(Verdict.INFRASTRUCTURE, f"{name} could not be built here: {first_line(build.error)}")
             ]
     assert base is not None
     assert series is not None
     if base.ok and series.ok:
         return []
     if base.ok:
-        return [Finding(Verdict.REGRESSION, f"does not build with the series: {_first_line(series.error)}")]
+        return [Finding(Verdict.REGRESSION, f"does not build with the series: {first_line(series.error)}")]
     if series.ok:
-        return [Finding(Verdict.INFRASTRUCTURE, f"base does not build: {_first_line(base.error)}")]
-    return [Finding(Verdict.FAILS_ON_BOTH, f"neither kernel builds: {_first_line(series.error)}")]
-
-
-def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "no reason given")
+        return [Finding(Verdict.INFRASTRUCTURE, f"base does not build: {first_line(base.error)}")]
+    return [Finding(Verdict.FAILS_ON_BOTH, f"neither kernel builds: {first_line(series.error)}")]
 
 
 def compare_boots(base: Cell, series: Cell) -> list[Finding]:
@@ -108,7 +85,7 @@ def _compare_bringup(base: Cell, series: Cell) -> list[Finding]:
     dead_base, dead_series = _dead_before_tests(base), _dead_before_tests(series)
     if not dead_base and not dead_series:
         return []
-    if _reached(base) and not _reached(series) and len(dead_series) >= _SURE and not dead_base:
+    if _reached(base) and not _reached(series) and len(dead_series) >= SURE and not dead_base:
         rate = _rate(dead_series, series)
         return [
             Finding(
@@ -143,7 +120,7 @@ def _compare_deaths_between_tests(base: Cell, series: Cell) -> list[Finding]:
     text = f"died while no test was running in {rate} with the series: {how}"
     if dead_base:
         return [Finding(Verdict.FAILS_ON_BOTH, f"{text}; and so did base")]
-    return [Finding(Verdict.REGRESSION if len(dead_series) >= _SURE else Verdict.FLAKY, text)]
+    return [Finding(Verdict.REGRESSION if len(dead_series) >= SURE else Verdict.FLAKY, text)]
 
 
 def _reached(cell: Cell) -> bool:

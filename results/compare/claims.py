@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from results.compare.tests.evidence import total_change
+from results.compare.evidence import total_change
 from results.model.run import Claim, ClaimComparison, CounterChange, TestComparison, Verdict
 
 ABSENT = "absent"

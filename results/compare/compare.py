@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
-from results.compare.bringup import Finding, compare_boots, compare_builds, compare_warnings, new_warnings
+from results.compare.bringup import compare_boots, compare_builds, compare_warnings, new_warnings
 from results.compare.claims import compare_claims
+from results.compare.finding import SURE, Finding
 from results.compare.known import entry_notes, failure_of, gap_of
 from results.compare.measures.fault_sweep import compare_sweeps, sweep_finding, telling_sweeps
 from results.compare.measures.fork_storm import compare_storms, storm_finding, telling_storms
 from results.compare.measures.pgtable_cost import compare_costs, cost_findings
 from results.compare.measures.timing import compare_timings
-from results.compare.tests.tally import (
+from results.compare.tally import (
     Runs,
     boots_for,
     failing_again,
@@ -55,8 +56,6 @@ __all__ = [
     "tally",
 ]
 
-_SURE = 2
-"""A failure must be seen so often to be called a regression."""
 _NAMES_SHOWN = 3
 
 
@@ -124,7 +123,7 @@ def _judge_failing(base_runs: Runs, series_runs: Runs, base: Tally, series: Tall
             Verdict.FLAKY,
             f"failed {_rate(series_runs)} with the series and {_rate(base_runs)} on base{because}",
         )
-    if always and len(series_runs.failing) >= _SURE:
+    if always and len(series_runs.failing) >= SURE:
         return Verdict.REGRESSION, f"fails with the series ({_rate(series_runs)}), passes on base{because}"
     again = ", not run again" if len(series_runs.judged) == 1 else ""
     return Verdict.FLAKY, f"failed {_rate(series_runs)} with the series{again}, passes on base{because}"

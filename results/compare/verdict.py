@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results.model.run import SEVERITY, ArchComparison, TestComparison, Verdict
+from results.text import join
 
 EXIT_CLEAN = 0
 EXIT_REGRESSION = 1
@@ -88,7 +89,7 @@ def _unproven(arches: Sequence[ArchComparison], worst: ArchComparison) -> RunVer
 
 def _regression_headline(regressed: Sequence[ArchComparison]) -> str:
     others = [arch.arch for arch in regressed[1:]]
-    also = f" Also on {_join(others)}." if others else ""
+    also = f" Also on {join(others)}." if others else ""
     return f"Regression on {regressed[0].arch}: {_short_reason(regressed[0])}.{also}"
 
 
@@ -98,16 +99,16 @@ def _clean_headline(arches: Sequence[ArchComparison]) -> str:
         arch.arch for arch in arches if arch.verdict in GAPS or any(test.known_gap for test in arch.tests)
     ]
     lead = f"No regression, {fixed} test{'s' if fixed != 1 else ''} fixed" if fixed else "No regression"
-    known = f"; known gaps on {_join(gaps)}" if gaps else ""
+    known = f"; known gaps on {join(gaps)}" if gaps else ""
     failing = [arch.arch for arch in arches if any(test.known_failure for test in arch.tests)]
-    known += f"; known failures on {_join(failing)}" if failing else ""
+    known += f"; known failures on {join(failing)}" if failing else ""
     return f"{lead}: {_exercised_phrase(arches)}{known}."
 
 
 def _exercised_phrase(arches: Sequence[ArchComparison]) -> str:
     tests = [test for arch in arches for test in arch.tests]
     exercised = sum(1 for test in tests if is_exercised(test))
-    where = _join([arch.arch for arch in arches])
+    where = join([arch.arch for arch in arches])
     return f"{exercised} of {len(tests)} tests exercised on both kernels on {where}"
 
 
@@ -124,7 +125,3 @@ def _short_reason(arch: ArchComparison) -> str:
     more = len(tests) - 1
     also = f"; so {'does' if more == 1 else 'do'} {more} more test{'s' if more != 1 else ''}" if more else ""
     return reason.partition(": ")[0] + also
-
-
-def _join(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

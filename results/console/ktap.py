@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from results.console.protocol import without_printk_prefix
 from results.model.run import Status
+from results.text import without_printk_prefix
 
 DEEPEST_LEVEL = 16
 """Deeper nesting than this is taken for text."""

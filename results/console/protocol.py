@@ -6,15 +6,15 @@ Nothing in a console log is trusted: a line counts only with the nonce of this b
 from __future__ import annotations
 
 import re
-import unicodedata
 import zlib
 from dataclasses import dataclass
+
+from results.text import without_printk_prefix
 
 LONGEST_LINE = 64 * 1024
 """Longer console lines are cut here before anything looks at them."""
 
 _ANY_MARKER = re.compile(r"THP:[0-9A-Fa-f]{16}:[0-9]+:[0-9A-Fa-f]{8} ")
-_PRINTK_PREFIX = re.compile(r"(?:<[0-9]{1,3}>)?(?:\[ *[0-9]+\.[0-9]+\](?:\[ *[TC][0-9]+\])? ?)?")
 _ESCAPE = re.compile(rb"\\x([0-9A-Fa-f]{2})")
 
 
@@ -70,29 +70,7 @@ def checksum(seq: int | str, payload: str) -> int:
     return zlib.crc32(f"{seq} {payload}".encode("utf-8", "replace"))
 
 
-def without_printk_prefix(text: str) -> str:
-    """Take log level, time stamp and PRINTK_CALLER off the front of a line."""
-    prefix = _PRINTK_PREFIX.match(text)
-    return text[prefix.end() :] if prefix else text
-
-
 def unescape(payload: str) -> str:
     r"""Turn the `\xHH` of a payload back into text; bytes that are no UTF-8 are shown as U+FFFD."""
     raw = payload.encode("utf-8", "replace")
     return _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), raw).decode("utf-8", "replace")
-
-
-def printable(text: str) -> str:
-    """Make control characters, ESC, bidi overrides and the like visible, so that no terminal obeys them."""
-    if text.isprintable():
-        return text
-    return "".join(map(_visible, text))
-
-
-def _visible(char: str) -> str:
-    if char.isprintable() or char == "\t" or unicodedata.category(char) == "Zs":
-        return char
-    code = ord(char)
-    if code <= 0xFF:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

@@ -18,12 +18,12 @@ from results.console.protocol import (
     Frame,
     checksum,
     marker_for,
-    printable,
     read_frame,
     unescape,
 )
 from results.model.run import Capabilities, LineRange, PlannedTest, Status, TestResult
 from results.splats.kernel_log import KernelLine, KernelLog
+from results.text import printable
 
 __all__ = ["BootReport", "KernelLine", "printable", "read_report"]
 

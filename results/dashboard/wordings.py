@@ -90,11 +90,6 @@ def number(value: float | None, unit: str) -> str:
     return f"{value:,.6g} {unit}".rstrip()
 
 
-def short(commit: str) -> str:
-    """As much of a commit as people read."""
-    return commit[:12]
-
-
 def month(day: str) -> str:
     """`Mar 2027` of `2027-03-31`."""
     return f"{_MONTHS[int(day[5:7]) - 1]} {day[:4]}"

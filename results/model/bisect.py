@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
-from results.bisect.confidence import Rate
-from results.bisect.search import Ending, Mark
-from results.bisect.vote import Vote
-from results.model.run import PlannedTest, Subject
+from results.model.run import LineRange, PlannedTest, Subject
 from results.model.walk import BootNote, BuildNote
 
 
@@ -125,3 +123,65 @@ class Bisection:
     exit_code: int
     """0 a culprit was found, 2 good is bad or bad is good, 3 it could not be said."""
     complete: bool
+
+
+class Ending(StrEnum):
+    """How a search ends."""
+
+    FOUND = "found"
+    ONLY_SKIPPED = "only skipped"
+    """Nothing could be said of the commits that are left."""
+    GOOD_IS_BAD = "good is bad"
+    BAD_IS_GOOD = "bad is good"
+    END_UNJUDGED = "end not judged"
+    """Nothing could be said of the good or of the bad commit."""
+    TOO_RARE = "too rare"
+    """The asked confidence would take too many boots."""
+
+
+class Mark(StrEnum):
+    """What git is told of a commit."""
+
+    GOOD = "good"
+    BAD = "bad"
+    SKIP = "skip"
+
+
+class Ballot(StrEnum):
+    """The vote itself."""
+
+    GOOD = "good"
+    BAD = "bad"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A vote, why, and where to read of it."""
+
+    ballot: Ballot
+    words: str
+    boot: str = ""
+    log: str = ""
+    """Relative to the folder of the bisection."""
+    lines: LineRange | None = None
+    is_final: bool = False
+    """Of a vote that says nothing: trying again would say no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often something failed, in so many boots."""
+
+    failures: int = 0
+    boots: int = 0
+
+    @property
+    def clean(self) -> int:
+        """Boots that did not fail."""
+        return self.boots - self.failures
+
+    @property
+    def words(self) -> str:
+        """For people: `3 of 10 boots`."""
+        return f"{self.failures} of {self.boots} boot{'s' if self.boots != 1 else ''}"

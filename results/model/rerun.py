@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from results.model.run import Splat
-from results.rerun.binomial import Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +104,12 @@ class Rerun:
     """0 nothing ever failed, 1 something did, 3 nothing could be said."""
     complete: bool
     """False while it still goes on, or was interrupted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A rate between 0 and 1: as it was seen, and the interval that has the true one."""
+
+    seen: float
+    low: float
+    high: float

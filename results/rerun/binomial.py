@@ -8,20 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from results.model.rerun import Estimate
 
 CONFIDENCE = 0.95
 _HALVINGS = 60
 """Of the interval from 0 to 1: more than a double can tell apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A rate between 0 and 1: as it was seen, and the interval that has the true one."""
-
-    seen: float
-    low: float
-    high: float
 
 
 def estimate(events: int, tries: int, confidence: float = CONFIDENCE) -> Estimate:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from results.compare.tests.tally import OneRun, Runs, boot_is_infrastructures, runs_of
+from results.compare.tally import OneRun, Runs, boot_is_infrastructures, runs_of
 from results.journal.assemble import read_boot
 from results.journal.journal import BootFact, Event, JournalError, decode, read_events
 from results.model.rerun import Rerun, RerunCell, RerunSplat, RerunTest, Spread

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from results.console.protocol import without_printk_prefix
 from results.model.run import LineRange, Splat
 from results.splats.frames import (
     first_frame,
@@ -32,6 +31,7 @@ from results.splats.rules import (
     rule_for,
 )
 from results.splats.tuxparse import MOST_LINES_ASKED, second_opinion
+from results.text import without_printk_prefix
 
 LONGEST_EXCERPT = 80
 MOST_SPLATS = 100

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from results.console.protocol import without_printk_prefix
 from results.model.run import LineRange, Splat
 from results.splats.kernel_log import KernelLine
+from results.text import without_printk_prefix
 
 MOST_LINES_ASKED = 200
 _LONGEST_LINE = 300

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from results.console.protocol import printable
 from results.model.bisect import Bisection
 from results.model.measurements import SweepRun
 from results.model.rerun import Rerun
 from results.model.run import ArchComparison, Boot, Cell, Evidence, Run, Splat, Status, Subject, Tally
 from results.model.walk import Walk
+from results.text import printable
 
 Row = dict[str, Any]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from results.compare.bringup import compare_boots, compare_builds
-from results.compare.tests.tally import reached_tests
+from results.compare.tally import reached_tests
 from results.model.run import (
     ArchComparison,
     Boot,

@@ -6,12 +6,13 @@ one, but makes it as useless to a bisection. What could not be found out is neve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from results.compare.verdict import EXIT_CLEAN, EXIT_REGRESSION, EXIT_UNPROVEN
 from results.model.run import Subject
 from results.model.walk import Check, Column, Fault, FaultKind, Row, Safe, Same, State, Step
+from results.text import join
 
 _GOOD = (State.OK, State.BUILDS)
 _NAMES_SHOWN = 3
@@ -203,9 +204,3 @@ def _patches(numbers: Sequence[int]) -> str:
             ranges.append([number, number])
     words = [str(first) if first == last else f"{first} to {last}" for first, last in ranges]
     return f"patch{'' if len(numbers) == 1 else 'es'} {join(words)}" if words else "no patches"
-
-
-def join(names: Iterable[str]) -> str:
-    """List names in English."""
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last

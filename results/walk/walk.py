@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from results.compare.bringup import new_warnings
-from results.compare.tests.tally import reached_tests
+from results.compare.tally import reached_tests
 from results.compare.verdict import EXIT_CLEAN, is_exercised, run_verdict
 from results.journal.assemble import compare_cells, read_cells, read_plan
 from results.journal.journal import (

@@ -24,16 +24,16 @@ from harness.engine.executor import ThisMachine, Tools
 from harness.engine.schedule import Kind, Task
 from harness.engine.session import Session, open_session
 from harness.plan.plan import Plan, planned_tests
-from results.bisect.confidence import Rate, effort, steps_for
+from results.bisect.confidence import effort, steps_for
 from results.bisect.predicate import Predicate, PredicateError, Vocabulary, is_booted, parse, tests_for
 from results.bisect.report import assemble_bisection, name_of
-from results.bisect.search import FAILURES_OF_USE, Ending, Finding, Hint, Mark, Question, Search
+from results.bisect.search import FAILURES_OF_USE, Finding, Hint, Question, Search
 from results.journal.journal import decode, read_events
-from results.model.bisect import Bisection, BisectScope, EndFact
+from results.model.bisect import Bisection, BisectScope, EndFact, Ending, Mark, Rate
+from results.text import abbrev
 
 MOST_AT_ONCE = 8
 """So many guests at most run for one search, however many CPUs there are."""
-_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _bisect(
     command: Sequence[str],
 ) -> tuple[Bisection, Path]:
     if request.in_history:
-        plan = renamed(plan, f"{request.good[:_SHOWN]}..{request.bad[:_SHOWN]}")
+        plan = renamed(plan, f"{abbrev(request.good)}..{abbrev(request.bad)}")
     tools, lacking = ThisMachine().find_tools(plan)
     make_ground = history_ground if request.in_history else series_ground
     ground = make_ground(plan, request.good, request.bad, workspace.cache, progress.say)

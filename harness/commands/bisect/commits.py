@@ -19,9 +19,9 @@ from harness.sources.trees.tree import LocalTree
 from results.journal.journal import Origin, patch_variant
 from results.model.bisect import CommitNote
 from results.model.run import Subject
+from results.text import abbrev
 
 _PATCH = re.compile(r"(?:patch/)?([0-9]{1,4})")
-_SHOWN = 12
 
 Say = Callable[[str], None]
 
@@ -54,7 +54,7 @@ class Ground:
 
 def commit_variant(commit: str) -> str:
     """The variant of a commit that is no patch of a series."""
-    return f"commit/{commit[:_SHOWN]}"
+    return f"commit/{abbrev(commit)}"
 
 
 def is_patch(name: str) -> bool:

@@ -27,11 +27,11 @@ from harness.sources.trees.remote import fetch_local, local_commit, open_local
 from harness.sources.trees.tree import LocalTree
 from results.bisect.predicate import is_booted
 from results.bisect.search import GIVEN_UP_AFTER
-from results.bisect.vote import Ballot, Vote
 from results.journal.journal import Origin
-from results.model.bisect import BisectScope, CommitNote
+from results.model.bisect import Ballot, BisectScope, CommitNote, Vote
 from results.model.run import Subject
 from results.reports.content.wording import place
+from results.text import abbrev
 
 SCHEMA = "thp-harness/judge/1"
 GOOD, BAD, SKIP = 0, 1, 125
@@ -91,7 +91,7 @@ class Judgement:
             vote = _deciding(votes)
             times = f" in {len(votes)} boots" if vote.ballot is Ballot.GOOD and len(votes) > 1 else ""
             log = f" ({self.folder}/{place(vote.log, vote.lines)})" if vote.log else ""
-            found.append(f"{self.commit[:12]} {names[vote.ballot]} on {arch}: {vote.words}{times}{log}")
+            found.append(f"{abbrev(self.commit)} {names[vote.ballot]} on {arch}: {vote.words}{times}{log}")
         return found
 
     def as_document(self) -> dict[str, Any]:

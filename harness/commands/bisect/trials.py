@@ -11,7 +11,8 @@ from harness.engine.arch_runner import ArchWork
 from harness.plan.prepare import Checkout
 from harness.sources.git.worktree import is_untouched
 from results.bisect.predicate import Predicate, WarningSeen, is_booted, tests_for
-from results.bisect.vote import Vote, trial, trial_number, vote, votes_of
+from results.bisect.vote import trial, trial_number, vote, votes_of
+from results.model.bisect import Vote
 from results.model.run import Cell
 
 

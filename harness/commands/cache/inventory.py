@@ -13,6 +13,7 @@ from harness.build.build_cache import DRAFT, FORMAT, GONE, RECORD, read_record
 from harness.commands.cache.sharing import LOCK
 from harness.commands.cache.size import disk_usage
 from harness.sources.git.mirror import MIRROR
+from results.text import abbrev
 
 SIZES = "sizes.json"
 REPLACEABLE = ("kernel", "objects", "ccache", "worktree", "programs", "package", "lists", "mails")
@@ -96,7 +97,7 @@ def _kernels(cache: Path) -> Iterator[Item]:
             continue
         yield Item(
             "kernel",
-            f"{build.arch} {build.variant} {build.commit[:12]}",
+            f"{build.arch} {build.variant} {abbrev(build.commit)}",
             entry,
             disk_usage(entry),
             created,

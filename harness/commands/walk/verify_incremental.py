@@ -21,9 +21,9 @@ from results.compare.bringup import new_warnings
 from results.journal.journal import patch_variant
 from results.model.run import Build
 from results.model.walk import Check
+from results.text import abbrev, first_line
 
 ANEW = "anew"
-_SHOWN = 12
 
 
 def check_tasks(work: ArchWork, numbers: Sequence[int]) -> list[Task]:
@@ -74,20 +74,16 @@ def _check(work: ArchWork, number: int) -> Check:
 def compare(grown: Build, anew: Build) -> tuple[bool | None, str]:
     """Whether both builds came to the same, and what to say of it; None if that can't be said."""
     if anew.error_is_infrastructure:
-        return None, f"could not be built from nothing: {_first_line(anew.error)}"
+        return None, f"could not be built from nothing: {first_line(anew.error)}"
     if grown.ok != anew.ok:
         said = "builds, but not from nothing" if grown.ok else "does not build, but does so from nothing"
-        return False, f"{said}: {_first_line(grown.error or anew.error)}"
+        return False, f"{said}: {first_line(grown.error or anew.error)}"
     if grown.image_sha256 != anew.image_sha256:
-        sums = f"{grown.image_sha256[:_SHOWN]}, not {anew.image_sha256[:_SHOWN]}"
+        sums = f"{abbrev(grown.image_sha256)}, not {abbrev(anew.image_sha256)}"
         return False, f"is not the one that is built from nothing (SHA-256 {sums})"
     if new_warnings(grown, anew) or new_warnings(anew, grown):
         return False, "has not the warnings that it has when it is built from nothing"
     return True, "is the same when it is built from nothing"
-
-
-def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "no reason given")
 
 
 def _distrust(work: ArchWork, grown: Build) -> None:

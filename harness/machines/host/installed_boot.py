@@ -21,13 +21,13 @@ from harness.build.build_cache import VMLINUX
 from harness.core.errors import InfrastructureError
 from harness.core.process import Children
 from harness.machines.base import BootFiles, Ending
-from harness.machines.console_filter import DONE, RECENT
+from harness.machines.console_filter import DONE, RECENT, last_number
 from harness.machines.host.boot import LOOK_SECONDS, NEVER_LEFT_SECONDS, POLL_SECONDS, HostBoot
 from harness.machines.host.lease import Keeper
 from harness.machines.host.recovery import Sight, identity, sight_of
 from harness.machines.host.remote import guest
 from harness.machines.host.remote.host_boot_params import fetch_initramfs, own_words
-from harness.machines.host.remote.pstore import last_number, unheard
+from harness.machines.host.remote.pstore import unheard
 from harness.machines.host.remote.running_kernel import WHAT_TELLS, foreign
 from harness.machines.host.remote.ssh import Link, LinkError, Unreachable, connected
 

@@ -7,8 +7,8 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
-from harness.commands.doctor import Check
 from harness.config.lab import BoardFacts, LabRecord, read_token
+from harness.core.check import Check
 from harness.core.errors import HarnessError, InfrastructureError
 from harness.machines.lava.artifacts import Depot
 from harness.machines.lava.job import as_yaml, example

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from harness.core.errors import UsageError
 from harness.sources.git.repository import GitError, Repository
 from harness.sources.git.scratch import reading_repository
-from results.bisect.search import Hint, Mark
+from results.bisect.search import Hint
+from results.model.bisect import Mark
+from results.text import abbrev
 
 _POSSIBLE = re.compile(r"^# possible first bad commit: \[([0-9a-f]+)\]", re.MULTILINE)
 _ONLY_SKIPPED = "# only skipped commits left to test"
@@ -56,24 +58,24 @@ class History:
     def _require_order(self) -> None:
         good, bad = self.good, self.bad
         if good == bad:
-            raise UsageError(f"good and bad are the same commit {good[:12]}", hint="Name two commits.")
+            raise UsageError(f"good and bad are the same commit {abbrev(good)}", hint="Name two commits.")
         if self._is_ancestor(good, bad):
             return
         if self._is_ancestor(bad, good):
             raise UsageError(
-                f"good ({good[:12]}) comes after bad ({bad[:12]}): are they the wrong way round?",
+                f"good ({abbrev(good)}) comes after bad ({abbrev(bad)}): are they the wrong way round?",
                 hint="--good is the older one. To find what mended something, look for its opposite.",
             )
         try:
             base = self._owner.run("merge-base", good, bad)
         except GitError:
             raise UsageError(
-                f"good ({good[:12]}) and bad ({bad[:12]}) have no history in common",
+                f"good ({abbrev(good)}) and bad ({abbrev(bad)}) have no history in common",
                 hint="In a shallow clone: `git fetch --unshallow`.",
             ) from None
         raise UsageError(
-            f"good ({good[:12]}) is no ancestor of bad ({bad[:12]}): they diverge at {base[:12]}",
-            hint=f"If that one is good: --good {base[:12]}",
+            f"good ({abbrev(good)}) is no ancestor of bad ({abbrev(bad)}): they diverge at {abbrev(base)}",
+            hint=f"If that one is good: --good {abbrev(base)}",
         )
 
     def _is_ancestor(self, one: str, other: str) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from harness.core.errors import InfrastructureError, UsageError
 from harness.core.locks import locked
 from harness.sources.git.repository import GitError, Repository
+from results.text import abbrev
 
 MIRROR = "mirror.git"
 """Its name in the cache."""
@@ -106,7 +107,7 @@ def version_in(repository: Repository, commit: str) -> str:
     parts: dict[str, str] = dict(_MAKEFILE_ASSIGNMENT.findall(makefile))
     if not parts.get("VERSION") or not parts.get("PATCHLEVEL"):
         raise UsageError(
-            f"commit {commit[:12]} of {repository.path} is not a Linux kernel tree: "
+            f"commit {abbrev(commit)} of {repository.path} is not a Linux kernel tree: "
             "its top Makefile names no VERSION",
             hint="name the top of a kernel tree",
         )

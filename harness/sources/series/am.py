@@ -17,6 +17,7 @@ from harness.sources.series.diff import FileDiff
 from harness.sources.series.fuzz import place
 from harness.sources.series.mbox import Mail, SeriesError, printable
 from results.model.run import FuzzedHunk
+from results.text import abbrev
 
 _REFUSED_HUNK = re.compile(r"^error: patch failed: (.+):(\d+)$", re.MULTILINE)
 _NO_SUCH_FILE = re.compile(
@@ -128,7 +129,7 @@ class _Attempt:
         """Say which patch, file and hunk, why, and what can be done."""
         number = f"patch {self.position + 1}/{len(self.patches)} “{self.mail.subject}”"
         places = "\n".join(self._places()) or _last_lines(self.refusal)
-        return SeriesError(f"{number} does not apply to {self.base[:12]}:\n{places}", hint=self._hint())
+        return SeriesError(f"{number} does not apply to {abbrev(self.base)}:\n{places}", hint=self._hint())
 
     def _places(self) -> Iterator[str]:
         for file in _NO_SUCH_FILE.findall(self.refusal.stderr):

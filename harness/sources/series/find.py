@@ -15,6 +15,7 @@ from harness.sources.git.scratch import scratch_repository
 from harness.sources.series.lore import archive_mask, fetch_thread, message_id
 from harness.sources.series.mbox import SeriesError
 from harness.sources.trees.remote import local_commit, open_local
+from results.text import abbrev
 
 _PATCH_ENDINGS = (".patch", ".diff", ".eml", ".mbx")
 _MOST_PATCHES = 1000
@@ -165,6 +166,6 @@ def _format_patches(owner: Repository, base: str, tip: str) -> bytes:
             )
         except GitError as error:
             raise SeriesError(
-                f"git can't write the commits {base[:12]}..{tip[:12]} as patches: {error}",
+                f"git can't write the commits {abbrev(base)}..{abbrev(tip)} as patches: {error}",
                 hint="is the checkout a shallow clone whose history ends inside of the range?",
             ) from error

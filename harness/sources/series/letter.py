@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from harness.sources.series.lore import message_id
 from harness.sources.series.mbox import Mail
-from results.console import protocol
 from results.model.run import Letter
+from results.text import printable
 
 _SPECIAL = re.compile(r"[^\w \t!#$%&'*+/=?^`{|}~-]")
 _ADDRESS = re.compile(r"[^\s<>@]+@(?!localhost$)[^\s<>@]+")
@@ -54,9 +54,7 @@ def _addresses(headers: Message, *names: str) -> tuple[str, ...]:
     """All addresses of some headers, each once; not the one that stands for a missing one."""
     found = getaddresses([" ".join(value.split()) for name in names for value in headers.get_all(name, [])])
     return tuple(
-        dict.fromkeys(
-            _spelled(name, protocol.printable(where)) for name, where in found if _ADDRESS.fullmatch(where)
-        )
+        dict.fromkeys(_spelled(name, printable(where)) for name, where in found if _ADDRESS.fullmatch(where))
     )
 
 
@@ -78,4 +76,4 @@ def _decoded(text: str) -> str:
     """Encoded words as text, with nothing in them that a terminal or a mail program would obey."""
     with suppress(LookupError, ValueError):  # an unknown charset or a broken word stays as it is
         text = str(make_header(decode_header(text)))
-    return protocol.printable(text)
+    return printable(text)

@@ -15,7 +15,7 @@ from pathlib import Path
 from harness.core.errors import HarnessError
 from harness.sources.git.repository import GitError, Repository
 from harness.sources.series.diff import FileDiff, Hunk, parse_diff
-from results.console import protocol
+from results import text as words
 
 _HEADER_LINE = re.compile(rb"^[A-Za-z][A-Za-z0-9-]*:")
 _PLAIN_NAME = re.compile(rb"^from:[ \t]*([^<@\n]+)", re.IGNORECASE | re.MULTILINE)
@@ -115,7 +115,7 @@ def _read(name: str, raw: bytes, git: Repository) -> Mail | None:
     return Mail(
         source=name,
         raw=complete + b"\n" + body,
-        subject=protocol.printable(subject),
+        subject=words.printable(subject),
         version=int(version[1]) if version else 1,
         number=int(numbers[1]) if numbers else None,
         total=int(numbers[2]) if numbers else None,
@@ -174,7 +174,7 @@ def _taken_apart(subject: str) -> tuple[str, str]:
 
 def printable(line: str) -> str:
     """A line of a diff as a message may show it: bounded, and with nothing that a terminal would obey."""
-    return protocol.printable(line[:_WIDTH].encode("utf-8", errors="replace").decode())
+    return words.printable(line[:_WIDTH].encode("utf-8", errors="replace").decode())
 
 
 def check_whole(mails: Iterable[Mail]) -> None:

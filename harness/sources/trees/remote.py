@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.core.errors import InfrastructureError, UsageError
 from harness.sources.git.mirror import has_commit, locked_mirror, open_mirror, read_ref, version_in
 from harness.sources.git.repository import GitError, Repository
+from results.text import abbrev
 
 _UNREACHABLE = (
     "could not resolve host",
@@ -49,7 +50,7 @@ def fetch_remote(
         return commit
     wanted = commit or f"refs/heads/{branch}"
     with locked_mirror(cache, progress) as mirror:
-        progress(f"fetching {commit[:12] if commit else branch} from {url}")
+        progress(f"fetching {abbrev(commit) if commit else branch} from {url}")
         branch_ref = _branch_ref(url, branch)
         try:
             _fetch(mirror, url, wanted, None if commit else branch_ref)
@@ -105,7 +106,7 @@ def fetch_local(
     version_in(source, commit)
     if not has_commit(open_mirror(cache), commit):
         with locked_mirror(cache, progress) as mirror:
-            progress(f"copying {commit[:12]} from {path}")
+            progress(f"copying {abbrev(commit)} from {path}")
             _copy(mirror, source.path, commit)
     _keep(open_mirror(cache), commit)
     if commit == local_commit(source, "HEAD") and _has_changes(source):

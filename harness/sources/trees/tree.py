@@ -10,6 +10,7 @@ from harness.sources.git.mirror import kernel_version, tree_hash
 from harness.sources.git.worktree import worktree
 from harness.sources.trees.debian import prepare_package
 from harness.sources.trees.remote import fetch_local, fetch_remote
+from results.text import abbrev
 
 __all__ = [
     "DebianSource",
@@ -89,10 +90,10 @@ def prepare_tree(
             description = f"{package} {found}"
         case GitRemote(url, branch, wanted):
             commit = fetch_remote(url, branch, wanted, cache, progress)
-            description = f"{url} {branch} {commit[:12]}"
+            description = f"{url} {branch} {abbrev(commit)}"
         case LocalTree(path, revision):
             commit, notes = fetch_local(path, revision, cache, progress)
             description = (
-                f"{path} {revision} {commit[:12]}" if revision != commit else f"{path} {commit[:12]}"
+                f"{path} {revision} {abbrev(commit)}" if revision != commit else f"{path} {abbrev(commit)}"
             )
     return TreeCommit(commit, kernel_version(cache, commit), description, notes)

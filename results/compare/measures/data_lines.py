@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from results.console.protocol import printable
+from results.text import printable
 
 LONGEST_LINE = 900
 """Bytes of one line; a program prints no longer ones."""

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from results.compare.bringup import Finding, says_more
+from results.compare.finding import SURE, Finding, says_more
 from results.compare.measures.data_lines import DataError, DataLine, parse_data_lines
-from results.compare.tests.tally import deciding_run, runs_of
+from results.compare.tally import deciding_run, runs_of
 from results.model.measurements import SweepRow, SweepRun
 from results.model.run import (
     Cell,
@@ -33,7 +33,6 @@ CUT_SHORT = "cut_short"
 
 _BY_CHANCE = 1
 """So many allocations may fail on one kernel only, because one of its slabs happened to be full."""
-_SURE = 2
 _WORDS: Mapping[str, str] = {
     "success_without_effect": "it reports success without its effect",
     "failure_with_effect": "it reports failure, but has had an effect",
@@ -237,7 +236,7 @@ def _judge_broken(test: TestComparison, base: _Side, series: _Side) -> tuple[Ver
         return Verdict.NOT_EXERCISED, f"{operation} breaks {_what(new[0])}; {test.reason}"
     rate = f"{len(new)} of {len(series.faults)} run{'s' if len(series.faults) > 1 else ''}"
     said = f"{operation} breaks {_what(new[0])} with the series, {rate}; {_on_base(everywhere)}"
-    is_sure = _SURE <= len(new) == len(series.faults) or test.verdict is Verdict.REGRESSION
+    is_sure = SURE <= len(new) == len(series.faults) or test.verdict is Verdict.REGRESSION
     return Verdict.REGRESSION if is_sure else Verdict.FLAKY, said
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean, median
 
-from results.compare.bringup import Finding, says_more
+from results.compare.finding import Finding, says_more
 from results.compare.measures.data_lines import DataError, DataLine, parse_data_lines
 from results.compare.measures.permutation import SURE, p_in_words, permutation_p
 from results.compare.measures.timing import reading_note
-from results.compare.tests.tally import runs_of
+from results.compare.tally import runs_of
 from results.model.measurements import Storm, Storms
 from results.model.run import Cell, PlannedTest, StormComparison, TestComparison, Verdict
 

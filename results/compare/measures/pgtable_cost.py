@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from results.compare.bringup import Finding, says_more
+from results.compare.finding import SURE, Finding, says_more
 from results.compare.measures.data_lines import DataError, DataLine, parse_data_lines
-from results.compare.tests.tally import deciding_run, runs_of
+from results.compare.tally import deciding_run, runs_of
 from results.model.measurements import PageTables
 from results.model.run import Cell, CostComparison, PlannedTest, TestComparison, Verdict
 
@@ -22,7 +22,6 @@ TOLERATED_PAGES = 4
 """The numbers are of the whole machine: another process may get a page table of each level meanwhile."""
 
 _STAGES = ("start", "mapped", "half_split", "unmapped")
-_SURE = 2
 _GIB = 1 << 30
 _REFERENCE_BYTES = 100 * _GIB
 _COARSE_PERCENT = 5
@@ -125,7 +124,7 @@ def _judge_leak(base: _Side, series: _Side) -> tuple[Verdict, str]:
     if base.leaking:
         return Verdict.FAILS_ON_BOTH, f"page tables are left on both kernels ({_left(series)})"
     rate = f"{series.leaking} of {len(series.all)} run{'s' if len(series.all) > 1 else ''}"
-    always = _SURE <= series.leaking == len(series.all)
+    always = SURE <= series.leaking == len(series.all)
     said = f"page tables are left with the series ({_left(series)}, {rate}), none on base"
     return Verdict.REGRESSION if always else Verdict.FLAKY, said
 

@@ -12,7 +12,7 @@ from statistics import quantiles
 
 from results.compare.measures.data_lines import DataError, parse_data_lines
 from results.compare.measures.permutation import SURE, p_in_words, permutation_p
-from results.compare.tests.tally import OneRun, runs_of
+from results.compare.tally import OneRun, runs_of
 from results.model.measurements import Samples
 from results.model.run import Cell, PlannedTest, TestComparison, TimingComparison
 

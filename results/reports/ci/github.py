@@ -15,6 +15,7 @@ from pathlib import Path
 from results.model.run import Run, Verdict
 from results.reports.content import excerpt, lookup, wording
 from results.reports.content.findings import MOST_REASON, Trouble, gap_lines, gaps, troubles
+from results.text import abbrev
 
 _MOST_TROUBLES = 20
 _MOST_LINES = 40
@@ -80,10 +81,10 @@ def _table(run: Run) -> Iterator[str]:
 
 def _subject(run: Run) -> Iterator[str]:
     subject = run.subject
-    yield f"- tree: {_text(f'{subject.tree} {subject.tree_version}')} ({_text(subject.base_commit[:12])})"
+    yield f"- tree: {_text(f'{subject.tree} {subject.tree_version}')} ({_text(abbrev(subject.base_commit))})"
     count = wording.count(len(subject.patches), "patch").replace("patchs", "patches")
     name = _text(wording.series_name(subject))
-    yield f"- series: {name}, {count}, to {_text(subject.series_commit[:12])}"
+    yield f"- series: {name}, {count}, to {_text(abbrev(subject.series_commit))}"
 
 
 def _told(trouble: Trouble, run_dir: Path) -> str:

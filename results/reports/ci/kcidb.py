@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from results.compare.tests.evidence import unmet_evidence
-from results.compare.tests.tally import boot_is_infrastructures
+from results.compare.evidence import unmet_evidence
+from results.compare.tally import boot_is_infrastructures
 from results.journal.journal import Origin
 from results.model.document import plain
 from results.model.run import Boot, BootEnd, Build, Cell, Patch, Run, Splat, Status, TestResult

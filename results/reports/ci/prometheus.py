@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from results.compare.tests.evidence import total_change
+from results.compare.evidence import total_change
 from results.model.run import (
     ArchComparison,
     BootEnd,

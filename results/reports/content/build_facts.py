@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from results.model.run import Boot, Build, Capabilities, Cell
 from results.reports.content import wording
+from results.text import abbrev
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ def build_rows(base: Build | None, series: Build | None) -> list[FactRow]:
     """Return the facts of two builds, sizes with their differences."""
     words: list[tuple[str, Callable[[Build], str]]] = [
         ("compiler", lambda build: build.compiler),
-        ("commit", lambda build: build.commit[:12]),
+        ("commit", lambda build: abbrev(build.commit)),
         ("configuration", lambda build: build.configuration),
         ("build time", _build_time),
         ("image SHA-256", lambda build: build.image_sha256[:16]),

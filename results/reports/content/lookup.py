@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from results.compare.tests.evidence import is_level
+from results.compare.evidence import is_level
 from results.model.run import (
     Boot,
     Cell,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from results.console.protocol import printable
 from results.model.run import (
     ArchComparison,
     Cell,
@@ -15,6 +14,7 @@ from results.model.run import (
     Tally,
     Verdict,
 )
+from results.text import printable
 
 SYMBOLS: Mapping[Verdict | Status, str] = {
     Verdict.UNCHANGED: "✓",

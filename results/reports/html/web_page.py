@@ -12,6 +12,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from results.reports.content import wording
+from results.text import abbrev
 
 
 def strict_environment(*packages: str) -> Environment:
@@ -24,7 +25,7 @@ def strict_environment(*packages: str) -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters["slug"] = slug
+    environment.filters |= {"slug": slug, "abbrev": abbrev}
     return environment
 
 

@@ -6,14 +6,10 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from results.bisect.report import name_of
-from results.bisect.search import Mark
-from results.bisect.vote import Ballot
-from results.model.bisect import ArchBisection, Bisection, CommitNote, Look
+from results.model.bisect import ArchBisection, Ballot, Bisection, CommitNote, Look, Mark
 from results.reports.content import wording
 from results.reports.mail.text import greeting, header, wrapped
-from results.walk.verdict import join
-
-_DIGITS = 12
+from results.text import abbrev, join
 
 
 def mails(bisection: Bisection) -> str:
@@ -43,7 +39,7 @@ def _mail(bisection: Bisection, arches: Sequence[ArchBisection]) -> str:
         "\n".join(_reproduction(bisection, arches)),
     ]
     if culprit.name.startswith("commit/"):
-        parts.append(f'Fixes: {culprit.id[:_DIGITS]} ("{wording.visible(culprit.subject)}")')
+        parts.append(f'Fixes: {abbrev(culprit.id)} ("{wording.visible(culprit.subject)}")')
     return "\n\n".join(parts) + "\n"
 
 
@@ -55,12 +51,12 @@ def _header(bisection: Bisection, arches: Sequence[ArchBisection], culprit: Comm
 
 def _commit(bisection: Bisection, culprit: CommitNote) -> str:
     subject = bisection.subject
-    lines = [f"  {culprit.id[:_DIGITS]} {wording.visible(culprit.subject)}"]
+    lines = [f"  {abbrev(culprit.id)} {wording.visible(culprit.subject)}"]
     if culprit.name.startswith("patch/"):
         number = culprit.name.partition("/")[2]
         place = (
             f"patch {number} of {len(subject.patches)} of {wording.series_name(subject)} "
-            f"on {subject.tree} {subject.tree_version} ({subject.base_commit[:_DIGITS]}); the id is "
+            f"on {subject.tree} {subject.tree_version} ({abbrev(subject.base_commit)}); the id is "
             "that of the commit that thp-harness makes of the patch"
         )
         lines.append(wrapped(place, indent="  "))
@@ -126,4 +122,4 @@ def narrowed_command(bisection: Bisection, arches: Sequence[ArchBisection]) -> s
 
 def _option(commit: CommitNote) -> str:
     kind, _, name = commit.name.partition("/")
-    return name if kind == "patch" else commit.id[:_DIGITS]
+    return name if kind == "patch" else abbrev(commit.id)

@@ -6,14 +6,14 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from results.compare.tests.evidence import total_change
+from results.compare.evidence import total_change
 from results.model.run import ArchComparison, Cell, Run, Verdict
 from results.reports.content import excerpt, lookup, numbers, storms, wording
 from results.reports.content.findings import MOST_REASON, Trouble, gap_lines, grouped, troubles
 from results.reports.mail import text
 from results.reports.mail.text import wrapped
+from results.text import abbrev
 
-_DIGITS = 12
 _MOST_TROUBLES = 10
 _MOST_LINES = 24
 _INDENT = "  "
@@ -81,7 +81,7 @@ def _subject(run: Run) -> Iterator[str]:
     subject = run.subject
     count = _words(len(subject.patches), "1 patch", "{} patches")
     yield f"{_INDENT}tree    {wording.visible(_tree(run))}"
-    yield f"{_INDENT}series  {count}, to {subject.series_commit[:_DIGITS]}"
+    yield f"{_INDENT}series  {count}, to {abbrev(subject.series_commit)}"
     machines = grouped((_machines(run, arch), arch.arch) for arch in run.arches)
     arches = ", ".join(f"{', '.join(names)} ({words})" for words, names in machines.items())
     yield wrapped(f"on      {arches}", _INDENT, _INDENT + " " * 8)
@@ -91,7 +91,7 @@ def _tree(run: Run) -> str:
     subject = run.subject
     fixes = len(subject.tree_fixes)
     more = f", with {_words(fixes, 'one fix', '{} fixes')} of ours" if fixes else ""
-    return f"{subject.tree} {subject.tree_version} ({subject.base_commit[:_DIGITS]}{more})"
+    return f"{subject.tree} {subject.tree_version} ({abbrev(subject.base_commit)}{more})"
 
 
 def _machines(run: Run, arch: ArchComparison) -> str:

@@ -7,9 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from results.bisect.report import name_of
-from results.bisect.search import Mark
-from results.bisect.vote import Ballot
-from results.model.bisect import ArchBisection, Bisection, Look
+from results.model.bisect import ArchBisection, Ballot, Bisection, Look, Mark
 from results.model.run import Verdict
 from results.reports.content import wording
 from results.reports.mail.bisect import narrowed_command

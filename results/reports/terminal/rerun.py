@@ -7,11 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from results.model.rerun import Rerun, RerunCell, RerunTest, Spread
+from results.model.rerun import Estimate, Rerun, RerunCell, RerunTest, Spread
 from results.model.run import Status, Verdict
 from results.reports.content import wording
 from results.reports.terminal.page import STYLES, Finding, Page
-from results.rerun.binomial import Estimate
+from results.text import abbrev
 
 _LOOKS = {0: Verdict.UNCHANGED, 1: Verdict.REGRESSION, 3: Verdict.INFRASTRUCTURE}
 
@@ -30,7 +30,7 @@ def print_rerun(rerun: Rerun, console: Console, folder: Path) -> None:
 def _print_cell(page: Page, cell: RerunCell, confidence: int) -> None:
     page.line(
         f"{cell.arch}/{cell.variant}: {_plural(cell.rounds, 'round')}, {_plural(cell.boots, 'boot')}, "
-        f"{cell.left_out} left out for infrastructure; image {cell.image_sha256[:12]}",
+        f"{cell.left_out} left out for infrastructure; image {abbrev(cell.image_sha256)}",
         "bold",
     )
     headers = ("test", "failed", "other", f"rate ({confidence} %)", "seconds")

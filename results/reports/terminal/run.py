@@ -23,6 +23,7 @@ from results.model.run import (
 from results.reports.content import lookup, wording
 from results.reports.terminal.numbers import print_numbers
 from results.reports.terminal.page import INDENT, STYLES, Finding, Page
+from results.text import abbrev
 
 _LONGEST_NAME = 32
 """Columns that a test's name may claim before the counters; a longer one is folded."""
@@ -218,10 +219,10 @@ def _notes(run: Run, arch: ArchComparison) -> Iterator[Finding]:
 
 def print_subject(page: Page, subject: Subject) -> None:
     """Print what was tested, and every doubt about it."""
-    page.line(f"tree    {subject.tree} {subject.tree_version}  {subject.base_commit[:12]}")
+    page.line(f"tree    {subject.tree} {subject.tree_version}  {abbrev(subject.base_commit)}")
     for fix in subject.tree_fixes:
         page.line(f"        with our fix: {fix.subject}")
-    page.line(f"series  {wording.series_name(subject)}  {subject.series_commit[:12]}")
+    page.line(f"series  {wording.series_name(subject)}  {abbrev(subject.series_commit)}")
     if subject.stand_in:
         page.line("        STAND-IN: not the real series, only one that takes its place", "bold yellow")
     for hunk in subject.fuzzed:

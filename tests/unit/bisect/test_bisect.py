@@ -17,15 +17,14 @@ from results.bisect.confidence import (
     MOST_CLEAN,
     MOST_TO_LEARN,
     Kernel,
-    Rate,
     Suspicion,
     effort,
     likelihood,
     reachable,
     steps_for,
 )
-from results.bisect.search import Ending, Finding, Hint, Mark, Question, Search
-from results.bisect.vote import Ballot, Vote
+from results.bisect.search import Finding, Hint, Question, Search
+from results.model.bisect import Ballot, Ending, Mark, Rate, Vote
 from tests.samples.tiny_kernel import commit, git, make_kernel
 
 GOOD, BAD = Vote(Ballot.GOOD, "clean"), Vote(Ballot.BAD, "seen")

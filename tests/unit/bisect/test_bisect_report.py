@@ -13,12 +13,10 @@ import jsonschema
 import pytest
 from rich.console import Console
 
-from results.bisect.confidence import Rate
 from results.bisect.report import conclude_bisection
-from results.bisect.search import Ending, Mark
 from results.bisect.vote import trial
 from results.journal.journal import Event, PlanFact
-from results.model.bisect import Bisection, BisectScope, CommitNote, EndFact
+from results.model.bisect import Bisection, BisectScope, CommitNote, EndFact, Ending, Mark, Rate
 from results.model.bisect_document import to_json
 from results.model.run import Cell, Patch, Subject
 from results.reports.mail.bisect import mails

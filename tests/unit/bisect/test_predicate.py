@@ -19,7 +19,8 @@ from results.bisect.predicate import (
     parse,
 )
 from results.bisect.predicate import tests_for as needed_for
-from results.bisect.vote import Ballot, trial, vote, votes_of
+from results.bisect.vote import trial, vote, votes_of
+from results.model.bisect import Ballot
 from results.model.run import BootEnd, Build, Cell, CompilerWarning, CounterChange, PlannedTest, TestResult
 from tests.samples.cells import NO_THP, boot, build, cell, plan, splat
 

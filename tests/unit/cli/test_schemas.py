@@ -9,8 +9,8 @@ import jsonschema
 import pytest
 
 from harness.cli.schemas import write_all
-from harness.commands.doctor import Check
 from harness.commands.forecast import CellForecast, Forecast
+from harness.core.check import Check
 
 DOCS = Path(__file__).parents[3] / "docs"
 BY_HAND = ("bench",)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from results.compare.tests.evidence import total_change, unmet_evidence
+from results.compare.evidence import total_change, unmet_evidence
 from results.model.run import CounterChange, Evidence
 
 SPLIT = Evidence("thp_split_pmd", 1)

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from harness.config.host import HostRecord
+from harness.machines.console_filter import last_number
 from harness.machines.host.remote import pstore
-from harness.machines.host.remote.pstore import collect, inventory, last_number, unheard
+from harness.machines.host.remote.pstore import collect, inventory, unheard
 from harness.machines.host.remote.ssh import connected
 from results.console.report import read_report
 from results.model.run import Status

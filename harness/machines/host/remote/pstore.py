@@ -14,6 +14,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
+from harness.machines.console_filter import _NUMBERED, last_number
 from harness.machines.host.remote.ssh import Link
 
 FOLDERS = ("/sys/fs/pstore", "/var/lib/systemd/pstore")
@@ -25,9 +26,6 @@ _PART = re.compile(rb"\w+#(\d+) Part(\d+)\n")
 """How each part of a dump begins: the number of the crash, and of the part; the last words are in part 1."""
 _LEVEL = re.compile(rb"^<\d+>", re.MULTILINE)
 """The console shows none."""
-LINE_START = rb"[\r\n](?:<\d+>)?(?:\[[^\]\r\n]*\] ?)*"
-"""What may stand before the kernel's own words."""
-_NUMBERED = re.compile(LINE_START + rb"THP:[0-9a-f]{16}:(\d{1,9}):[0-9a-f]{8} [^\r\n]*")
 
 
 def inventory(link: Link) -> frozenset[str]:
@@ -64,11 +62,6 @@ def _listed(link: Link) -> Iterator[tuple[str, str]]:
     for line in link.run_as_root(f"{command} | head -n {MOST_FILES}").out.splitlines():
         if listed := pattern.fullmatch(line):
             yield listed[1], listed[2]
-
-
-def last_number(console: bytes) -> int:
-    """The largest number of a line of the guest program (docs/guest-protocol.md); 0 if there is none."""
-    return max((int(number) for number in _NUMBERED.findall(b"\n" + console)), default=0)
 
 
 def unheard(files: Mapping[str, bytes], number: int, shown: bytes = b"") -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from results.compare.tests.evidence import unmet_evidence
+from results.compare.evidence import unmet_evidence
 from results.model.run import Boot, BootEnd, Cell, CounterChange, PlannedTest, Status, Tally, TestResult
 
 NEVER_STARTED = "never started"

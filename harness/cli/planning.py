@@ -1,0 +1,134 @@
+"""The options that make a plan, and the plan that they make."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.hosts import complete_hosts
+from harness.cli.labs import complete_labs
+
+if TYPE_CHECKING:
+    from harness.plan.plan import Plan
+
+_FOR_COMPARING = ("allow_unexercised", "always_boot")
+
+
+def complete(kind: str) -> Any:
+    """Return a shell completion for the names of `configs/KIND`."""
+
+    def names(context: click.Context, parameter: click.Parameter, start: str) -> list[str]:
+        from harness.config.records import CONFIGS
+
+        return sorted(path.stem for path in (CONFIGS / kind).glob(f"{start}*.yaml"))
+
+    return names
+
+
+def _complete_fragments(context: click.Context, parameter: click.Parameter, start: str) -> Any:
+    from click.shell_completion import CompletionItem
+
+    from harness.config.records import CONFIGS
+
+    names = sorted(path.stem for path in (CONFIGS / "kconfig").glob("*.config"))
+    known = [CompletionItem(name) for name in names if name.startswith(start)]
+    return known or [CompletionItem(start, type="file")]
+
+
+def planning(command: Any, *, compares: bool = True) -> Any:
+    """Add the options that make a plan; without `compares`, hide those about comparing two kernels."""
+    options = (
+        click.option(
+            "--arch", "arches", multiple=True, shell_complete=complete("arches"), metavar="NAME",
+            help="Architecture; may be repeated. Default: those of the plan.",
+        ),
+        click.option(
+            "--host", shell_complete=complete_hosts, metavar="NAME",
+            help="Boot on this physical host, which says the architecture (thp-harness hosts list).",
+        ),
+        click.option(
+            "--lab", shell_complete=complete_labs, metavar="NAME",
+            help="Boot on boards of this LAVA lab, by default on all kinds that its record has (thp-harness "
+            "labs list).",
+        ),
+        click.option(
+            "--tree", shell_complete=complete("trees"), metavar="NAME|PATH[@REV]",
+            help="Kernel tree: a name of configs/trees, or a local git checkout (left untouched).",
+        ),
+        click.option(
+            "--series", shell_complete=complete("series"), metavar="SERIES",
+            help="A name of configs/series, a record (.yaml), an mbox, a directory of patches, "
+            "git:BASE..TIP, or a Message-ID on lore.",
+        ),
+        click.option(
+            "--tests", multiple=True, shell_complete=complete("tests"), metavar="SUITE",
+            help="Tests to run instead of those of the series' record: a name of configs/tests; may be "
+            "repeated.",
+        ),
+        click.option(
+            "--plan", "plan_name", default="default", show_default=True, metavar="NAME|FILE",
+            shell_complete=complete("plans"),
+            help="Defaults to start from: a name of configs/plans, or a record (.yaml).",
+        ),
+        click.option(
+            "--kconfig", multiple=True, metavar="[ARCH:]FRAGMENT", shell_complete=_complete_fragments,
+            help="Configuration fragment to merge last: a name of configs/kconfig, or a file; for one "
+            "architecture or all; may be repeated.",
+        ),
+        click.option(
+            "--defconfig", is_flag=False, flag_value="", metavar="[NAME]",
+            help="Configure from the tree's defconfig, or NAME_defconfig, instead of tinyconfig.",
+        ),
+        click.option("--allow-fuzz", is_flag=True, help="Place hunks with fuzz where git am refuses."),
+        click.option(
+            "--allow-unexercised", multiple=True, metavar="ARCH[:TEST]", shell_complete=complete("arches"),
+            help="A known gap: this architecture, or these tests of it (a shell pattern), need not be "
+            "exercised; may be repeated.",
+        ),
+        click.option(
+            "--always-boot", is_flag=True, help="Boot both kernels even if their images are the same bytes.",
+        ),
+        click.option(
+            "-j", "--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, metavar="N",
+            help="Jobs of make.  [default: number of CPUs]",
+        ),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    for option in () if compares else command.__click_params__:
+        option.hidden = option.hidden or option.name in _FOR_COMPARING
+    return command
+
+
+sharding = click.option(
+    "--shard", metavar="I/N",
+    help="Only the I-th of N parts of the architectures, for as many machines; each takes about as long.",
+)  # fmt: skip
+
+
+def make_plan_of(arguments: dict[str, Any]) -> Plan:
+    """The plan that the options of `planning` ask for."""
+    from harness.plan.plan import Request, make_plan
+    from harness.plan.shard import Shard
+
+    shard = arguments.get("shard")
+    return make_plan(
+        Request(
+            arches=arguments["arches"],
+            tree=arguments["tree"],
+            series=arguments["series"],
+            plan=arguments["plan_name"],
+            allow_fuzz=arguments["allow_fuzz"],
+            allow_unexercised=arguments["allow_unexercised"],
+            always_boot=arguments["always_boot"],
+            jobs=arguments["jobs"],
+            kconfig=arguments["kconfig"],
+            defconfig=arguments["defconfig"],
+            tests=arguments["tests"],
+            shard=Shard.from_text(shard) if shard else None,
+            host=arguments["host"],
+            lab=arguments["lab"],
+        )
+    )
