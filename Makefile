@@ -1,9 +1,10 @@
 # make run            build, boot and compare every architecture of the default plan
 # make run ARCH=arm64 only one (or several: ARCH="x86_64 arm64")
 # make test           the whole test suite, real kernel boots included
-# make nightly        the tests that are left out of it, since they take minutes each
+# make test-nightly   the tests that are left out of it, since they take minutes each
 # make quick          the tests that take seconds
 # make check          ruff and mypy
+# make schemas        the JSON schemas in docs/, made from the code
 # make bench          figures against the plain commands, hours (ONLY=name for one)
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ ARCH ?=
 ARGS ?=
 ONLY ?=
 
-.PHONY: run test nightly quick check bench packages test-packages clean
+.PHONY: run test test-nightly quick check schemas bench packages test-packages clean
 
 run: packages
 	$(BIN)/thp-harness run $(addprefix --arch ,$(ARCH)) $(ARGS)
@@ -22,7 +23,7 @@ test: packages test-packages
 	$(BIN)/pytest -m "not slow"
 	$(BIN)/pytest -m slow --durations=25
 
-nightly: packages test-packages
+test-nightly: packages test-packages
 	$(BIN)/pytest -m nightly --durations=25
 
 quick: $(VENV)/ready
@@ -32,6 +33,9 @@ check: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+schemas: $(VENV)/ready
+	$(BIN)/python -m harness.cli.schemas
 
 bench: packages
 	$(BIN)/python -m tests.bench $(addprefix --only ,$(ONLY)) $(ARGS)

@@ -49,13 +49,13 @@ def cache_gc_command(max_size: str | None, older_than: int | None, dry_run: bool
 
     Waits until no run uses the cache.
     """
-    from harness.commands.cache.collect import DAY, Request, collect
+    from harness.commands.cache.collect import DAY, TrimRequest, collect
     from harness.commands.cache.sharing import alone
     from harness.commands.cache.size import parse_size, size_limit
     from harness.core.workspace import from_environment
 
     limit = size_limit() if max_size is None else parse_size(max_size, "--max-size")
-    request = Request(limit, None if older_than is None else older_than * DAY, dry_run)
+    request = TrimRequest(limit, None if older_than is None else older_than * DAY, dry_run)
     cache = from_environment().cache
     collect(cache, request, click.echo, nullcontext() if dry_run else alone(cache, tell))
 

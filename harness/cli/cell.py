@@ -75,14 +75,14 @@ def _write(output: Path, text: bytes, beside: Any) -> None:
 def _boot_here(cell: str, run_name: str, tests: tuple[str, ...], *, shell: bool, gdb: bool) -> int:
     from harness.commands.cache.sharing import in_use
     from harness.commands.cell.cell import choose_tests, find_cell
-    from harness.commands.cell.interactive import Wish, boot_for_person
+    from harness.commands.cell.interactive import InteractiveRequest, boot_for_person
     from harness.core.workspace import from_environment
 
     workspace = from_environment()
     past = find_cell(workspace.find_run(run_name), cell)
     chosen = choose_tests(past.plan.planned, tests)
     with in_use(workspace.cache, tell):
-        wish = Wish(past, chosen if tests or not shell else (), shell, gdb)
+        wish = InteractiveRequest(past, chosen if tests or not shell else (), shell, gdb)
         return boot_for_person(wish, workspace.cache, tell)
 
 

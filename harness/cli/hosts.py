@@ -13,7 +13,7 @@ from harness.core.errors import InfrastructureError
 if TYPE_CHECKING:
     from harness.config.host import HostRecord
     from harness.machines.host.remote.reservation import Reservation
-    from harness.machines.host.remote.state import Memory
+    from harness.machines.host.remote.state import HostStateFile
 
 
 def complete_hosts(context: click.Context, parameter: click.Parameter, start: str) -> list[str]:
@@ -26,12 +26,12 @@ def complete_hosts(context: click.Context, parameter: click.Parameter, start: st
 _name = click.argument("name", shell_complete=complete_hosts)
 
 
-def _known(name: str) -> tuple[HostRecord, Memory]:
+def _known(name: str) -> tuple[HostRecord, HostStateFile]:
     from harness.config.host import find_host
     from harness.core.workspace import from_environment
-    from harness.machines.host.remote.state import Memory
+    from harness.machines.host.remote.state import HostStateFile
 
-    return find_host(name), Memory(from_environment().state, name)
+    return find_host(name), HostStateFile(from_environment().state, name)
 
 
 def _print(document: dict[str, Any]) -> None:
@@ -97,14 +97,14 @@ def recover_command(name: str, as_json: bool) -> int:
     from contextlib import ExitStack
     from dataclasses import asdict
 
-    from harness.machines.host.lease import Keeper
-    from harness.machines.host.recovery import SCHEMA, Sight, look
+    from harness.machines.host.lease import HostLease
+    from harness.machines.host.recovery import SCHEMA, HostStatus, look
     from harness.machines.host.remote.console import open_console
 
     record, memory = _known(name)
-    keeper = Keeper(record, memory, lambda line: click.echo(line, err=True))
+    keeper = HostLease(record, memory, lambda line: click.echo(line, err=True))
     with ExitStack() as opened:
-        by_itself = look(record, memory.standing().away) is Sight.BACK
+        by_itself = look(record, memory.standing().away) is HostStatus.BACK
         audible = record.console and not record.is_mute and not by_itself
         console = open_console(record) if audible else None
         if console:

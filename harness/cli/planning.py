@@ -110,12 +110,12 @@ sharding = click.option(
 
 def make_plan_of(arguments: dict[str, Any]) -> Plan:
     """The plan that the options of `planning` ask for."""
-    from harness.plan.plan import Request, make_plan
+    from harness.plan.plan import PlanRequest, make_plan
     from harness.plan.shard import Shard
 
     shard = arguments.get("shard")
     return make_plan(
-        Request(
+        PlanRequest(
             arches=arguments["arches"],
             tree=arguments["tree"],
             series=arguments["series"],

@@ -133,16 +133,16 @@ def _tell_trouble(one: Imported) -> None:
 def _print_imported(store: Store, outcome: Sequence[Imported], as_json: bool) -> int:
     from dataclasses import asdict
 
-    from results.store.store import State
+    from results.store.store import ImportState
 
-    counts = {str(state): sum(one.state is state for one in outcome) for state in State}
+    counts = {str(state): sum(one.state is state for one in outcome) for state in ImportState}
     if as_json:
         folders = [asdict(one) for one in outcome]
         _print_document({"schema": IMPORT_SCHEMA, "store": store.name, "counts": counts, "folders": folders})
     else:
         words = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
         click.echo(f"{store.name}: {words or 'there is nothing to import'}")
-    return InfrastructureError.default_exit_code if counts[State.REFUSED] else 0
+    return InfrastructureError.default_exit_code if counts[ImportState.REFUSED] else 0
 
 
 @results_command.command("prune")

@@ -23,7 +23,7 @@ from harness.machines.host.check import SCHEMA as HOST_CHECK
 from harness.machines.host.listing import SCHEMA as HOSTS
 from harness.machines.host.listing import ListedHost
 from harness.machines.host.recovery import SCHEMA as RECOVERY
-from harness.machines.host.recovery import Step
+from harness.machines.host.recovery import RecoveryStep
 from harness.machines.host.remote.reservation import SCHEMA as RESERVATION
 from harness.machines.host.remote.reservation import Reservation
 from harness.machines.lava.check import SCHEMA as LAB_CHECK
@@ -34,7 +34,7 @@ from results.model.bisect_document import schema as bisect_schema
 from results.model.document import schema as results_schema
 from results.model.rerun_document import schema as rerun_schema
 from results.model.walk_document import schema as walk_schema
-from results.store.store import Imported, State, Stored
+from results.store.store import Imported, ImportState, Stored
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -81,7 +81,7 @@ def reservation_schema() -> dict[str, Any]:
 
 def recovery_schema() -> dict[str, Any]:
     """Schema of `thp-harness hosts recover --json`."""
-    found = {"host": {"type": "string"}, "back": {"type": "boolean"}, "steps": _items(Step)}
+    found = {"host": {"type": "string"}, "back": {"type": "boolean"}, "steps": _items(RecoveryStep)}
     return _object("How a host was got back", RECOVERY, found)
 
 
@@ -114,7 +114,7 @@ def nightly_schema() -> dict[str, Any]:
 
 def results_import_schema() -> dict[str, Any]:
     """Schema of `thp-harness results import --json` and `rebuild --json`."""
-    counts = {str(state): {"type": "integer", "minimum": 0} for state in State}
+    counts = {str(state): {"type": "integer", "minimum": 0} for state in ImportState}
     properties = {
         "store": {"type": "string", "description": "Its address, without a password."},
         "counts": {"type": "object", "properties": counts, "required": sorted(counts)},

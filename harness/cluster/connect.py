@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.cluster.controller import RECONNECT_SECONDS, Member, Roster
+from harness.cluster.controller import RECONNECT_SECONDS, WorkerInfo, WorkerList
 from harness.cluster.exchange import Exchange
 from harness.cluster.local import local_cluster
 from harness.cluster.node.dask import set_up
@@ -62,11 +62,11 @@ def connected(request: ClusterRequest, workspace: Workspace, say: Callable[[str]
         yield Cluster(client, exchange, say)
 
 
-def members_at(address: Address, certificates: Path | None) -> tuple[Member, ...]:
+def members_at(address: Address, certificates: Path | None) -> tuple[WorkerInfo, ...]:
     """Who works for a scheduler; raises as `connected`."""
     set_up()
     with _connected(address, certificates) as client:
-        return Roster(client).members()
+        return WorkerList(client).members()
 
 
 @contextmanager
@@ -144,7 +144,7 @@ def _first_line(error: BaseException) -> str:
 
 def _await_workers(client: Any, count: int, logs: Path) -> None:
     until = time.monotonic() + JOIN_SECONDS
-    while len(Roster(client).members()) < count:
+    while len(WorkerList(client).members()) < count:
         if time.monotonic() > until:
             raise InfrastructureError("the local workers do not start", hint=f"See the files in {logs}.")
         time.sleep(0.1)

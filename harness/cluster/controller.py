@@ -41,7 +41,7 @@ class StepFailedError(InfrastructureError):
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class WorkerInfo:
     """A worker, as the scheduler knows it."""
 
     address: str
@@ -51,16 +51,16 @@ class Member:
     """As of now; it may have learned more since it told its ability."""
 
 
-class Roster:
+class WorkerList:
     """Who is there; asked of the scheduler every few seconds at most."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
         self._lock = threading.Lock()
-        self._members: tuple[Member, ...] = ()
+        self._members: tuple[WorkerInfo, ...] = ()
         self._looked = float("-inf")
 
-    def members(self) -> tuple[Member, ...]:
+    def members(self) -> tuple[WorkerInfo, ...]:
         """All workers of ours; the last answer while the scheduler can't be asked."""
         with self._lock:
             if time.monotonic() - self._looked > _LOOK_SECONDS:
@@ -75,7 +75,7 @@ class Roster:
         except (OSError, CancelledError, TimeoutError):  # dask looks for it
             return
         self._members = tuple(
-            Member(
+            WorkerInfo(
                 address,
                 worker["nthreads"],
                 from_document(worker["ability"]),
@@ -96,7 +96,7 @@ class _Tries:
     """Worker → why it can't do it."""
 
 
-class Crew:
+class StepDispatcher:
     """Does the steps of one run; may be used by several threads."""
 
     def __init__(
@@ -119,7 +119,7 @@ class Crew:
         self._numbers = _numbers_so_far(run_dir)
         self._futures: dict[str, Any] = {}
         self._stopping = threading.Event()
-        self.roster = Roster(client)
+        self.roster = WorkerList(client)
         exchange.await_parcels(self._run)
 
     def width(self) -> int:
@@ -174,7 +174,7 @@ class Crew:
         if final or not left or len(tries.refused) >= REFUSALS:
             raise StepFailedError(f"{step.name}: {trouble}")
 
-    def _able(self, step: Step) -> list[Member]:
+    def _able(self, step: Step) -> list[WorkerInfo]:
         wanted = step.tags | {harness_tag(program_version())}
         return [
             each

@@ -12,9 +12,9 @@ from typing import Any
 
 from harness.build.guest.programs import ARCHIVE
 from harness.build.guest.selftests import Selftests
-from harness.build.kernel.kernel import KernelRequest, Workshop, blank_build, build_key
+from harness.build.kernel.kernel import BuildContext, KernelRequest, blank_build, build_key
 from harness.build.toolchain import Compiler, compiler_packages
-from harness.cluster.controller import Crew, Member, Roster, StepFailedError
+from harness.cluster.controller import StepDispatcher, StepFailedError, WorkerInfo, WorkerList
 from harness.cluster.exchange import BUILDS, PROGRAMS, Exchange
 from harness.cluster.steps import BootDone, BootStep, BuildDone, BuildStep, Guest, KvmStep, ProgramsStep
 from harness.cluster.tags import harness_tag, kvm_tag, program_version, qemu_tag
@@ -68,8 +68,8 @@ class Cluster:
         members = self._of_our_version()
         return sort_tools(plan, lambda arch: self._tools(arch, members))
 
-    def _of_our_version(self) -> list[Member]:
-        ours, members = program_version(), Roster(self._client).members()
+    def _of_our_version(self) -> list[WorkerInfo]:
+        ours, members = program_version(), WorkerList(self._client).members()
         if not members:
             raise InfrastructureError(
                 f"no worker has joined {self._client.scheduler.address}",
@@ -90,7 +90,7 @@ class Cluster:
             )
         return same
 
-    def _tools(self, arch: ArchRecord, members: list[Member]) -> Tools:
+    def _tools(self, arch: ArchRecord, members: list[WorkerInfo]) -> Tools:
         compiler = _most_common(each.ability.compilers.get(arch.name) for each in members)
         qemu = _most_common(each.ability.qemu.get(arch.name) for each in members)
         for tag, found, packages in (
@@ -111,7 +111,7 @@ class Cluster:
 
     def begin(self, run: RunContext) -> Executor:
         """Be ready for the steps of a run."""
-        crew = Crew(self._client, run.run_dir, self._exchange, run.workspace.cache, self._say)
+        crew = StepDispatcher(self._client, run.run_dir, self._exchange, run.workspace.cache, self._say)
         return _Remote(run, crew, self._exchange, self._versions)
 
 
@@ -125,7 +125,7 @@ class _Remote:
     """Carries out the steps of one run on workers."""
 
     def __init__(
-        self, run: RunContext, crew: Crew, exchange: Exchange, versions: dict[str, _Versions]
+        self, run: RunContext, crew: StepDispatcher, exchange: Exchange, versions: dict[str, _Versions]
     ) -> None:
         self._run = run
         self._crew = crew
@@ -140,7 +140,7 @@ class _Remote:
         """Workers may come and go."""
         return self._crew.width()
 
-    def build(self, request: KernelRequest, worktree: str, shop: Workshop) -> tuple[Build, Path | None]:
+    def build(self, request: KernelRequest, worktree: str, shop: BuildContext) -> tuple[Build, Path | None]:
         run, key = self._run, build_key(request)
         log = str(shop.log.relative_to(run.run_dir))
         step = BuildStep(request, worktree, log, run.plan.jobs)
@@ -190,8 +190,8 @@ class _Remote:
             return Accelerator("kvm")
         return Accelerator("tcg", notes.pop() if len(notes) == 1 else "KVM works on no worker")
 
-    def _try_kvm(self, bootable: Bootable, tools: Tools, untried: list[Member]) -> list[Accelerator]:
-        def ask(member: Member) -> Accelerator:
+    def _try_kvm(self, bootable: Bootable, tools: Tools, untried: list[WorkerInfo]) -> list[Accelerator]:
+        def ask(member: WorkerInfo) -> Accelerator:
             step = KvmStep(_guest(bootable), tools.qemu_version, member.ability.worker)
             try:
                 answer: Accelerator = self._crew.do(step, self._run.run_dir, only=member.ability.worker).value

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from harness.cluster.controller import Member
+from harness.cluster.controller import WorkerInfo
 from harness.cluster.tags import MEMORY, Ability, program_version
 
 SCHEMA = "thp-harness/cluster-status/1"
@@ -31,13 +31,13 @@ class ListedWorker:
     """What steps are placed by."""
 
 
-def as_document(members: Sequence[Member]) -> dict[str, Any]:
+def as_document(members: Sequence[WorkerInfo]) -> dict[str, Any]:
     """For JSON; see docs/cluster-status.schema.json."""
     workers = [asdict(_listed(each)) for each in members]
     return {"schema": SCHEMA, "harness": program_version(), "workers": workers}
 
 
-def _listed(member: Member) -> ListedWorker:
+def _listed(member: WorkerInfo) -> ListedWorker:
     ability = member.ability
     return ListedWorker(
         name=ability.worker,
@@ -50,7 +50,7 @@ def _listed(member: Member) -> ListedWorker:
     )
 
 
-def print_members(members: Sequence[Member], console: Console) -> None:
+def print_members(members: Sequence[WorkerInfo], console: Console) -> None:
     """A few lines for each."""
     for member in members:
         ability = member.ability

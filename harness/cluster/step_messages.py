@@ -15,7 +15,7 @@ from harness.sources.git.worktree_pool import Worktrees
 
 
 @dataclass(frozen=True, slots=True)
-class Station:
+class WorkerContext:
     """Where one attempt at a step is made; on a worker."""
 
     ability: Ability
@@ -47,7 +47,7 @@ class Step(Protocol):
     def memory_mb(self) -> int:
         """What its guest takes; 0 for no guest."""
 
-    def carry_out(self, station: Station) -> Any:
+    def carry_out(self, station: WorkerContext) -> Any:
         """Do it; returns what the controller gets besides the files.
 
         Raises:

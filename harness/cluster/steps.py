@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from harness.build.build_cache import IMAGE, BuildCache
 from harness.build.guest.programs import ARCHIVE
 from harness.build.guest.selftests import Selftests
-from harness.build.kernel.kernel import KernelRequest, Workshop, build_kernel, build_key
+from harness.build.kernel.kernel import BuildContext, KernelRequest, build_kernel, build_key
 from harness.build.toolchain import Compiler, find_compiler
 from harness.cluster.exchange import BUILDS, PROGRAMS
-from harness.cluster.step_messages import MissingCommit, Station
+from harness.cluster.step_messages import MissingCommit, WorkerContext
 from harness.cluster.tags import hercules_tag, kvm_tag, qemu_tag, toolchain_tag
 from harness.config.records import ArchRecord
 from harness.core.errors import InfrastructureError
@@ -23,7 +23,7 @@ from results.journal.journal import BootFact
 from results.model.run import Build
 
 
-def _require(station: Station, arch: ArchRecord, compiler: Compiler) -> None:
+def _require(station: WorkerContext, arch: ArchRecord, compiler: Compiler) -> None:
     found = find_compiler(arch).version
     if found != compiler.version:
         raise InfrastructureError(
@@ -32,7 +32,7 @@ def _require(station: Station, arch: ArchRecord, compiler: Compiler) -> None:
         )
 
 
-def _need_commit(station: Station, commit: str) -> None:
+def _need_commit(station: WorkerContext, commit: str) -> None:
     if not station.exchange.take_commit(commit, station.cache):
         raise MissingCommit(commit)
 
@@ -72,7 +72,7 @@ class BuildStep:
         """No guest."""
         return 0
 
-    def carry_out(self, station: Station) -> BuildDone:
+    def carry_out(self, station: WorkerContext) -> BuildDone:
         """Build, or take from the cache or the exchange; what is new is offered to the others."""
         request, steps = self.request, 0
         _require(station, request.arch, request.compiler)
@@ -85,7 +85,7 @@ class BuildStep:
 
         log = station.out / self.log
         log.parent.mkdir(parents=True)
-        shop = Workshop(
+        shop = BuildContext(
             cache=station.cache,
             log=log,
             say=station.say,
@@ -129,7 +129,7 @@ class ProgramsStep:
         """No guest."""
         return 0
 
-    def carry_out(self, station: Station) -> str:
+    def carry_out(self, station: WorkerContext) -> str:
         """Compile them; returns their key."""
         _require(station, self.arch, self.compiler)
         _need_commit(station, self.selftests.commit)
@@ -148,7 +148,7 @@ class Guest:
     programs: str
     """Key of the programs."""
 
-    def bring(self, station: Station) -> Bootable:
+    def bring(self, station: WorkerContext) -> Bootable:
         """Have both in the worker's cache.
 
         Raises:
@@ -185,7 +185,7 @@ class KvmStep:
         """That of the guest."""
         return self.guest.arch.qemu.memory_mb
 
-    def carry_out(self, station: Station) -> accel.Accelerator:
+    def carry_out(self, station: WorkerContext) -> accel.Accelerator:
         """Boot it, unless the answer is remembered."""
         bootable = self.guest.bring(station)
         found = choose_accelerator(bootable, self.qemu_version, station.cache, station.children)
@@ -238,7 +238,7 @@ class BootStep:
         facts = arch.hercules if self.kind != "qemu" and arch.hercules else arch.qemu
         return facts.memory_mb
 
-    def carry_out(self, station: Station) -> BootDone:
+    def carry_out(self, station: WorkerContext) -> BootDone:
         """Boot; log and initramfs go to the controller."""
         bootable = self.guest.bring(station)
         arch = self.guest.arch

@@ -17,7 +17,7 @@ from harness.config.records import ArchRecord, HerculesFacts, PlanRecord, find
 from harness.core.check import Check
 from harness.core.errors import HarnessError
 from harness.core.workspace import Workspace
-from harness.engine.durations import History
+from harness.engine.durations import DurationHistory
 from harness.machines import emulator
 from harness.machines.hercules.machine import Hercules
 from harness.machines.qemu import accel
@@ -40,7 +40,7 @@ def chosen_arches(names: Sequence[str]) -> tuple[ArchRecord, ...]:
 
 def examine(arches: Sequence[ArchRecord], workspace: Workspace) -> tuple[Check, ...]:
     """Look at everything that runs on these architectures need."""
-    history = History(workspace.state)
+    history = DurationHistory(workspace.state)
     return (
         *_check_tools(),
         _check_ccache(workspace),
@@ -86,7 +86,7 @@ def _install(packages: Sequence[str]) -> str:
     return f"apt-get install {' '.join(dict.fromkeys(packages))}"
 
 
-def _check_arch(arch: ArchRecord, workspace: Workspace, history: History) -> Iterator[Check]:
+def _check_arch(arch: ArchRecord, workspace: Workspace, history: DurationHistory) -> Iterator[Check]:
     yield _attempt(f"{arch.name}: compiler", lambda: find_compiler(arch).version)
     qemu = _attempt(f"{arch.name}: QEMU", lambda: f"{arch.qemu.binary} {emulator.require(arch.qemu)}")
     yield qemu

@@ -18,7 +18,7 @@ from harness.config.records import ArchRecord
 from harness.core.errors import UsageError
 from harness.core.progress import clock
 from harness.core.workspace import Workspace
-from harness.engine.durations import History, pace
+from harness.engine.durations import DurationHistory, build_kind
 from harness.machines import emulator
 from harness.plan.plan import Plan, planned_tests
 from harness.plan.prepare import Checkouts, prepare
@@ -103,7 +103,7 @@ def _overrides(plan: Plan) -> tuple[str, ...]:
 def _cells(
     plan: Plan, arch: ArchRecord, checkouts: Checkouts, workspace: Workspace
 ) -> Iterator[CellForecast]:
-    history = History(workspace.state)
+    history = DurationHistory(workspace.state)
     recipe = plan.recipes[arch.name]
     for variant in VARIANTS:
         cached, problem = _look_up(arch, recipe, variant, checkouts, workspace, plan.emulated)
@@ -114,8 +114,8 @@ def _cells(
             problem=problem,
             build_seconds=0.0
             if cached
-            else history.expect("build", arch.name, pace(recipe, variant)).seconds,
-            boot_seconds=history.expect("boot", arch.name, recipe.peculiarity).seconds,
+            else history.expect("build", arch.name, build_kind(recipe, variant)).seconds,
+            boot_seconds=history.expect("boot", arch.name, recipe.config_id).seconds,
             configuration=recipe.title,
         )
 

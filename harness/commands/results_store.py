@@ -61,7 +61,7 @@ def get_ready() -> None:
 def remember(folder: Path, workspace: Workspace, say: Callable[[str], None]) -> bool:
     """Import a folder that has just been finished; a store that can't take it is told, no more."""
     try:
-        from results.store.store import State
+        from results.store.store import ImportState
 
         with opened(store_address(workspace), _RUN_PATIENCE_SECONDS) as store:
             outcome = store.import_folders([folder])[0]
@@ -70,6 +70,6 @@ def remember(folder: Path, workspace: Workspace, say: Callable[[str], None]) -> 
         say(f"thp-harness: not in the store of results: {error}")
         say(f"  Import it later: {LATER} {folder}")
         return False
-    if outcome.state is State.REFUSED:
+    if outcome.state is ImportState.REFUSED:
         say(f"thp-harness: not in the store of results: {outcome.why}")
-    return outcome.state is not State.REFUSED
+    return outcome.state is not ImportState.REFUSED

@@ -19,7 +19,7 @@ from harness.config.records import ArchRecord
 from harness.core.errors import HarnessError, InfrastructureError
 from harness.core.progress import Progress
 from harness.core.workspace import Workspace
-from harness.engine.arch_runner import ArchWork, give_up
+from harness.engine.arch_runner import ArchRunner, give_up
 from harness.engine.executor import Site, ThisMachine, Tools
 from harness.engine.schedule import Task, work_off
 from harness.engine.session import Session, open_session
@@ -68,7 +68,7 @@ def _run(
         session,
         tools,
         lacking,
-        lambda arch, known: tasks(ArchWork(session, arch, known)),
+        lambda arch, known: tasks(ArchRunner(session, arch, known)),
         first_alone=session.executor.shares_cpus,
     )
     return assemble(session.run_dir), session.run_dir

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.engine.arch_runner import ArchWork
+from harness.engine.arch_runner import ArchRunner
 from harness.engine.schedule import Kind, Task
 
 
-def tasks(work: ArchWork) -> list[Task]:
+def tasks(work: ArchRunner) -> list[Task]:
     """The first build; each is followed by the boots of its kernel, and by the next build."""
     variants = work.session.fact.variants
     for variant in variants:
@@ -17,7 +17,7 @@ def tasks(work: ArchWork) -> list[Task]:
     return _builds(work, variants)
 
 
-def _builds(work: ArchWork, variants: Sequence[str]) -> list[Task]:
+def _builds(work: ArchRunner, variants: Sequence[str]) -> list[Task]:
     if not variants:
         return []
     variant, *others = variants
@@ -30,7 +30,7 @@ def _builds(work: ArchWork, variants: Sequence[str]) -> list[Task]:
     return [Task(work.arch.name, Kind.BUILD, work.expect_build(variant).seconds, action)]
 
 
-def boot_task(work: ArchWork, variant: str, kernel: Path) -> Task:
+def boot_task(work: ArchRunner, variant: str, kernel: Path) -> Task:
     """All boots of one kernel."""
 
     def action() -> Sequence[Task]:

@@ -19,7 +19,7 @@ from harness.engine.run_folder import LOCK
 from results.dashboard.live import live_page
 from results.dashboard.site import build_site
 from results.store.folder import find_folders
-from results.store.store import State
+from results.store.store import ImportState
 
 HOST = "127.0.0.1"
 _NAMES = (HOST, "localhost")
@@ -41,7 +41,9 @@ class Dashboard:
         """
         with self._lock, opened(self.address) as store:
             outcome = store.import_folders(find_folders(homes(self.workspace)))
-            if not self._built or any(one.state in (State.NEW, State.REPLACED) for one in outcome):
+            if not self._built or any(
+                one.state in (ImportState.NEW, ImportState.REPLACED) for one in outcome
+            ):
                 build_site(store, self.out, self.nights)
                 self._built = True
 

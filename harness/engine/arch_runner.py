@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.build.build_cache import BuildCache
-from harness.build.kernel.kernel import KernelRequest, Workshop, build_kernel, build_key
+from harness.build.kernel.kernel import BuildContext, KernelRequest, build_kernel, build_key
 from harness.config.records import ArchRecord
 from harness.core.errors import HarnessError
 from harness.engine.boot import Bootable, BootRequest
-from harness.engine.durations import Past, pace
+from harness.engine.durations import Duration, build_kind
 from harness.engine.executor import Tools
 from harness.engine.next_boot import next_boot
 from harness.engine.session import Session
@@ -49,7 +49,7 @@ def _unbuilt(session: Session, arch: ArchRecord, variant: str, reason: str) -> B
     )
 
 
-class ArchWork:
+class ArchRunner:
     """One architecture's builds and boots, and what its kernels share."""
 
     def __init__(self, session: Session, arch: ArchRecord, tools: Tools) -> None:
@@ -76,13 +76,13 @@ class ArchWork:
         """What to call a cell in messages."""
         return f"{self.arch.name} {variant}"
 
-    def expect_build(self, variant: str) -> Past:
+    def expect_build(self, variant: str) -> Duration:
         """What the build of a variant is expected to take."""
-        return self.session.history.expect("build", self.arch.name, pace(self._recipe, variant))
+        return self.session.history.expect("build", self.arch.name, build_kind(self._recipe, variant))
 
-    def expect_boot(self) -> Past:
+    def expect_boot(self) -> Duration:
         """What one boot is expected to take."""
-        return self.session.history.expect("boot", self.arch.name, self._recipe.peculiarity)
+        return self.session.history.expect("boot", self.arch.name, self._recipe.config_id)
 
     def is_built(self, checkout: Checkout) -> bool:
         """Whether its kernel is in the cache."""
@@ -114,7 +114,7 @@ class ArchWork:
             session.children.raise_if_stopping()
             doing.outcome = _build_outcome(build)
         if build.ok and not build.cached:
-            how = pace(self._recipe, checkout.variant)
+            how = build_kind(self._recipe, checkout.variant)
             session.history.learn("build", self.arch.name, build.seconds, doing.steps, how)
         session.record_build(self._with_log(build, shop.log))
         return kernel
@@ -122,7 +122,7 @@ class ArchWork:
     def build_anew(self, checkout: Checkout, cache: Path) -> Build:
         """Build one kernel in an empty cache of its own; it becomes no part of any cell."""
         session = self.session
-        expected = session.history.expect("build", self.arch.name, self._recipe.peculiarity)
+        expected = session.history.expect("build", self.arch.name, self._recipe.config_id)
         with session.progress.activity(
             self.label(checkout.variant), "build from nothing", expected.seconds, expected.steps
         ) as doing:
@@ -132,9 +132,9 @@ class ArchWork:
             doing.outcome = _build_outcome(build)
         return self._with_log(build, shop.log)
 
-    def _shop(self, checkout: Checkout, name: str, cache: Path) -> Workshop:
+    def _shop(self, checkout: Checkout, name: str, cache: Path) -> BuildContext:
         session = self.session
-        return Workshop(
+        return BuildContext(
             cache=cache,
             log=session.run_dir / "logs" / f"{self.arch.name}-{name}-build.log",
             say=session.progress.say,
@@ -215,7 +215,7 @@ class ArchWork:
             doing.outcome = f"{fact.end}, {fact.detail}"
         seen = session.record_boot(fact)
         if request.purpose == "first" and seen.capabilities:
-            session.history.learn("boot", self.arch.name, fact.seconds, 0, self._recipe.peculiarity)
+            session.history.learn("boot", self.arch.name, fact.seconds, 0, self._recipe.config_id)
             session.history.learn_machine(
                 self.arch.name, kind.name, _huge_pages(seen.capabilities, fact.accelerator)
             )

@@ -15,7 +15,7 @@ from harness.core.process import Children
 from harness.machines.base import BootFiles, Machine
 from harness.machines.kinds import MachineKind, qemu_kind
 from harness.machines.qemu import accel
-from harness.machines.watch import Limits, Outcome, watch
+from harness.machines.watch import Limits, WatchOutcome, watch
 from results.journal.journal import BootFact
 from results.model.run import BootEnd, PlannedTest
 
@@ -180,6 +180,6 @@ def _write_initramfs(path: Path, programs: Path, manifest: str) -> None:
         target.write(overlay(manifest))
 
 
-def _watch(machine: Machine, nonce: str, limits: Limits, log: Path) -> Outcome:
+def _watch(machine: Machine, nonce: str, limits: Limits, log: Path) -> WatchOutcome:
     with log.open("wb") as file:
         return asyncio.run(watch(machine, nonce, limits, file))

@@ -17,47 +17,47 @@ DEFCONFIG_TIMES = 5
 ON_TOP = "after the one before"
 
 
-def pace(recipe: Recipe, variant: str) -> str:
+def build_kind(recipe: Recipe, variant: str) -> str:
     """What tells builds in the history: the user's configuration, and whether they go on from base."""
     from_nothing = variant in (VARIANTS[0], patch_variant(0))
-    return recipe.peculiarity if from_nothing else f"{recipe.peculiarity} {ON_TOP}".strip()
+    return recipe.config_id if from_nothing else f"{recipe.config_id} {ON_TOP}".strip()
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class Duration:
     """Seconds and make steps of the last time."""
 
     seconds: float
     steps: int = 0
 
 
-class History:
+class DurationHistory:
     """What was learned in earlier runs, kept in `STATE/history.json`; losing it costs nothing."""
 
     def __init__(self, state: Path) -> None:
         self._path = state / "history.json"
-        self._past: dict[str, Past] = {}
+        self._past: dict[str, Duration] = {}
         self._machines: dict[str, str] = {}
         with contextlib.suppress(OSError, ValueError, TypeError, LookupError, AttributeError):
             record = json.loads(self._path.read_text())
-            self._past = {key: Past(float(item[0]), int(item[1])) for key, item in record["past"].items()}
+            self._past = {key: Duration(float(item[0]), int(item[1])) for key, item in record["past"].items()}
             self._machines = {key: str(words) for key, words in record["machines"].items()}
 
-    def expect(self, activity: str, arch: str, peculiarity: str = "") -> Past:
-        """What is to be expected; `activity` is build or boot, `peculiarity` that of the recipe.
+    def expect(self, activity: str, arch: str, config_id: str = "") -> Duration:
+        """What is to be expected; `activity` is build or boot, `config_id` that of the recipe.
 
         A configuration that was never seen is guessed from the architecture's usual one.
         """
-        if known := self._past.get(_key(activity, arch, peculiarity)):
+        if known := self._past.get(_key(activity, arch, config_id)):
             return known
-        usual = self._past.get(_key(activity, arch)) or Past(DEFAULT_SECONDS[activity], DEFAULT_STEPS)
-        if activity == "build" and "defconfig" in peculiarity:
-            return Past(usual.seconds * DEFCONFIG_TIMES, usual.steps * DEFCONFIG_TIMES)
+        usual = self._past.get(_key(activity, arch)) or Duration(DEFAULT_SECONDS[activity], DEFAULT_STEPS)
+        if activity == "build" and "defconfig" in config_id:
+            return Duration(usual.seconds * DEFCONFIG_TIMES, usual.steps * DEFCONFIG_TIMES)
         return usual
 
-    def learn(self, activity: str, arch: str, seconds: float, steps: int = 0, peculiarity: str = "") -> None:
+    def learn(self, activity: str, arch: str, seconds: float, steps: int = 0, config_id: str = "") -> None:
         """Remember how long it took."""
-        self._past[_key(activity, arch, peculiarity)] = Past(round(seconds, 1), steps)
+        self._past[_key(activity, arch, config_id)] = Duration(round(seconds, 1), steps)
         self._save()
 
     def machine(self, arch: str, machine: str) -> str:
@@ -77,5 +77,5 @@ class History:
             draft.replace(self._path)
 
 
-def _key(activity: str, arch: str, peculiarity: str = "") -> str:
-    return f"{activity} {arch} {peculiarity}".rstrip()
+def _key(activity: str, arch: str, config_id: str = "") -> str:
+    return f"{activity} {arch} {config_id}".rstrip()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.build.guest.selftests import Selftests
-from harness.build.kernel.kernel import KernelRequest, Workshop, build_kernel
+from harness.build.kernel.kernel import BuildContext, KernelRequest, build_kernel
 from harness.build.toolchain import Compiler, find_compiler
 from harness.config.records import ArchRecord
 from harness.core.errors import HarnessError
@@ -22,7 +22,7 @@ from harness.core.process import Children
 from harness.core.workspace import Workspace
 from harness.engine.boot import Bootable, BootRequest, boot, choose_accelerator
 from harness.machines import emulator
-from harness.machines.host.lease import Keeper
+from harness.machines.host.lease import HostLease
 from harness.machines.kinds import MachineKind, hercules_kind, host_kind, lab_kind, qemu_kind
 from harness.machines.lava.lab import Lab
 from harness.plan.plan import Plan
@@ -52,7 +52,7 @@ class RunContext:
     run_dir: Path
     children: Children
     jobserver: Jobserver
-    host: Keeper | None
+    host: HostLease | None
     lab: Lab | None
 
 
@@ -65,7 +65,7 @@ class Executor(Protocol):
     def width(self) -> int:
         """So many tasks at once are enough, now."""
 
-    def build(self, request: KernelRequest, worktree: str, shop: Workshop) -> tuple[Build, Path | None]:
+    def build(self, request: KernelRequest, worktree: str, shop: BuildContext) -> tuple[Build, Path | None]:
         """As `build_kernel`: the record, and the folder of the files in our cache."""
 
     def programs(self, tools: Tools, arch: ArchRecord, selftests: Selftests) -> Path:
@@ -173,7 +173,7 @@ class _Local:
     def width(self) -> int:
         return self._run.jobserver.tokens
 
-    def build(self, request: KernelRequest, worktree: str, shop: Workshop) -> tuple[Build, Path | None]:
+    def build(self, request: KernelRequest, worktree: str, shop: BuildContext) -> tuple[Build, Path | None]:
         return build_kernel(request, shop)
 
     def programs(self, tools: Tools, arch: ArchRecord, selftests: Selftests) -> Path:

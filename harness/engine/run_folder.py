@@ -17,7 +17,7 @@ from harness.plan.prepare import Checkouts
 from results.journal.assemble import read_cells, read_plan
 from results.journal.journal import Event, JournalError, PlanFact, decode, read_events
 from results.model.run import Cell
-from results.model.walk import Check
+from results.model.walk import RebuildCheck
 
 LOCK = ".lock"
 RUNS_LOOKED_AT = 20
@@ -32,7 +32,7 @@ class OpenedFolder:
     lock: IO[str]
     fact: PlanFact
     cells: dict[tuple[str, str], Cell]
-    checks: tuple[Check, ...]
+    checks: tuple[RebuildCheck, ...]
     resumed: bool
 
 
@@ -85,7 +85,7 @@ def _taken_up(run_dir: Path, fact: PlanFact, lock: IO[str]) -> OpenedFolder | No
     try:
         plan = read_plan(events)
         cells = {(cell.arch, cell.variant): cell for cell in read_cells(plan, events, run_dir)}
-        checks = tuple(decode(Check, event) for event in events if event.name == "check")
+        checks = tuple(decode(RebuildCheck, event) for event in events if event.name == "check")
     except JournalError:
         return None
     return OpenedFolder(run_dir, lock, plan, cells, checks, resumed=True)

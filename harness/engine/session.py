@@ -15,11 +15,11 @@ from harness.core.jobserver import Jobserver
 from harness.core.process import Children
 from harness.core.progress import Progress
 from harness.core.workspace import Workspace
-from harness.engine.durations import History
+from harness.engine.durations import DurationHistory
 from harness.engine.executor import Executor, RunContext, Site, ThisMachine
 from harness.engine.plan_fact import plan_fact, suites_in_tree
 from harness.engine.run_folder import open_folder
-from harness.machines.host.lease import Keeper, take_host
+from harness.machines.host.lease import HostLease, take_host
 from harness.machines.lava.lab import open_lab
 from harness.plan.plan import Plan, planned_tests
 from harness.plan.prepare import Checkout, Checkouts, worktree_name
@@ -34,7 +34,7 @@ from results.journal.journal import (
 )
 from results.model.bisect import BisectScope, EndFact
 from results.model.run import Boot, Build, Cell, PlannedTest
-from results.model.walk import Check
+from results.model.walk import RebuildCheck
 
 
 @dataclass(slots=True)
@@ -53,15 +53,15 @@ class Session:
     fact: PlanFact
     """The plan as the journal has it."""
     journal: Journal
-    history: History
+    history: DurationHistory
     cells: dict[tuple[str, str], Cell]
     jobserver: Jobserver
     executor: Executor
     """Builds and boots."""
     worktrees: Worktrees
-    host: Keeper | None = None
+    host: HostLease | None = None
     """The physical host that boots everything; None where emulators do."""
-    checks: list[Check] = field(default_factory=list)
+    checks: list[RebuildCheck] = field(default_factory=list)
     children: Children = field(default_factory=Children)
     _recording: threading.Lock = field(default_factory=threading.Lock)
 
@@ -111,7 +111,7 @@ class Session:
             known = self.cell(fact.arch, fact.variant)
             self.cells[fact.arch, fact.variant] = replace(known, boots_of=fact.twin)
 
-    def record_check(self, check: Check) -> None:
+    def record_check(self, check: RebuildCheck) -> None:
         """Keep what building a kernel once more came to."""
         with self._recording:
             self.journal.append("check", check)
@@ -184,7 +184,7 @@ def open_session(
         lock=opened.lock,
         fact=opened.fact,
         journal=journal,
-        history=History(workspace.state),
+        history=DurationHistory(workspace.state),
         cells=opened.cells,
         checks=list(opened.checks),
         jobserver=jobserver,
@@ -195,5 +195,5 @@ def open_session(
     )
 
 
-def _take_host(plan: Plan, workspace: Workspace, progress: Progress, children: Children) -> Keeper | None:
+def _take_host(plan: Plan, workspace: Workspace, progress: Progress, children: Children) -> HostLease | None:
     return take_host(plan.host, workspace.state, progress.say, children) if plan.host else None

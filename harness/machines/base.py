@@ -22,7 +22,7 @@ class BootFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class BootEnding:
     """How a machine stopped, as far as the machine itself can tell."""
 
     broken: bool
@@ -67,5 +67,5 @@ class Machine(Protocol):
     async def interrupt(self) -> None:
         """Make a hung kernel show where it is (NMI or SysRq); does nothing where that is impossible."""
 
-    async def stop(self) -> Ending:
+    async def stop(self) -> BootEnding:
         """Make sure that nothing of the machine is left, and say how it ended."""

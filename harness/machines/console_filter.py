@@ -25,7 +25,7 @@ DONE = re.compile(_FRAME.pattern + rb"done \d")
 _LAST_WORDS = re.compile(rb"Kernel panic - not syncing|" + DONE.pattern)
 
 
-class Screen:
+class ConsoleFilter:
     """Follows the console: whether our kernel was seen to start, and where its words end."""
 
     def __init__(self, token: str) -> None:

@@ -15,7 +15,7 @@ from harness.machines.hercules.machine import Hercules
 from harness.machines.host.boot import HOST
 from harness.machines.host.initramfs_boot import PhysicalHost
 from harness.machines.host.installed_boot import InstalledSystem
-from harness.machines.host.lease import Keeper
+from harness.machines.host.lease import HostLease
 from harness.machines.host.remote.guest import guest_folder
 from harness.machines.lava.lab import Lab
 from harness.machines.lava.machine import LavaBoard
@@ -100,7 +100,7 @@ def hercules_kind(arch: ArchRecord) -> MachineKind | None:
     )
 
 
-def host_kind(keeper: Keeper) -> MachineKind:
+def host_kind(keeper: HostLease) -> MachineKind:
     """A physical host, which must come back: what we boot on it restarts it."""
     record, limits = keeper.record, keeper.record.limits
     told = f"booted on the physical host {record.name} ({record.about}), not on an emulator"
@@ -121,7 +121,7 @@ def host_kind(keeper: Keeper) -> MachineKind:
     return _with_its_system(kind, keeper) if record.system else kind
 
 
-def _with_its_system(kind: MachineKind, keeper: Keeper) -> MachineKind:
+def _with_its_system(kind: MachineKind, keeper: HostLease) -> MachineKind:
     """The system that is installed on a physical host, started by the kernel under test."""
     record, limits = keeper.record, keeper.record.limits
     told = f"tests ran on the system that is installed on the physical host {record.name} ({record.about})"

@@ -38,7 +38,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class WatchOutcome:
     """How a boot ended, and how long it took in seconds."""
 
     end: BootEnd
@@ -93,7 +93,7 @@ class _Console:
         return self.limits.test_silence if self.greeted else self.limits.boot_silence
 
 
-async def watch(machine: Machine, nonce: str, limits: Limits, log: BinaryIO) -> Outcome:
+async def watch(machine: Machine, nonce: str, limits: Limits, log: BinaryIO) -> WatchOutcome:
     """Boot a machine and follow it to its end; never raises for what a guest or an emulator does."""
     started = time.monotonic()
     console = _Console(log, nonce, limits)
@@ -109,7 +109,7 @@ async def watch(machine: Machine, nonce: str, limits: Limits, log: BinaryIO) -> 
     if ending.words and not (early and early[0] is BootEnd.MACHINE):
         early = _listen_to_the_dead(console, ending.words, early)
     end, detail = early or _explain(machine, console, ending.broken, ending.detail)
-    return Outcome(end, detail, time.monotonic() - started, ending.notes, ending.kept)
+    return WatchOutcome(end, detail, time.monotonic() - started, ending.notes, ending.kept)
 
 
 def _listen_to_the_dead(

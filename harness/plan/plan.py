@@ -38,7 +38,7 @@ MESSAGE_ID = re.compile(r"^(?:lore:)?<?[^\s/<>]+@[^\s/<>]+>?$")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class PlanRequest:
     """What the user asked for; None and empty mean the plan's own choice."""
 
     arches: tuple[str, ...] = ()
@@ -116,7 +116,7 @@ class Plan:
         return re.sub(r"[^A-Za-z0-9._+-]+", "-", f"{arches}-{self.tree.name}-{self.series.name}")[:80]
 
 
-def make_plan(request: Request, configs: Path = CONFIGS) -> Plan:
+def make_plan(request: PlanRequest, configs: Path = CONFIGS) -> Plan:
     """Expand a request.
 
     Raises:
@@ -175,7 +175,7 @@ def _part(whole: Plan, shard: Shard) -> Plan:
     )
 
 
-def _choose_place(request: Request, configs: Path) -> tuple[HostRecord | None, LabRecord | None]:
+def _choose_place(request: PlanRequest, configs: Path) -> tuple[HostRecord | None, LabRecord | None]:
     """Who boots the kernels, if not emulators here."""
     if request.host and request.lab:
         raise UsageError("--host and --lab exclude each other", hint="Give one of them.")
@@ -204,7 +204,7 @@ def _choose_plan(name: str, configs: Path) -> PlanRecord:
     return find("plans", PlanRecord, name, configs)
 
 
-def _who_asks(request: Request, defaults: PlanRecord, series: SeriesRecord) -> str:
+def _who_asks(request: PlanRequest, defaults: PlanRecord, series: SeriesRecord) -> str:
     """Who names the tests; nobody if they are those that any series is tried with."""
     if request.tests:
         return "--tests"
@@ -213,7 +213,7 @@ def _who_asks(request: Request, defaults: PlanRecord, series: SeriesRecord) -> s
     return f"series '{series.name}'" if series.tests else ""
 
 
-def _arch_of_host(host: HostRecord, request: Request, configs: Path) -> tuple[ArchRecord, ...]:
+def _arch_of_host(host: HostRecord, request: PlanRequest, configs: Path) -> tuple[ArchRecord, ...]:
     arch = arch_of(host, configs)
     if set(request.arches) - {arch.name}:
         raise UsageError(

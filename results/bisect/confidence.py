@@ -70,7 +70,7 @@ class Kernel:
     in_any: frozenset[str]
 
 
-class Suspicion:
+class Posterior:
     """How likely each candidate is the culprit, given the votes of the kernels that were booted."""
 
     def __init__(self, candidates: Collection[str], kernels: Sequence[Kernel]) -> None:

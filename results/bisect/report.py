@@ -16,11 +16,11 @@ from results.model.bisect import (
     Bisection,
     BisectScope,
     CommitNote,
+    CommitResult,
     EndFact,
-    Ending,
-    Look,
     Mark,
     Rate,
+    SearchEnding,
     Vote,
 )
 from results.model.run import Build, Cell
@@ -28,7 +28,7 @@ from results.text import abbrev, join
 from results.walk.walk import boot_note, build_note
 
 EXIT_FOUND, EXIT_WRONG_ENDS, EXIT_UNKNOWN = 0, 2, 3
-_WRONG_ENDS = (Ending.GOOD_IS_BAD, Ending.BAD_IS_GOOD)
+_WRONG_ENDS = (SearchEnding.GOOD_IS_BAD, SearchEnding.BAD_IS_GOOD)
 
 
 def name_of(commit: CommitNote) -> str:
@@ -94,7 +94,7 @@ def _arch(
     reference = good.build if good else None
     if end is None:
         words = "could not be tried: see the messages" if complete else "the search still goes on"
-        ending = Ending.END_UNJUDGED if complete else None
+        ending = SearchEnding.END_UNJUDGED if complete else None
         return ArchBisection(arch, ending, words, None, None, (), Rate(), None, (), "", ())
     notes = {note.id: note for note in end.commits}
     looks = tuple(
@@ -104,7 +104,7 @@ def _arch(
         arch=arch,
         ending=end.ending,
         words=end.words or _words(scope, end, notes, looks),
-        culprit=notes[end.commit] if end.ending is Ending.FOUND else None,
+        culprit=notes[end.commit] if end.ending is SearchEnding.FOUND else None,
         before=notes.get(end.before),
         left=tuple(notes[commit] for commit in end.left),
         rate=end.rate,
@@ -122,11 +122,11 @@ def _look(
     mark: Mark,
     cells: dict[str, Cell],
     reference: Build | None,
-) -> Look:
+) -> CommitResult:
     cell = cells[commit.name]
     speaker = _speaker(cell, cells.values()) if is_booted(predicate) else cell
     votes = votes_of(predicate, tests_for(predicate, plan.planned), speaker, reference)
-    return Look(
+    return CommitResult(
         commit=commit,
         mark=mark,
         words=f"{mark}: {_tally(votes, booted=bool(speaker.boots))}",
@@ -161,26 +161,28 @@ def _tally(votes: Sequence[Vote], *, booted: bool) -> str:
     return f"clean in {boots}{void}"
 
 
-def _words(scope: BisectScope, end: EndFact, notes: dict[str, CommitNote], looks: Sequence[Look]) -> str:
+def _words(
+    scope: BisectScope, end: EndFact, notes: dict[str, CommitNote], looks: Sequence[CommitResult]
+) -> str:
     commit = notes.get(end.commit)
     name = name_of(commit) if commit else ""
     votes = next((look.votes for look in looks if commit and look.commit.id == commit.id), ())
     match end.ending:
-        case Ending.FOUND:
+        case SearchEnding.FOUND:
             return f"{name} began it: {commit.subject if commit else ''}"
-        case Ending.ONLY_SKIPPED:
+        case SearchEnding.ONLY_SKIPPED:
             left = [notes[each] for each in end.left]
             skipped = next((look for look in looks if look.mark is Mark.SKIP), None)
             why = f" (of {name_of(skipped.commit)}: {skipped.votes[-1].words})" if skipped else ""
             names = join(map(name_of, left))
             return f"one of {names} began it; of those that were skipped nothing can be said{why}"
-        case Ending.GOOD_IS_BAD:
+        case SearchEnding.GOOD_IS_BAD:
             return f"good is bad: {name} shows it, too: {_last(votes, Ballot.BAD)}"
-        case Ending.BAD_IS_GOOD:
+        case SearchEnding.BAD_IS_GOOD:
             booted = any(vote.boot for vote in votes)
             times = f" in {end.rate.boots} boots" if booted else ""
             return f"bad is good: {name} does not show it{times}: {_last(votes, Ballot.GOOD)}"
-        case Ending.TOO_RARE:
+        case SearchEnding.TOO_RARE:
             return _too_rare(scope, end)
         case _:
             return f"nothing can be said of {name}: {_last(votes, Ballot.NONE)}"
@@ -229,6 +231,6 @@ def _exit_code(arches: Sequence[ArchBisection]) -> int:
     endings = [arch.ending for arch in arches]
     if all(ending in _WRONG_ENDS for ending in endings):
         return EXIT_WRONG_ENDS
-    if all(ending in (Ending.FOUND, Ending.BAD_IS_GOOD) for ending in endings):
+    if all(ending in (SearchEnding.FOUND, SearchEnding.BAD_IS_GOOD) for ending in endings):
         return EXIT_FOUND
     return EXIT_UNKNOWN

@@ -22,11 +22,11 @@ from results.bisect.confidence import (
     MOST_TO_LEARN,
     MOST_TO_SEE,
     Kernel,
-    Suspicion,
+    Posterior,
     doubt_left,
     effort,
 )
-from results.model.bisect import Ballot, Ending, Mark, Rate, Vote
+from results.model.bisect import Ballot, Mark, Rate, SearchEnding, Vote
 
 GIVEN_UP_AFTER = 3
 """So many votes in a row that say nothing, and the commit is skipped."""
@@ -88,10 +88,10 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SearchResult:
     """How a search ended."""
 
-    ending: Ending
+    ending: SearchEnding
     commit: str = ""
     """The culprit, or the end of the history that is not what it should be."""
     left: tuple[str, ...] = ()
@@ -99,7 +99,7 @@ class Finding:
 
 
 class _Over(Exception):  # noqa: N818 - no error: the search has come to its end
-    def __init__(self, ending: Ending, commit: str = "") -> None:
+    def __init__(self, ending: SearchEnding, commit: str = "") -> None:
         super().__init__(ending)
         self.ending = ending
         self.commit = commit
@@ -115,9 +115,9 @@ class Search:
         self._enough = 1 - doubt_left(question.confidence)
         self._keys: dict[str, str] = {}
         self._votes: dict[str, list[Vote]] = {}
-        self._suspicions: dict[str, tuple[list[str], Suspicion]] = {}
+        self._suspicions: dict[str, tuple[list[str], Posterior]] = {}
 
-    def run(self) -> Finding:
+    def run(self) -> SearchResult:
         """Search to the end."""
         try:
             self._check_ends()
@@ -126,11 +126,11 @@ class Search:
                 if hint.next:
                     self._judge(hint.next)
                 elif hint.left:
-                    return Finding(Ending.ONLY_SKIPPED, left=hint.left, marks=self.marks())
+                    return SearchResult(SearchEnding.ONLY_SKIPPED, left=hint.left, marks=self.marks())
                 elif self._confirmed(hint.culprit):
-                    return Finding(Ending.FOUND, hint.culprit, marks=self.marks())
+                    return SearchResult(SearchEnding.FOUND, hint.culprit, marks=self.marks())
         except _Over as over:
-            return Finding(over.ending, over.commit, marks=self.marks())
+            return SearchResult(over.ending, over.commit, marks=self.marks())
 
     @property
     def rate(self) -> Rate:
@@ -172,7 +172,7 @@ class Search:
         while not self.rate.failures:
             self._require_bootable_bad()
             if self.rate.boots >= (MOST_TO_SEE if self._question.booted else 1):
-                raise _Over(Ending.BAD_IS_GOOD, bad)
+                raise _Over(SearchEnding.BAD_IS_GOOD, bad)
             self._meet(good)
             self._round([bad], [bad] if self._mark(good) else [good])
             self._check_good()
@@ -181,12 +181,12 @@ class Search:
         while self._question.booted and not self._is_within_reach():
             self._require_bootable_bad()
             if self.rate.boots >= MOST_TO_LEARN:
-                raise _Over(Ending.TOO_RARE, bad)
+                raise _Over(SearchEnding.TOO_RARE, bad)
             self._round([bad] * self._question.width)
 
     def _require_bootable_bad(self) -> None:
         if self._given_up(self._question.bad):
-            raise _Over(Ending.END_UNJUDGED, self._question.bad)
+            raise _Over(SearchEnding.END_UNJUDGED, self._question.bad)
 
     def _is_within_reach(self) -> bool:
         return effort(self.rate, self._question.commits, self._question.confidence) is not None
@@ -195,9 +195,9 @@ class Search:
         good = self._question.good
         match self._mark(good):
             case Mark.BAD:
-                raise _Over(Ending.GOOD_IS_BAD, good)
+                raise _Over(SearchEnding.GOOD_IS_BAD, good)
             case Mark.SKIP:
-                raise _Over(Ending.END_UNJUDGED, good)
+                raise _Over(SearchEnding.END_UNJUDGED, good)
 
     def _judge(self, commit: str) -> None:
         """Boot a commit until it is bad, given up, or passes for good."""
@@ -219,7 +219,7 @@ class Search:
             if suspicion.share(line, self._seen(keys, {commit: Rate(0, more)})) <= HASTE:
                 return more
         if clean >= MOST_CLEAN:
-            raise _Over(Ending.TOO_RARE, self._question.bad)
+            raise _Over(SearchEnding.TOO_RARE, self._question.bad)
         return self._question.width
 
     def _idle_work(self) -> list[str]:
@@ -253,7 +253,7 @@ class Search:
     def _most_telling(self, culprit: str, parents: Sequence[str]) -> list[str]:
         """The next boots on the shortest way to certainty: of the culprit and of its parents in turn."""
         if all(_rate_of(self.votes(parent)).clean >= MOST_CLEAN for parent in parents):
-            raise _Over(Ending.TOO_RARE, self._question.bad)
+            raise _Over(SearchEnding.TOO_RARE, self._question.bad)
         again, clean = self._shortest_way(culprit, parents)
         fewest_first = sorted(parents, key=lambda parent: _rate_of(self.votes(parent)).clean)
         turns = zip_longest([culprit] * again, fewest_first * clean)
@@ -283,7 +283,7 @@ class Search:
         more = {self._keys[commit]: rate for commit, rate in foreseen.items()}
         return [_sum(_rate_of(self._votes[key]), more.get(key, Rate())) for key in keys]
 
-    def _suspicion(self, about: str = "") -> tuple[list[str], Suspicion]:
+    def _suspicion(self, about: str = "") -> tuple[list[str], Posterior]:
         """The kernels that tell of a commit, as they come before or after it, and of whom they tell what.
 
         What happens on another branch neither clears a commit nor convicts it.
@@ -295,7 +295,7 @@ class Search:
                 if not about or commit in line or about in self._git.line(commit):
                     lines.setdefault(key, []).append(self._git.line(commit))
             kernels = (Kernel(frozenset.intersection(*its), frozenset.union(*its)) for its in lines.values())
-            self._suspicions[about] = list(lines), Suspicion(line, list(kernels))
+            self._suspicions[about] = list(lines), Posterior(line, list(kernels))
         return self._suspicions[about]
 
     def _meet(self, commit: str) -> None:

@@ -83,7 +83,7 @@ class _Level:
 
 
 @dataclass(slots=True)
-class _Reading:
+class _KtapReader:
     """The state of the parser between two lines."""
 
     levels: list[_Level] = field(default_factory=lambda: [_Level(0)])
@@ -93,7 +93,7 @@ class _Reading:
 
 def parse_ktap(lines: Iterable[str]) -> KtapDocument:
     """Read KTAP from text of any origin; no input is an error, what is wrong with it becomes a problem."""
-    reading = _Reading()
+    reading = _KtapReader()
     for number, line in enumerate(lines, start=1):
         _read_line(reading, without_printk_prefix(line.rstrip("\r\n")), number)
     _close_levels_deeper_than(reading, 0)
@@ -123,7 +123,7 @@ def _sum_up(results: Sequence[KtapResult]) -> Status | None:
     return worst(result.status for result in results if result.status is not Status.SKIP)
 
 
-def _read_line(reading: _Reading, line: str, number: int) -> None:
+def _read_line(reading: _KtapReader, line: str, number: int) -> None:
     prefix = _PREFIX.match(line)
     width = len(prefix[0].expandtabs(4)) if prefix else 0
     text = line[len(prefix[0]) :] if prefix else line
@@ -141,7 +141,7 @@ def _read_line(reading: _Reading, line: str, number: int) -> None:
         _take_diagnostic(reading, line)
 
 
-def _may_be_nested(reading: _Reading, text: str, width: int) -> bool:
+def _may_be_nested(reading: _KtapReader, text: str, width: int) -> bool:
     """Prose behind a `# ` or an indentation must not start a level: there a result needs its number."""
     if len(reading.levels) >= DEEPEST_LEVEL and width > reading.levels[-1].width:
         return False
@@ -149,12 +149,12 @@ def _may_be_nested(reading: _Reading, text: str, width: int) -> bool:
     return result is None or result[2] is not None
 
 
-def _take_diagnostic(reading: _Reading, line: str) -> None:
+def _take_diagnostic(reading: _KtapReader, line: str) -> None:
     if line.strip():
         reading.levels[-1].diagnostics.append(line)
 
 
-def _level_at(reading: _Reading, width: int) -> _Level:
+def _level_at(reading: _KtapReader, width: int) -> _Level:
     """Return the open level of this indentation; closes deeper ones and opens it where needed."""
     _close_levels_deeper_than(reading, width)
     if reading.levels[-1].width < width:
@@ -162,7 +162,7 @@ def _level_at(reading: _Reading, width: int) -> _Level:
     return reading.levels[-1]
 
 
-def _close_levels_deeper_than(reading: _Reading, width: int) -> None:
+def _close_levels_deeper_than(reading: _KtapReader, width: int) -> None:
     while reading.levels[-1].width > width:
         level = reading.levels.pop()
         _end_document(reading, level)
@@ -173,7 +173,7 @@ def _close_levels_deeper_than(reading: _Reading, width: int) -> None:
         parent.diagnostics += level.diagnostics
 
 
-def _begin_document(reading: _Reading, level: _Level) -> None:
+def _begin_document(reading: _KtapReader, level: _Level) -> None:
     """Start counting anew: a second document on the same level, as when a script runs two programs."""
     if level.plan is None and not level.results:
         return
@@ -184,7 +184,7 @@ def _begin_document(reading: _Reading, level: _Level) -> None:
     level.numbers, level.last_number = set(), 0
 
 
-def _take_plan(reading: _Reading, level: _Level, count: int, reason: str) -> None:
+def _take_plan(reading: _KtapReader, level: _Level, count: int, reason: str) -> None:
     if level.plan is not None and len(level.numbers) >= level.plan:
         _begin_document(reading, level)
     if level.plan is not None:
@@ -193,7 +193,7 @@ def _take_plan(reading: _Reading, level: _Level, count: int, reason: str) -> Non
     level.plan_reason = reason
 
 
-def _take_result(reading: _Reading, level: _Level, match: re.Match[str], line: int) -> None:
+def _take_result(reading: _KtapReader, level: _Level, match: re.Match[str], line: int) -> None:
     number = int(match[2]) if match[2] else level.last_number + 1
     name, directive, reason = _split_description(match[3].strip())
     status = _status(match[1] == "ok", directive)
@@ -207,7 +207,7 @@ def _take_result(reading: _Reading, level: _Level, match: re.Match[str], line: i
     level.children, level.diagnostics = [], []
 
 
-def _check_number(reading: _Reading, level: _Level, number: int, name: str) -> None:
+def _check_number(reading: _KtapReader, level: _Level, number: int, name: str) -> None:
     shown = f"result {number} ({name})" if name else f"result {number}"
     if number in level.numbers:
         reading.problems.append(f"{shown} is there twice")
@@ -246,7 +246,7 @@ def _status(ok: bool, directive: str) -> Status:
             return Status.PASS if ok else Status.FAIL
 
 
-def _reconciled_with_children(reading: _Reading, result: KtapResult) -> KtapResult:
+def _reconciled_with_children(reading: _KtapReader, result: KtapResult) -> KtapResult:
     """A parent is never better than its subtests, whatever its own line says."""
     below = _sum_up(result.children)
     if below is None or result.directive == "XFAIL" or worst((below, result.status)) is result.status:
@@ -259,7 +259,7 @@ def _reconciled_with_children(reading: _Reading, result: KtapResult) -> KtapResu
     return replace(result, status=below)
 
 
-def _end_document(reading: _Reading, level: _Level) -> None:
+def _end_document(reading: _KtapReader, level: _Level) -> None:
     """Account for everything that was promised and did not come."""
     if level.plan == 0 and not level.results and not level.children:
         _, directive, reason = _split_description(f"# {level.plan_reason}")
@@ -274,7 +274,7 @@ def _end_document(reading: _Reading, level: _Level) -> None:
     level.results.sort(key=lambda result: result.number)
 
 
-def _missing_numbers(reading: _Reading, level: _Level) -> list[int]:
+def _missing_numbers(reading: _KtapReader, level: _Level) -> list[int]:
     count = (level.plan or 0) - sum(1 for number in level.numbers if 1 <= number <= (level.plan or 0))
     if count <= 0:
         return []
@@ -289,7 +289,7 @@ def _missing_numbers(reading: _Reading, level: _Level) -> list[int]:
     return missing
 
 
-def _adopt_orphans(reading: _Reading, level: _Level, missing: list[int]) -> None:
+def _adopt_orphans(reading: _KtapReader, level: _Level, missing: list[int]) -> None:
     """Give subtests that came without their parent's result a place in the tree."""
     orphans, level.children = tuple(level.children), []
     if level.plan is None and not level.results:

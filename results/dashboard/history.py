@@ -13,7 +13,17 @@ from sqlalchemy import Connection, Table, func, select
 from results.model.run import SEVERITY, Verdict
 from results.store.store import Store
 from results.store.tables import ARCHES, FINDINGS, FOLDERS, MEASURES, SPLATS, SWEEPS, TESTS
-from results.store.trends import Change, Night, Outcome, Step, Trend, in_words, outcome_of, step_of, trend_of
+from results.store.trends import (
+    Change,
+    Night,
+    Outcome,
+    Trend,
+    TrendStep,
+    in_words,
+    outcome_of,
+    step_of,
+    trend_of,
+)
 
 MOST_LINES = 12
 _KEYS_AT_ONCE = 500
@@ -33,7 +43,7 @@ class Measure:
     unit: str
     rows: Mapping[int, Row]
     """By the key of the night."""
-    step: Step | None
+    step: TrendStep | None
     since: Night | None
     """The first night after the step."""
 
@@ -181,7 +191,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class DashboardData:
     """Everything that a dashboard shows."""
 
     lines: Sequence[Line]
@@ -195,7 +205,7 @@ def _weight(verdict: str) -> int:
     return -1 if verdict == Verdict.INFRASTRUCTURE else SEVERITY.get(Verdict(verdict), 0)
 
 
-def read_history(store: Store, nights: int) -> History:
+def read_history(store: Store, nights: int) -> DashboardData:
     """Read the latest nights of each series and tree.
 
     Raises:
@@ -213,7 +223,7 @@ def read_history(store: Store, nights: int) -> History:
         folders = connection.execute(others).all()
         found = _by_folder(_details(connection, FINDINGS, [row.id for row in folders]))
         count = connection.execute(select(func.count()).select_from(FOLDERS).where(of_runs)).scalar_one()
-    return History(lines, [(row, found.get(row.id, [])) for row in folders], count)
+    return DashboardData(lines, [(row, found.get(row.id, [])) for row in folders], count)
 
 
 def _line(connection: Connection, tree: str, series: str, most: int) -> Line:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from results.dashboard.history import History, Line, Row
+from results.dashboard.history import DashboardData, Line, Row
 from results.model.run import Verdict
 from results.store.trends import Night
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class MachineRow:
     """One kind of machine, or one physical host, on one architecture."""
 
     name: str
@@ -31,9 +31,9 @@ class Machine:
         return sum(row.verdict == Verdict.INFRASTRUCTURE for _, _, row in self.nights)
 
 
-def machines(history: History) -> Sequence[Machine]:
+def machines(history: DashboardData) -> Sequence[MachineRow]:
     """Every machine of the nights that are shown and were not made up; physical hosts first."""
-    found: dict[tuple[str, str], Machine] = {}
+    found: dict[tuple[str, str], MachineRow] = {}
     booted = (
         (line, night, arch, rows[night.key])
         for line in history.lines
@@ -43,5 +43,5 @@ def machines(history: History) -> Sequence[Machine]:
     )
     for line, night, arch, row in sorted(booted, key=lambda each: each[1].at):
         for name in filter(None, row.machines.split(", ")):
-            found.setdefault((name, arch), Machine(name, arch)).nights.append((line, night, row))
+            found.setdefault((name, arch), MachineRow(name, arch)).nights.append((line, night, row))
     return sorted(found.values(), key=lambda each: (not each.name.startswith("host "), each.name, each.arch))

@@ -16,12 +16,12 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from results.dashboard import charts, wordings
-from results.dashboard.history import History, Line, Row, outcome_of_row, read_history
+from results.dashboard.history import DashboardData, Line, Row, outcome_of_row, read_history
 from results.dashboard.logs import log_page
 from results.dashboard.machines import machines
 from results.model import walk_document
 from results.model.document import ResultsError, read_as
-from results.model.walk import Step, Walk
+from results.model.walk import PatchResult, Walk
 from results.reports.content import excerpt, walk_words, wording
 from results.reports.html.web_page import page_values, strict_environment
 from results.store.store import Store
@@ -107,7 +107,7 @@ def address(*words: str) -> str:
 class _Site:
     """One build."""
 
-    history: History
+    history: DashboardData
     out: Path
     written: set[Path] = field(default_factory=set)
     wanted: dict[tuple[int, str], set[int]] = field(default_factory=dict)
@@ -181,7 +181,7 @@ class _Site:
             return read_as(Walk, walk_document.SCHEMA, text)
         return None
 
-    def step_line(self, key: int, step: Step) -> str:
+    def step_line(self, key: int, step: PatchResult) -> str:
         """Where to read what a patch did on an architecture: its own fault, else its boot, else its build."""
         for fault in own_faults(step):
             if fault.log:

@@ -42,7 +42,7 @@ class EndFact:
     """How the search on one architecture ended."""
 
     arch: str
-    ending: Ending
+    ending: SearchEnding
     words: str
     """What went wrong, if the search could not even begin or go on."""
     commit: str
@@ -62,7 +62,7 @@ class EndFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CommitResult:
     """One commit that was looked at on one architecture."""
 
     commit: CommitNote
@@ -81,7 +81,7 @@ class ArchBisection:
     """The search on one architecture."""
 
     arch: str
-    ending: Ending | None
+    ending: SearchEnding | None
     """None while it goes on, or after it was interrupted."""
     words: str
     """What it came to, in one sentence."""
@@ -94,7 +94,7 @@ class ArchBisection:
     """How often the bad commit showed it."""
     certainty: float | None
     """The probability that it is the culprit, given all boots; None without a culprit or boots."""
-    looks: tuple[Look, ...]
+    looks: tuple[CommitResult, ...]
     git_log: str
     mentioned: tuple[str, ...]
 
@@ -125,7 +125,7 @@ class Bisection:
     complete: bool
 
 
-class Ending(StrEnum):
+class SearchEnding(StrEnum):
     """How a search ends."""
 
     FOUND = "found"

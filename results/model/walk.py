@@ -9,7 +9,7 @@ from enum import StrEnum
 from results.model.run import BootEnd, CompilerWarning, LineRange, PlannedTest, Subject
 
 
-class State(StrEnum):
+class PatchState(StrEnum):
     """What is said of one patch on one architecture; ordered from harmless to serious."""
 
     OK = "ok"
@@ -126,12 +126,12 @@ class BootNote:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PatchResult:
     """One patch on one architecture."""
 
     number: int
     """0 is base."""
-    state: State
+    state: PatchState
     words: str
     """The state in one line: what it is about, and why."""
     inherited: bool
@@ -152,7 +152,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class RebuildCheck:
     """A kernel that was built once more from nothing, to see whether the one that grew is the same."""
 
     arch: str
@@ -165,11 +165,11 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ArchColumn:
     """One architecture's way through the series."""
 
     arch: str
-    steps: tuple[Step, ...]
+    steps: tuple[PatchResult, ...]
     first_bad: int | None
     """The first patch with a fault of its own."""
     words: str
@@ -177,7 +177,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class WalkRow:
     """One patch on all architectures."""
 
     number: int
@@ -204,9 +204,9 @@ class Walk:
     planned: tuple[PlannedTest, ...]
     boots: bool
     """False if the kernels were only to be built."""
-    rows: tuple[Row, ...]
-    columns: tuple[Column, ...]
-    checks: tuple[Check, ...]
+    rows: tuple[WalkRow, ...]
+    columns: tuple[ArchColumn, ...]
+    checks: tuple[RebuildCheck, ...]
     seed: int
     """What the kernels to check were drawn with."""
     safe: Safe

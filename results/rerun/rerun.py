@@ -21,7 +21,7 @@ BEGIN, ROUND = "rerun", "round"
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class RerunSubject:
     """One kernel that is booted many times."""
 
     arch: str
@@ -37,7 +37,7 @@ class RerunFact:
     harness: str
     run: str
     times: int
-    subjects: tuple[Subject, ...]
+    subjects: tuple[RerunSubject, ...]
     planned: tuple[PlannedTest, ...]
     digest: str
     """Of everything that decides the outcome: a rerun with the same digest may be resumed."""
@@ -114,7 +114,9 @@ def assemble_rerun(folder: Path) -> Rerun:
     )
 
 
-def _cell(subject: Subject, rounds: int, boots: Sequence[Boot], planned: Sequence[PlannedTest]) -> RerunCell:
+def _cell(
+    subject: RerunSubject, rounds: int, boots: Sequence[Boot], planned: Sequence[PlannedTest]
+) -> RerunCell:
     cell = Cell(subject.arch, subject.variant, boots=tuple(boots))
     counting = [boot for boot in boots if not boot_is_infrastructures(boot)]
     died = tuple(boot.id for boot in counting if boot.end.is_kernels)

@@ -17,7 +17,7 @@ from results.model.document import ResultsError
 from results.model.rerun import Rerun
 from results.model.run import Run
 from results.model.walk import Walk
-from results.store.rows import Record, RowsError, record_of
+from results.store.rows import RowsError, StoredFolder, record_of
 
 FILES: Mapping[str, tuple[type[Any], str]] = {
     "results.json": (Run, document.SCHEMA),
@@ -85,7 +85,7 @@ def stamp_of(folder: Path) -> Stamp:
     return Stamp(str(folder), found.st_size, found.st_mtime_ns)
 
 
-def read_folder(folder: Path, stamp: Stamp) -> Record:
+def read_folder(folder: Path, stamp: Stamp) -> StoredFolder:
     """Read the results of a folder as rows.
 
     Raises:
@@ -108,7 +108,7 @@ def read_folder(folder: Path, stamp: Stamp) -> Record:
         "file_time": stamp.file_time,
         "digest": sha256(content).hexdigest(),
     }
-    return Record({**record.folder, **own}, record.details)
+    return StoredFolder({**record.folder, **own}, record.details)
 
 
 def _results_file(folder: Path) -> Path:

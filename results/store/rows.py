@@ -40,7 +40,7 @@ class RowsError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class StoredFolder:
     """One folder as rows: its own, and those of each other table by name, still without the folder's id."""
 
     folder: Row
@@ -58,7 +58,7 @@ def clean(words: str, most: int = LONGEST_TEXT) -> str:
     return shown if len(words) <= most and len(shown) <= most else shown[: most - 1] + "…"
 
 
-def record_of(document: Run | Walk | Bisection | Rerun, now: datetime) -> Record:
+def record_of(document: Run | Walk | Bisection | Rerun, now: datetime) -> StoredFolder:
     """Turn a document into rows.
 
     Raises:
@@ -85,7 +85,7 @@ def record_of(document: Run | Walk | Bisection | Rerun, now: datetime) -> Record
         verdict = (
             "failed" if document.exit_code == 1 else "never failed" if document.exit_code == 0 else "unknown"
         )
-    return Record({**_common(document, now), "verdict": verdict}, {"findings": findings})
+    return StoredFolder({**_common(document, now), "verdict": verdict}, {"findings": findings})
 
 
 def _finding(arch: str, words: str, commit: str = "", subject: str = "") -> Row:
@@ -150,7 +150,7 @@ def _integer(value: int | None) -> int | None:
     return None if value is None or not 0 <= value < 2**31 else value
 
 
-def _run(run: Run, now: datetime) -> Record:
+def _run(run: Run, now: datetime) -> StoredFolder:
     boots = {boot.id: boot for cell in run.cells for boot in cell.boots}
     details: dict[str, list[Row]] = {}
     for arch in run.arches:
@@ -163,7 +163,7 @@ def _run(run: Run, now: datetime) -> Record:
         }
         for table, rows in parts.items():
             details.setdefault(table, []).extend({"arch": clean(arch.arch, 100), **row} for row in rows)
-    return Record({**_common(run, now), "verdict": str(run.verdict)}, details)
+    return StoredFolder({**_common(run, now), "verdict": str(run.verdict)}, details)
 
 
 def _arch(run: Run, arch: ArchComparison) -> Row:

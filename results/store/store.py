@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL
 
 from results.store.engine import PATIENCE_SECONDS, StoreError, explained, open_engine, shown, tidy, writing
 from results.store.folder import RefusedError, Stamp, UnfinishedError, read_folder, stamp_of
-from results.store.rows import Record, clean
+from results.store.rows import StoredFolder, clean
 from results.store.tables import DETAILS, FOLDERS, METADATA
 
 _CHUNK = 5000
@@ -24,7 +24,7 @@ BATCH_ROWS = 20_000
 _KEYS_AT_ONCE = 500
 
 
-class State(StrEnum):
+class ImportState(StrEnum):
     """What became of a folder that was to be imported."""
 
     NEW = "new"
@@ -41,7 +41,7 @@ class Imported:
     """One folder that was to be imported."""
 
     path: str
-    state: State
+    state: ImportState
     name: str = ""
     """Of the run; empty if it could not be read."""
     why: str = ""
@@ -72,7 +72,7 @@ class Stored:
     """Its clock was ahead of ours by more than an hour."""
 
 
-Looked = tuple[str, Imported | Record]
+Looked = tuple[str, Imported | StoredFolder]
 """A folder, and its rows or why there are none."""
 
 
@@ -119,10 +119,10 @@ class Store:
     ) -> list[Imported]:
         outcome = []
         for batch in _batches(_look(folder, known) for folder in folders):
-            records = [found for _, found in batch if isinstance(found, Record)]
+            records = [found for _, found in batch if isinstance(found, StoredFolder)]
             states = iter(self.put(records, anew=anew) if records else ())
             for path, found in batch:
-                if isinstance(found, Record):
+                if isinstance(found, StoredFolder):
                     found = Imported(path, next(states), found.folder["name"])
                 outcome.append(found)
                 told(found)
@@ -133,7 +133,7 @@ class Store:
         with self.reading() as connection:
             return {row[0]: (Stamp(*row[:3]), row[3]) for row in connection.execute(select(*columns))}
 
-    def put(self, records: Iterable[Record], *, anew: bool = False) -> list[State]:
+    def put(self, records: Iterable[StoredFolder], *, anew: bool = False) -> list[ImportState]:
         """Store records, all or none; each takes the place of the one with its identity.
 
         If nothing has changed, that one stays, unless all is to be made `anew`.
@@ -141,20 +141,20 @@ class Store:
         with self._writing() as connection:
             return [self._put(connection, record, anew) for record in records]
 
-    def _put(self, connection: Connection, record: Record, anew: bool) -> State:
+    def _put(self, connection: Connection, record: StoredFolder, anew: bool) -> ImportState:
         c = FOLDERS.c
         asked = select(c.id, c.digest, c.path).where(c.identity == record.folder["identity"])
         before = connection.execute(asked).one_or_none()
         if before and not anew and before.digest == record.folder["digest"]:
             if before.path != record.folder["path"] and not Path(before.path).exists():
                 connection.execute(FOLDERS.update().where(c.id == before.id).values(**_place(record)))
-            return State.UNCHANGED
+            return ImportState.UNCHANGED
         if before:
             connection.execute(delete(FOLDERS).where(c.id == before.id))
         self._insert(connection, record)
-        return State.REPLACED if before else State.NEW
+        return ImportState.REPLACED if before else ImportState.NEW
 
-    def _insert(self, connection: Connection, record: Record) -> None:
+    def _insert(self, connection: Connection, record: StoredFolder) -> None:
         key = connection.execute(insert(FOLDERS), record.folder).inserted_primary_key
         assert key is not None
         for name, rows in record.details.items():
@@ -217,7 +217,7 @@ class Store:
     ) -> list[Imported]:
         """Read folders anew, changed or not, and let go of everything else; killed, it has lost nothing."""
         outcome = self._import(folders, {}, told, anew=True)
-        read = {one.path for one in outcome if one.state in (State.NEW, State.REPLACED)}
+        read = {one.path for one in outcome if one.state in (ImportState.NEW, ImportState.REPLACED)}
         with self._writing() as connection:
             rows = connection.execute(select(FOLDERS.c.id, FOLDERS.c.path)).all()
             self._forget(connection, [key for key, path in rows if clean(path) not in read])
@@ -237,14 +237,14 @@ def _look(folder: Path, known: Mapping[str, tuple[Stamp, str]]) -> Looked:
         stamp = stamp_of(folder)
         before, name = known.get(stamp.path, (None, ""))
         if stamp == before:
-            return path, Imported(path, State.UNCHANGED, name)
+            return path, Imported(path, ImportState.UNCHANGED, name)
         return path, read_folder(folder, stamp)
     except UnfinishedError as error:
-        return path, Imported(path, State.UNFINISHED, why=clean(str(error)))
+        return path, Imported(path, ImportState.UNFINISHED, why=clean(str(error)))
     except RefusedError as error:
-        return path, Imported(path, State.REFUSED, why=clean(str(error)))
+        return path, Imported(path, ImportState.REFUSED, why=clean(str(error)))
     except OSError as error:
-        return path, Imported(path, State.REFUSED, why=error.strerror or str(error))
+        return path, Imported(path, ImportState.REFUSED, why=error.strerror or str(error))
 
 
 def _batches(found: Iterable[Looked]) -> Iterator[list[Looked]]:
@@ -253,7 +253,7 @@ def _batches(found: Iterable[Looked]) -> Iterator[list[Looked]]:
     rows = 0
     for one in found:
         batch.append(one)
-        rows += one[1].rows if isinstance(one[1], Record) else 0
+        rows += one[1].rows if isinstance(one[1], StoredFolder) else 0
         if rows >= BATCH_ROWS:
             yield batch
             batch, rows = [], 0
@@ -261,7 +261,7 @@ def _batches(found: Iterable[Looked]) -> Iterator[list[Looked]]:
         yield batch
 
 
-def _place(record: Record) -> dict[str, Any]:
+def _place(record: StoredFolder) -> dict[str, Any]:
     return {name: record.folder[name] for name in ("path", "file_bytes", "file_time")}
 
 
@@ -276,4 +276,4 @@ def open_store(store: str, patience: float = PATIENCE_SECONDS) -> Store:
     return Store(address_of(store), patience)
 
 
-__all__ = ["Imported", "State", "Store", "StoreError", "Stored", "open_store"]
+__all__ = ["ImportState", "Imported", "Store", "StoreError", "Stored", "open_store"]

@@ -107,7 +107,7 @@ class Trend:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TrendStep:
     """A number that is another since some night."""
 
     index: int
@@ -211,7 +211,7 @@ def _silent(known: Sequence[tuple[Night, Outcome]], telling: Sequence[tuple[Nigh
     return Trend(change, last, since, None, first, bad, len(telling))
 
 
-def step_of(values: Sequence[float]) -> Step | None:
+def step_of(values: Sequence[float]) -> TrendStep | None:
     """The one step that a row of numbers has, if it surely has one.
 
     The split that a Mann-Whitney test finds least probable, by its normal approximation with ties; its
@@ -226,7 +226,7 @@ def step_of(values: Sequence[float]) -> Step | None:
     before, after = median(values[:best]), median(values[best:])
     percent = (after - before) / abs(before) * 100 if before else None
     small = before == after if percent is None else abs(percent) < STEP_PERCENT
-    return None if p > SURE or small else Step(best, before, after, percent, p)
+    return None if p > SURE or small else TrendStep(best, before, after, percent, p)
 
 
 def _distance(ranks: Sequence[float], ties: float, split: int) -> float:
@@ -276,7 +276,7 @@ def _and(names: Sequence[str]) -> str:
     return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
 
 
-def step_in_words(step: Step, unit: str) -> str:
+def step_in_words(step: TrendStep, unit: str) -> str:
     """Say what a number did: `slower by 12 %`, `bigger by 8 %`, `2 instead of 0`."""
     if step.percent is None:
         return f"{step.after:g} instead of {step.before:g}"

@@ -31,7 +31,7 @@ Key = tuple[FaultKind, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class FaultEvidence:
     """A fault as one kernel shows it."""
 
     text: str
@@ -50,7 +50,7 @@ class Observation:
     comparison: ArchComparison
 
     @cached_property
-    def faults(self) -> Mapping[Key, Finding]:
+    def faults(self) -> Mapping[Key, FaultEvidence]:
         """What it does wrong; base itself does nothing wrong, for it is the measure."""
         return dict(_faults(self)) if self.number else {}
 
@@ -96,18 +96,18 @@ def _last_without(earlier: Sequence[Observation], key: Key) -> int:
     return next((past.number for past in reversed(earlier) if past.lacks(key)), 0)
 
 
-def _fault(key: Key, finding: Finding, origin: tuple[int, int]) -> Fault:
+def _fault(key: Key, finding: FaultEvidence, origin: tuple[int, int]) -> Fault:
     return Fault(*key, finding.text, *origin, finding.log, finding.lines)
 
 
-def _faults(now: Observation) -> Iterator[tuple[Key, Finding]]:
+def _faults(now: Observation) -> Iterator[tuple[Key, FaultEvidence]]:
     found = dict(_specific_faults(now))
     yield from found.items()
     if not found and now.comparison.verdict is Verdict.REGRESSION:
-        yield (FaultKind.OTHER, ""), Finding(of_patch(now.comparison.reasons[0]))
+        yield (FaultKind.OTHER, ""), FaultEvidence(of_patch(now.comparison.reasons[0]))
 
 
-def _specific_faults(now: Observation) -> Iterator[tuple[Key, Finding]]:
+def _specific_faults(now: Observation) -> Iterator[tuple[Key, FaultEvidence]]:
     yield from _build_faults(now)
     yield from _boot_faults(now)
     for test in now.comparison.tests:
@@ -119,31 +119,31 @@ def _specific_faults(now: Observation) -> Iterator[tuple[Key, Finding]]:
         if splat.verdict is Verdict.REGRESSION:
             boot = _boot(now.cell, splat.series_boots[0])
             log = boot.log if boot else ""
-            yield (FaultKind.SPLAT, splat.signature), Finding(splat.title, log, splat.example.lines)
+            yield (FaultKind.SPLAT, splat.signature), FaultEvidence(splat.title, log, splat.example.lines)
 
 
-def _build_faults(now: Observation) -> Iterator[tuple[Key, Finding]]:
+def _build_faults(now: Observation) -> Iterator[tuple[Key, FaultEvidence]]:
     log = now.cell.build.log if now.cell.build else ""
     for finding in compare_builds(now.base.build, now.cell.build):
         if finding.verdict is Verdict.REGRESSION:
-            yield (FaultKind.BUILD, ""), Finding(of_patch(finding.text), log)
+            yield (FaultKind.BUILD, ""), FaultEvidence(of_patch(finding.text), log)
     for warning in now.comparison.new_warnings:
         text = f"{warning.file}:{warning.line}: {warning.text}{_flag(warning)}"
-        yield (FaultKind.WARNING, f"{warning.file} {warning.flag} {warning.text}"), Finding(text, log)
+        yield (FaultKind.WARNING, f"{warning.file} {warning.flag} {warning.text}"), FaultEvidence(text, log)
 
 
 def _flag(warning: CompilerWarning) -> str:
     return f" [{warning.flag}]" if warning.flag else ""
 
 
-def _boot_faults(now: Observation) -> Iterator[tuple[Key, Finding]]:
+def _boot_faults(now: Observation) -> Iterator[tuple[Key, FaultEvidence]]:
     for finding in compare_boots(now.base, now.cell):
         if finding.verdict is Verdict.REGRESSION:
             died = next((boot for boot in now.cell.boots if boot.end is not BootEnd.DONE), None)
-            yield (FaultKind.BOOT, ""), Finding(of_patch(finding.text), died.log if died else "")
+            yield (FaultKind.BOOT, ""), FaultEvidence(of_patch(finding.text), died.log if died else "")
 
 
-def _measured_faults(now: Observation) -> Iterator[tuple[Key, Finding]]:
+def _measured_faults(now: Observation) -> Iterator[tuple[Key, FaultEvidence]]:
     """What tests measured, where their own results are not worse already."""
     tests = {test.name: test for test in now.comparison.tests}
     failing = {name for name, test in tests.items() if test.verdict is Verdict.REGRESSION}
@@ -157,9 +157,9 @@ def _measured_faults(now: Observation) -> Iterator[tuple[Key, Finding]]:
             yield (FaultKind.COST, cost.test), _found_by(tests[cost.test], now.cell, text)
 
 
-def _found_by(test: TestComparison, cell: Cell, text: str) -> Finding:
+def _found_by(test: TestComparison, cell: Cell, text: str) -> FaultEvidence:
     boot = _boot(cell, test.series.boot)
-    return Finding(text, boot.log if boot else "", test.series.lines)
+    return FaultEvidence(text, boot.log if boot else "", test.series.lines)
 
 
 def _boot(cell: Cell, boot_id: str | None) -> Boot | None:

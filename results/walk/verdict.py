@@ -11,10 +11,20 @@ from dataclasses import dataclass
 
 from results.compare.verdict import EXIT_CLEAN, EXIT_REGRESSION, EXIT_UNPROVEN
 from results.model.run import Subject
-from results.model.walk import Check, Column, Fault, FaultKind, Row, Safe, Same, State, Step
+from results.model.walk import (
+    ArchColumn,
+    Fault,
+    FaultKind,
+    PatchResult,
+    PatchState,
+    RebuildCheck,
+    Safe,
+    Same,
+    WalkRow,
+)
 from results.text import join
 
-_GOOD = (State.OK, State.BUILDS)
+_GOOD = (PatchState.OK, PatchState.BUILDS)
 _NAMES_SHOWN = 3
 
 
@@ -27,24 +37,24 @@ class WalkVerdict:
     exit_code: int
 
 
-def column_of(arch: str, steps: tuple[Step, ...]) -> Column:
+def column_of(arch: str, steps: tuple[PatchResult, ...]) -> ArchColumn:
     """Sum up one architecture."""
     bad = [step for step in steps if own_faults(step)]
     if bad:
-        return Column(arch, steps, bad[0].number, f"first bad: {_deed(own_faults(bad[0]))}")
+        return ArchColumn(arch, steps, bad[0].number, f"first bad: {_summary(own_faults(bad[0]))}")
     unknown = [step for step in steps if step.state not in _GOOD]
     if unknown:
         first = unknown[0]
         words = f"nothing bad seen, but {_name(first.number)} is not known: {first.state}, {first.words}"
-        return Column(arch, steps, None, words)
+        return ArchColumn(arch, steps, None, words)
     numbers = [step.number for step in steps if step.number]
-    done = "builds" if any(step.state is State.BUILDS for step in steps) else "is safe"
-    return Column(arch, steps, None, f"every one of {_patches(numbers)} {done}")
+    done = "builds" if any(step.state is PatchState.BUILDS for step in steps) else "is safe"
+    return ArchColumn(arch, steps, None, f"every one of {_patches(numbers)} {done}")
 
 
 def rows_of(
-    subject: Subject, numbers: Sequence[int], columns: Sequence[Column], checks: Sequence[Check]
-) -> tuple[Row, ...]:
+    subject: Subject, numbers: Sequence[int], columns: Sequence[ArchColumn], checks: Sequence[RebuildCheck]
+) -> tuple[WalkRow, ...]:
     """Sum up every patch over all architectures."""
     return tuple(
         _row(subject, number, {column.arch: column.steps[index] for column in columns}, checks)
@@ -52,11 +62,13 @@ def rows_of(
     )
 
 
-def _row(subject: Subject, number: int, steps: Mapping[str, Step], checks: Sequence[Check]) -> Row:
+def _row(
+    subject: Subject, number: int, steps: Mapping[str, PatchResult], checks: Sequence[RebuildCheck]
+) -> WalkRow:
     patch = subject.patches[number - 1] if number else None
     doubted = {check.arch: check.words for check in checks if check.number == number and not check.ok}
     safe, because = _judge(steps, doubted)
-    return Row(
+    return WalkRow(
         number=number,
         subject=patch.subject if patch else f"base: {subject.tree} {subject.tree_version}",
         commit=patch.commit if patch else subject.base_commit,
@@ -66,7 +78,7 @@ def _row(subject: Subject, number: int, steps: Mapping[str, Step], checks: Seque
     )
 
 
-def _judge(steps: Mapping[str, Step], doubted: Mapping[str, str]) -> tuple[Safe, str]:
+def _judge(steps: Mapping[str, PatchResult], doubted: Mapping[str, str]) -> tuple[Safe, str]:
     own = {arch: texts for arch, step in steps.items() if (texts := _texts(own_faults(step)))}
     if own:
         return Safe.NO, _by_arch(own)
@@ -81,12 +93,12 @@ def _judge(steps: Mapping[str, Step], doubted: Mapping[str, str]) -> tuple[Safe,
     if open_questions:
         return Safe.UNKNOWN, _by_arch(open_questions)
     where = join(tuple(steps))
-    if any(step.state is State.BUILDS for step in steps.values()):
+    if any(step.state is PatchState.BUILDS for step in steps.values()):
         return Safe.UNKNOWN, f"it builds without new warnings on {where}, and nothing was booted"
     return Safe.YES, f"{_why_safe(steps)} on {where}"
 
 
-def _why_safe(steps: Mapping[str, Step]) -> str:
+def _why_safe(steps: Mapping[str, PatchResult]) -> str:
     sames = {(step.same, step.same_as) for step in steps.values()}
     same, other = next(iter(sames)) if len(sames) == 1 else (None, None)
     if other is not None and same is Same.SOURCES:
@@ -96,7 +108,7 @@ def _why_safe(steps: Mapping[str, Step]) -> str:
     return "builds, boots and passes"
 
 
-def own_faults(step: Step) -> tuple[Fault, ...]:
+def own_faults(step: PatchResult) -> tuple[Fault, ...]:
     """What a patch brings itself."""
     return tuple(fault for fault in step.faults if fault.since == step.number)
 
@@ -112,11 +124,11 @@ def _doubt(fault: Fault) -> str:
     return "" if fault.after >= fault.since - 1 else f" ({fault.culprit} did it)"
 
 
-def _inherited(step: Step) -> str:
+def _inherited(step: PatchResult) -> str:
     by_origin: dict[int, list[Fault]] = {}
     for fault in sorted(step.faults, key=lambda fault: fault.since):
         by_origin.setdefault(fault.since, []).append(fault)
-    return f"inherited: {'; '.join(map(_deed, by_origin.values()))}"
+    return f"inherited: {'; '.join(map(_summary, by_origin.values()))}"
 
 
 def _by_arch(texts: Mapping[str, str]) -> str:
@@ -128,7 +140,11 @@ def _by_arch(texts: Mapping[str, str]) -> str:
 
 
 def walk_verdict(
-    rows: Sequence[Row], columns: Sequence[Column], checks: Sequence[Check], boots: bool, complete: bool
+    rows: Sequence[WalkRow],
+    columns: Sequence[ArchColumn],
+    checks: Sequence[RebuildCheck],
+    boots: bool,
+    complete: bool,
 ) -> WalkVerdict:
     """Give the answer."""
     where = join([column.arch for column in columns])
@@ -153,23 +169,23 @@ def walk_verdict(
     return WalkVerdict(Safe.YES, f"Every one of {walked} is safe to bisect on {where}.", EXIT_CLEAN)
 
 
-def _all_built(columns: Sequence[Column]) -> bool:
-    return all(step.state is State.BUILDS for column in columns for step in column.steps)
+def _all_built(columns: Sequence[ArchColumn]) -> bool:
+    return all(step.state is PatchState.BUILDS for column in columns for step in column.steps)
 
 
-def _deeds(columns: Sequence[Column]) -> list[str]:
+def _deeds(columns: Sequence[ArchColumn]) -> list[str]:
     """What each bad patch does, said once for all architectures; the first patches only."""
     places: dict[tuple[int, str], list[str]] = {}
     for column in columns:
         for step in column.steps:
             if faults := own_faults(step):
-                places.setdefault((step.number, _deed(faults)), []).append(column.arch)
+                places.setdefault((step.number, _summary(faults)), []).append(column.arch)
     found = [f"{deed} on {join(arches)}" for (_, deed), arches in sorted(places.items())]
     more = len(found) - _NAMES_SHOWN
     return found if more <= 0 else [*found[:_NAMES_SHOWN], f"and {more} more"]
 
 
-def _deed(faults: Sequence[Fault]) -> str:
+def _summary(faults: Sequence[Fault]) -> str:
     """What a patch does, shorter than its faults say it."""
     lead = faults[0]
     count = sum(fault.kind is lead.kind for fault in faults)

@@ -20,31 +20,31 @@ from results.journal.journal import (
 )
 from results.model.run import ArchComparison, Boot, Build, Cell, Verdict
 from results.model.walk import (
+    ArchColumn,
     BootNote,
     BuildNote,
-    Check,
-    Column,
     Fault,
     FaultKind,
+    PatchResult,
+    PatchState,
+    RebuildCheck,
     Same,
     SizeChange,
-    State,
-    Step,
     Walk,
 )
 from results.walk.faults import Observation, of_patch, trace
 from results.walk.verdict import column_of, rows_of, walk_verdict
 
-_OF_FAULT: Mapping[FaultKind, State] = {
-    FaultKind.BUILD: State.DOES_NOT_BUILD,
-    FaultKind.BOOT: State.DOES_NOT_BOOT,
-    FaultKind.SPLAT: State.NEW_SPLAT,
-    FaultKind.WARNING: State.NEW_WARNINGS,
+_OF_FAULT: Mapping[FaultKind, PatchState] = {
+    FaultKind.BUILD: PatchState.DOES_NOT_BUILD,
+    FaultKind.BOOT: PatchState.DOES_NOT_BOOT,
+    FaultKind.SPLAT: PatchState.NEW_SPLAT,
+    FaultKind.WARNING: PatchState.NEW_WARNINGS,
 }
-_OF_VERDICT: Mapping[Verdict, State] = {
-    Verdict.INFRASTRUCTURE: State.INFRASTRUCTURE,
-    Verdict.FLAKY: State.FLAKY,
-    Verdict.FAILS_ON_BOTH: State.FAILS_ON_BASE,
+_OF_VERDICT: Mapping[Verdict, PatchState] = {
+    Verdict.INFRASTRUCTURE: PatchState.INFRASTRUCTURE,
+    Verdict.FLAKY: PatchState.FLAKY,
+    Verdict.FAILS_ON_BOTH: PatchState.FAILS_ON_BASE,
 }
 
 
@@ -69,7 +69,7 @@ def conclude_walk(plan: PlanFact, events: Sequence[Event], cells: Sequence[Cell]
         raise JournalError(f"{plan.id} is a run of base against series, not a walk")
     known = {(cell.arch, cell.variant): cell for cell in cells}
     columns = tuple(_walk_down(plan, plan.walk, arch, known) for arch in plan.arches)
-    checks = tuple(decode(Check, event) for event in events if event.name == "check")
+    checks = tuple(decode(RebuildCheck, event) for event in events if event.name == "check")
     rows = rows_of(plan.subject, plan.walk.numbers, columns, checks)
     complete = events[-1].name == "end"
     verdict = walk_verdict(rows, columns, checks, plan.walk.boots, complete)
@@ -94,7 +94,9 @@ def conclude_walk(plan: PlanFact, events: Sequence[Event], cells: Sequence[Cell]
     )
 
 
-def _walk_down(plan: PlanFact, scope: WalkScope, arch: str, cells: Mapping[tuple[str, str], Cell]) -> Column:
+def _walk_down(
+    plan: PlanFact, scope: WalkScope, arch: str, cells: Mapping[tuple[str, str], Cell]
+) -> ArchColumn:
     """One architecture: what each kernel shows, which patch began it, and the steps."""
     own = {number: cells[arch, patch_variant(number)] for number in scope.own}
     base = own[0]
@@ -131,11 +133,11 @@ def _step(
     before: Build | None,
     boots: bool,
     same_image: int | None,
-) -> Step:
+) -> PatchResult:
     shared = kernel != now.number
     state, words = _state(now, faults, boots)
     build = now.cell.build
-    return Step(
+    return PatchResult(
         number=now.number,
         state=state,
         words=words,
@@ -152,20 +154,20 @@ def _step(
     )
 
 
-def _state(now: Observation, faults: Sequence[Fault], boots: bool) -> tuple[State, str]:
+def _state(now: Observation, faults: Sequence[Fault], boots: bool) -> tuple[PatchState, str]:
     """What is said of a patch: its own faults first, then what it inherits, then what is not known."""
     if faults:
         lead = [fault for fault in faults if fault.since == now.number] or list(faults)
-        state = _OF_FAULT.get(lead[0].kind, State.REGRESSION)
-        if state is State.DOES_NOT_BOOT and any(reached_tests(boot) for boot in now.cell.boots):
-            state = State.REGRESSION
+        state = _OF_FAULT.get(lead[0].kind, PatchState.REGRESSION)
+        if state is PatchState.DOES_NOT_BOOT and any(reached_tests(boot) for boot in now.cell.boots):
+            state = PatchState.REGRESSION
         more = f"; and {len(lead) - 1} more" if len(lead) > 1 else ""
         return state, f"{lead[0].text}{more}"
     words = of_patch(now.comparison.reasons[0]) if now.comparison.reasons else ""
     if run_verdict((now.comparison,)).exit_code == EXIT_CLEAN:
-        return State.OK, words
+        return PatchState.OK, words
     if not boots and _both_built(now):
-        return State.BUILDS, "builds without new warnings; nothing was booted"
+        return PatchState.BUILDS, "builds without new warnings; nothing was booted"
     return _of_open(now.comparison), words
 
 
@@ -173,8 +175,8 @@ def _both_built(now: Observation) -> bool:
     return all(cell.build is not None and cell.build.ok for cell in (now.base, now.cell))
 
 
-def _of_open(comparison: ArchComparison) -> State:
-    return _OF_VERDICT.get(comparison.verdict, State.NOT_EXERCISED)
+def _of_open(comparison: ArchComparison) -> PatchState:
+    return _OF_VERDICT.get(comparison.verdict, PatchState.NOT_EXERCISED)
 
 
 def build_note(build: Build) -> BuildNote:

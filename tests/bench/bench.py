@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from harness.core.errors import HarnessError
 from harness.core.workspace import Workspace, from_environment
-from harness.plan.plan import Plan, Request, make_plan
+from harness.plan.plan import Plan, PlanRequest, make_plan
 from results.journal.assemble import read_plan
 from results.journal.journal import BootFact, PlanFact, decode, read_events
 from results.model.run import BootEnd, Build
@@ -78,7 +78,7 @@ class Bench:
     @property
     def plan(self) -> Plan:
         """What HARNESS_RUN plans."""
-        return make_plan(Request(arches=(ARCH,), series=SERIES, jobs=self.cpus))
+        return make_plan(PlanRequest(arches=(ARCH,), series=SERIES, jobs=self.cpus))
 
     @property
     def cpus(self) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.plan.plan import Plan, Request, make_plan
+from harness.plan.plan import Plan, PlanRequest, make_plan
 from results.journal.journal import Event, read_events
 from results.model.run import Status
 from tests.bench import timeline
@@ -53,7 +53,7 @@ class OurRun:
 
 def plan_of(bench: Bench) -> Plan:
     """What is done: a small series on the architectures of the default plan, or a part of them."""
-    return make_plan(Request(arches=bench.arches, series=SERIES, jobs=bench.cpus))
+    return make_plan(PlanRequest(arches=bench.arches, series=SERIES, jobs=bench.cpus))
 
 
 def cold_matrix(bench: Bench) -> Measured:

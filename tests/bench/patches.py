@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.config.records import ROOT
-from harness.plan.plan import Plan, Request, make_plan
+from harness.plan.plan import Plan, PlanRequest, make_plan
 from results.journal.journal import read_events
 from tests.bench import plain, timeline
 from tests.bench.bench import ARCH, Bench, BenchError, environment, harness_program, run_to_end
@@ -60,7 +60,7 @@ class Walked:
 
 def plan_of(bench: Bench) -> Plan:
     """What is walked."""
-    return make_plan(Request(arches=ARCHES, series=str(SERIES), jobs=bench.cpus))
+    return make_plan(PlanRequest(arches=ARCHES, series=str(SERIES), jobs=bench.cpus))
 
 
 def walk(bench: Bench) -> Measured:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from results.dashboard.site import Built, build_site
 from results.model.run import Run
-from results.store.rows import Record, record_of
+from results.store.rows import StoredFolder, record_of
 from results.store.store import BATCH_ROWS, Store, open_store
 from tests.bench.bench import Bench, BenchError
 from tests.bench.clock import Span, clocked
@@ -52,14 +52,14 @@ def _fill_and_show(bench: Bench) -> tuple[Span, Built]:
     return span, built
 
 
-def fill(store: Store, records: list[Record]) -> None:
+def fill(store: Store, records: list[StoredFolder]) -> None:
     """Put records into a store, in batches as an import has them."""
     each = max(1, BATCH_ROWS // records[0].rows)
     for first in range(0, len(records), each):
         store.put(records[first : first + each])
 
 
-def many_records(rows: int) -> Iterator[Record]:
+def many_records(rows: int) -> Iterator[StoredFolder]:
     """Runs that differ in their names and times only, until they have so many rows."""
     template = record_of(_big_run(), _FIRST)
     each = len(template.details["tests"])
@@ -78,7 +78,7 @@ def many_records(rows: int) -> Iterator[Record]:
         }
         left = min(each, rows - number * each)
         details = {**template.details, "tests": template.details["tests"][:left]}
-        yield Record({**template.folder, **own}, details)
+        yield StoredFolder({**template.folder, **own}, details)
 
 
 def _big_run() -> Run:

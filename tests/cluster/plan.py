@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.cluster.connect import CONNECT_SECONDS, certificates_for, client_of
-from harness.cluster.controller import Crew
+from harness.cluster.controller import StepDispatcher
 from harness.cluster.exchange import Exchange
 from harness.cluster.node.dask import set_up
-from harness.cluster.step_messages import Delivery, Station
+from harness.cluster.step_messages import Delivery, WorkerContext
 from harness.cluster.tls.address import parse_address
 from harness.config.records import ArchRecord, load_all
 from harness.core.process import run_logged
@@ -38,7 +38,7 @@ class Sleep:
     tags: frozenset[str] = frozenset()
     memory_mb: int = 0
 
-    def carry_out(self, station: Station) -> str:
+    def carry_out(self, station: WorkerContext) -> str:
         (station.out / "logs").mkdir()
         with (station.out / "logs" / f"{self.name}.log").open("wb") as log:
             log.write(f"{station.ability.worker}\n".encode())
@@ -90,7 +90,7 @@ def real_cells(count: int, mean: float) -> list[Cell]:
 class Controller:
     """Has the cells done, and keeps what was done in the journal."""
 
-    def __init__(self, crew: Crew, run_dir: Path) -> None:
+    def __init__(self, crew: StepDispatcher, run_dir: Path) -> None:
         self._crew = crew
         self._run_dir = run_dir
         self._journal = Journal(run_dir)
@@ -147,7 +147,7 @@ def main(arguments: Any = None) -> None:
     address = parse_address(asked.address)
     with client_of(address, certificates_for(address, asked.certs), CONNECT_SECONDS) as client:
         exchange = Exchange(asked.run_dir.parent / "exchange")
-        crew = Crew(client, asked.run_dir, exchange, asked.run_dir.parent / "cache", _say)
+        crew = StepDispatcher(client, asked.run_dir, exchange, asked.run_dir.parent / "cache", _say)
         work_off(Controller(crew, asked.run_dir).tasks(_cells(asked)), crew.width, crew.stop)
         crew.close()
     journal.append("end")

@@ -9,10 +9,10 @@ from typing import Any
 from harness.config.host import find_host
 from harness.core.process import Children
 from harness.engine.boot import Bootable, BootRequest, boot
-from harness.machines.host.lease import Keeper
+from harness.machines.host.lease import HostLease
 from harness.machines.host.remote.pstore import inventory
 from harness.machines.host.remote.ssh import connected
-from harness.machines.host.remote.state import Memory, Standing
+from harness.machines.host.remote.state import HostState, HostStateFile
 from harness.machines.kinds import host_kind
 from results.journal.assemble import read_boot
 from results.journal.journal import BootFact
@@ -55,14 +55,14 @@ def boot_there(
     """Boot once; the host must be itself afterwards, and have nothing of ours."""
     write_record(folder, place)
     record = find_host("labhost", own=folder / "thp-harness")
-    keeper = Keeper(record, Memory(folder, record.name), print)
+    keeper = HostLease(record, HostStateFile(folder, record.name), print)
     keeper.take()
     for name in ("boots", "logs"):
         (folder / name).mkdir()
     request = BootRequest("x86_64-base-1", "base", "first", tests)
     fact = boot(bootable, host_kind(keeper), request, folder, Children())
     keeper.give_back()
-    assert keeper.memory.standing() == Standing()
+    assert keeper.memory.standing() == HostState()
     with connected(record) as link:
         assert inventory(link) == frozenset(), "the next boot's words would be mixed with these"
     return read_boot(fact, tests, folder), fact

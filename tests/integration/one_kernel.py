@@ -7,18 +7,18 @@ import os
 from pathlib import Path
 
 from harness.build.build_cache import IMAGE
-from harness.build.kernel.kernel import KernelRequest, Workshop, build_kernel
+from harness.build.kernel.kernel import BuildContext, KernelRequest, build_kernel
 from harness.build.toolchain import find_compiler
 from harness.core.jobserver import Jobserver
 from harness.core.process import Children
-from harness.plan.plan import Request, make_plan
+from harness.plan.plan import PlanRequest, make_plan
 from harness.plan.prepare import prepare, worktree_name
 from harness.sources.git.worktree import worktree
 
 
 def build_base(cache: Path, log: Path, series: str, *kconfig: str) -> Path:
     """The image of x86_64's base kernel with more configuration fragments."""
-    plan = make_plan(Request(arches=("x86_64",), series=series, kconfig=kconfig))
+    plan = make_plan(PlanRequest(arches=("x86_64",), series=series, kconfig=kconfig))
     checkouts = prepare(plan, cache, print)
     base = checkouts.checkout("base")
     (arch,) = plan.arches
@@ -27,7 +27,7 @@ def build_base(cache: Path, log: Path, series: str, *kconfig: str) -> Path:
     )
     name = worktree_name(plan.tree, arch)
     with contextlib.closing(Jobserver(os.cpu_count() or 1)) as jobserver:
-        shop = Workshop(
+        shop = BuildContext(
             cache=cache,
             log=log,
             say=print,

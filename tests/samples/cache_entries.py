@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.build.build_cache import FILES, RECORD, BuildCache, write_sums
-from harness.commands.cache.collect import DAY, Request, collect
+from harness.commands.cache.collect import DAY, TrimRequest, collect
 from harness.commands.cache.inventory import inventory
 from harness.commands.cache.sharing import alone
 from results.model.run import Build, CompilerWarning
@@ -93,7 +93,7 @@ def programs(cache: Path, name: str, days: float) -> Path:
     return used(folder, days)
 
 
-def gc(cache: Path, request: Request) -> list[str]:
+def gc(cache: Path, request: TrimRequest) -> list[str]:
     said: list[str] = []
     collect(cache, request, said.append, alone(cache, silent))
     return said

@@ -12,7 +12,7 @@ from harness.build.toolchain import Compiler
 from harness.config.records import ArchRecord
 from harness.machines.base import BootFiles
 from harness.machines.qemu.machine import command_line
-from harness.plan.plan import Plan, Request, make_plan
+from harness.plan.plan import Plan, PlanRequest, make_plan
 from harness.plan.prepare import Checkouts, prepare
 from results.journal.journal import BootFact, Journal, PlanFact
 from results.model.run import BootEnd, Build, PlannedTest
@@ -123,7 +123,9 @@ def make_past_run(
         git(tree, "branch", "base")
         make_series(tree)
         git(tree, "branch", "topic")
-    request = Request(arches=(arch,), tree=f"{tree}@base", series=f"git:{tree}@base..topic", kconfig=kconfig)
+    request = PlanRequest(
+        arches=(arch,), tree=f"{tree}@base", series=f"git:{tree}@base..topic", kconfig=kconfig
+    )
     plan = make_plan(request)
     checkouts = prepare(plan, program.cache, lambda line: None)
     run_dir = program.state / "runs" / NAME

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from results.journal.journal import Event, PlanFact, WalkScope, patch_variant
 from results.model.run import Boot, BootEnd, Cell, CompilerWarning, Patch, Subject
-from results.model.walk import Check, Column, Step, Walk
+from results.model.walk import ArchColumn, PatchResult, RebuildCheck, Walk
 from results.walk.walk import conclude_walk
 from tests.samples.cells import boot, build, plan, splat
 
@@ -69,7 +69,7 @@ def walk_of(
     kernels: Sequence[int] | None = None,
     numbers: Sequence[int] | None = None,
     boots: bool = True,
-    checks: Sequence[Check] = (),
+    checks: Sequence[RebuildCheck] = (),
     ended: bool = True,
     subject: str = "mm: change",
 ) -> Walk:
@@ -110,12 +110,12 @@ def _without_boots(cell: Cell, boots: bool) -> Cell:
     return cell if boots else replace(cell, boots=())
 
 
-def _as_fact(check: Check) -> dict[str, object]:
+def _as_fact(check: RebuildCheck) -> dict[str, object]:
     names = ("arch", "number", "ok", "words", "seconds", "log")
     return {name: getattr(check, name) for name in names}
 
 
-def only(walk: Walk) -> Column:
+def only(walk: Walk) -> ArchColumn:
     (column,) = walk.columns
     return column
 
@@ -124,7 +124,7 @@ def states(walk: Walk) -> list[str]:
     return [str(step.state) for step in only(walk).steps]
 
 
-def step_of(walk: Walk, number: int) -> Step:
+def step_of(walk: Walk, number: int) -> PatchResult:
     return next(step for step in only(walk).steps if step.number == number)
 
 
@@ -140,8 +140,10 @@ def mixed_walk() -> Walk:
         },
         kernels=(0, 1, 2, 2, 4, 5),
         checks=(
-            Check("x86_64", 1, True, "is the same when it is built from nothing", 9.0, "logs/anew.log"),
-            Check("arm64", 3, None, "could not be built from nothing: disk full", 1.0, ""),
+            RebuildCheck(
+                "x86_64", 1, True, "is the same when it is built from nothing", 9.0, "logs/anew.log"
+            ),
+            RebuildCheck("arm64", 3, None, "could not be built from nothing: disk full", 1.0, ""),
         ),
     )
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.core.errors import InfrastructureError
-from harness.machines.base import Ending
+from harness.machines.base import BootEnding
 
 SILENCE = None
 """In a script: says nothing more until it is interrupted or stopped."""
 
 
-WELL = Ending(broken=False, detail="")
+WELL = BootEnding(broken=False, detail="")
 
 
 @dataclass
@@ -23,7 +23,7 @@ class ScriptedMachine:
     script: Sequence[bytes | float | None] = ()
     when_interrupted: Sequence[bytes] = ()
     """What it prints after an interrupt; then it is silent again."""
-    ending: Ending = WELL
+    ending: BootEnding = WELL
     start_error: str = ""
     panicked: bool = False
     name: str = "scripted"
@@ -54,6 +54,6 @@ class ScriptedMachine:
         self.calls.append("interrupt")
         self._left = [*self.when_interrupted, SILENCE]
 
-    async def stop(self) -> Ending:
+    async def stop(self) -> BootEnding:
         self.calls.append("stop")
         return self.ending

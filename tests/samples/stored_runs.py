@@ -13,8 +13,8 @@ from results.model import walk_document
 from results.model.document import to_json
 from results.model.run import CounterChange, Run
 from results.store import engine as engines
-from results.store.rows import Record, record_of
-from results.store.store import State, Store, StoreError, open_store
+from results.store.rows import StoredFolder, record_of
+from results.store.store import ImportState, Store, StoreError, open_store
 from results.store.tables import DETAILS, FOLDERS, METADATA, STEPS, STEPS_TABLE
 from tests.samples.sample_numbers import measured_run
 from tests.samples.sample_run import green_run, hostile_run, regression_run
@@ -29,7 +29,7 @@ def write_run(home: Path, run: Run, name: str = "") -> Path:
     return folder
 
 
-def states(store: Store, *folders: Path) -> list[State]:
+def states(store: Store, *folders: Path) -> list[ImportState]:
     return [one.state for one in store.import_folders(folders)]
 
 
@@ -43,13 +43,13 @@ def test_the_same_folder_twice_changes_nothing(address: str, tmp_path: Path) -> 
         write_run(tmp_path, regression_run(), "one"),
         write_run(tmp_path, replace(measured_run(), id="measured"), "two"),
     ]
-    assert states(store, *folders) == [State.NEW, State.NEW]
+    assert states(store, *folders) == [ImportState.NEW, ImportState.NEW]
     before = rows(store)
     assert before["folders"] == 2
     assert all(before[name] for name in ("arches", "tests", "measures", "sweeps"))
-    assert states(store, *folders) == [State.UNCHANGED, State.UNCHANGED]
+    assert states(store, *folders) == [ImportState.UNCHANGED, ImportState.UNCHANGED]
     (folders[0] / "results.json").touch()
-    assert states(store, *folders) == [State.UNCHANGED, State.UNCHANGED]
+    assert states(store, *folders) == [ImportState.UNCHANGED, ImportState.UNCHANGED]
     assert rows(store) == before
 
 
@@ -59,7 +59,7 @@ def test_a_folder_that_changed_takes_the_place_of_itself(address: str, tmp_path:
     states(store, write_run(tmp_path, run))
     before = rows(store)
     changed = replace(run, headline="Something else.", arches=run.arches[:1])
-    assert states(store, write_run(tmp_path, changed)) == [State.REPLACED]
+    assert states(store, write_run(tmp_path, changed)) == [ImportState.REPLACED]
     assert [one.headline for one in store.listing()] == ["Something else."]
     after = rows(store)
     assert after["folders"] == 1
@@ -69,17 +69,20 @@ def test_a_folder_that_changed_takes_the_place_of_itself(address: str, tmp_path:
 def test_a_copy_of_a_folder_is_the_same_run(address: str, tmp_path: Path) -> None:
     store = open_store(address)
     first = write_run(tmp_path, green_run(), "here")
-    assert states(store, first, write_run(tmp_path, green_run(), "copy")) == [State.NEW, State.UNCHANGED]
+    assert states(store, first, write_run(tmp_path, green_run(), "copy")) == [
+        ImportState.NEW,
+        ImportState.UNCHANGED,
+    ]
     assert store.paths() == [first]
     first.rename(tmp_path / "moved")
-    assert states(store, tmp_path / "moved") == [State.UNCHANGED]
+    assert states(store, tmp_path / "moved") == [ImportState.UNCHANGED]
     assert store.paths() == [tmp_path / "moved"]
 
 
 def test_hostile_words_are_harmless_inside(address: str, tmp_path: Path) -> None:
     store = open_store(address)
     run = replace(hostile_run(), id="../../x\x00\x1b[31m" + "y" * 1_000_000)
-    assert states(store, write_run(tmp_path, run, "hostile")) == [State.NEW]
+    assert states(store, write_run(tmp_path, run, "hostile")) == [ImportState.NEW]
     with store.reading() as connection:
         for name in ("folders", *DETAILS):
             for row in connection.execute(select(METADATA.tables[name])):
@@ -100,7 +103,7 @@ def test_numbers_that_no_database_takes_are_left_out(address: str, tmp_path: Pat
         tests[0], series=replace(tests[0].series, counters=counters, seconds=float("nan"), runs=10**30)
     )
     run = replace(run, seconds=float("inf"), arches=(replace(run.arches[0], tests=(wild,)),))
-    assert states(store, write_run(tmp_path, run)) == [State.NEW]
+    assert states(store, write_run(tmp_path, run)) == [ImportState.NEW]
 
 
 def test_a_run_of_tomorrow_began_before_it_was_imported(address: str, tmp_path: Path) -> None:
@@ -117,7 +120,7 @@ def test_a_run_of_tomorrow_began_before_it_was_imported(address: str, tmp_path: 
 def test_a_time_that_is_none_is_refused(address: str, tmp_path: Path, started: str) -> None:
     store = open_store(address)
     (outcome,) = store.import_folders([write_run(tmp_path, replace(green_run(), started=started))])
-    assert outcome.state is State.REFUSED
+    assert outcome.state is ImportState.REFUSED
     assert "is not a time" in outcome.why
     assert store.listing() == []
 
@@ -125,7 +128,7 @@ def test_a_time_that_is_none_is_refused(address: str, tmp_path: Path, started: s
 def test_walks_are_links(address: str, tmp_path: Path) -> None:
     store = open_store(address)
     (tmp_path / "walk.json").write_text(walk_document.to_json(hostile_walk()))
-    assert states(store, tmp_path) == [State.NEW]
+    assert states(store, tmp_path) == [ImportState.NEW]
     (listed,) = store.listing()
     assert listed.kind == "walk"
     assert rows(store)["findings"] == len(hostile_walk().columns)
@@ -141,7 +144,7 @@ def test_pruned_runs_go_with_all_their_rows_and_may_come_again(address: str, tmp
     assert [one.name for one in store.prune(None, 2)] == ["r1"]
     assert [one.name for one in store.prune(30, None)] == ["r3", "r2"]
     assert set(rows(store).values()) == {0}
-    assert states(store, *folders) == [State.NEW] * 3
+    assert states(store, *folders) == [ImportState.NEW] * 3
 
 
 def test_a_store_of_a_newer_program_is_left_alone(address: str) -> None:
@@ -177,10 +180,13 @@ def test_a_store_that_is_built_again_has_what_the_folders_have(address: str, tmp
     before = rows(store)
     with store._writing() as connection:
         connection.execute(DETAILS["tests"].delete())
-    assert states(store, kept, gone) == [State.UNCHANGED, State.UNCHANGED]
+    assert states(store, kept, gone) == [ImportState.UNCHANGED, ImportState.UNCHANGED]
     (gone / "results.json").unlink()
     gone.rmdir()
-    assert [one.state for one in store.rebuild(store.paths())] == [State.REPLACED, State.UNFINISHED]
+    assert [one.state for one in store.rebuild(store.paths())] == [
+        ImportState.REPLACED,
+        ImportState.UNFINISHED,
+    ]
     assert [one.name for one in store.listing()] == ["kept"]
     assert rows(store) == {name: count // 2 for name, count in before.items()}
 
@@ -189,11 +195,11 @@ def test_many_rows_of_one_run(address: str) -> None:
     store = open_store(address)
     run = green_run()
     many = replace(run.arches[0], tests=run.arches[0].tests * 330)
-    assert store.put([_recorded(replace(run, arches=(many,)))]) == [State.NEW]
+    assert store.put([_recorded(replace(run, arches=(many,)))]) == [ImportState.NEW]
     assert store.count("tests") == len(many.tests)
 
 
-def _recorded(run: Run) -> Record:
+def _recorded(run: Run) -> StoredFolder:
     record = record_of(run, datetime.now(UTC))
     own = {"path": "/r", "file_bytes": 1, "file_time": 1, "digest": "d"}
     return replace(record, folder={**record.folder, **own})

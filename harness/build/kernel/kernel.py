@@ -60,7 +60,7 @@ class KernelRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class BuildContext:
     """Where builds happen and whom they tell."""
 
     cache: Path
@@ -101,7 +101,7 @@ def build_key(request: KernelRequest) -> str:
     )
 
 
-def build_kernel(request: KernelRequest, shop: Workshop) -> tuple[Build, Path | None]:
+def build_kernel(request: KernelRequest, shop: BuildContext) -> tuple[Build, Path | None]:
     """Build, or take from the cache; returns the record and the folder of its files.
 
     A kernel that does not build is a result too: `ok` is False, the folder None.
@@ -148,12 +148,12 @@ def blank_build(request: KernelRequest, key: str) -> Build:
     )
 
 
-def _say_damaged(request: KernelRequest, shop: Workshop, files: str) -> None:
+def _say_damaged(request: KernelRequest, shop: BuildContext, files: str) -> None:
     cell = f"{request.arch.name} {request.variant}"
     shop.say(f"{cell}: its kernel in the cache is damaged: {files}; built again")
 
 
-def _from_cache(request: KernelRequest, shop: Workshop, build: Build, entry: Path) -> tuple[Build, Path]:
+def _from_cache(request: KernelRequest, shop: BuildContext, build: Build, entry: Path) -> tuple[Build, Path]:
     shutil.copyfile(entry / LOG, shop.log)
     current = replace(
         build,
@@ -167,19 +167,19 @@ def _from_cache(request: KernelRequest, shop: Workshop, build: Build, entry: Pat
     return current, entry
 
 
-def _objects(request: KernelRequest, shop: Workshop) -> Path:
+def _objects(request: KernelRequest, shop: BuildContext) -> Path:
     """One folder for all commits of an architecture and configuration: each goes on from the last one.
 
     Objects that another configuration made would lend a build their warnings.
     """
     recipe = request.recipe
     mark = ""
-    if recipe.peculiarity:
+    if recipe.config_id:
         mark = "+" + digest({"base": recipe.base, "extra": kconfig.merge(recipe.extra)})[:8]
     return shop.cache / "objects" / f"{request.arch.kernel_name}{mark}"
 
 
-def _build(request: KernelRequest, shop: Workshop, blank: Build, tree: Path) -> tuple[Build, Path]:
+def _build(request: KernelRequest, shop: BuildContext, blank: Build, tree: Path) -> tuple[Build, Path]:
     """Configure and make; the steps that a person would type stand in the record."""
     started = time.monotonic()
     objects = _objects(request, shop)
@@ -211,7 +211,7 @@ def _build(request: KernelRequest, shop: Workshop, blank: Build, tree: Path) -> 
     return build, cache.store(build, lambda entry: _keep(entry, image, objects, request, shop))
 
 
-def _keep(entry: Path, image: Path, objects: Path, request: KernelRequest, shop: Workshop) -> None:
+def _keep(entry: Path, image: Path, objects: Path, request: KernelRequest, shop: BuildContext) -> None:
     shutil.copyfile(image, entry / IMAGE)
     shutil.copyfile(shop.log, entry / LOG)
     for name in KEPT_FILES:
@@ -233,7 +233,7 @@ def _keep_vmlinux(vmlinux: Path, kept: Path, prefix: str) -> None:
         raise InfrastructureError(f"{' '.join(stripping)} failed: {stripped.stderr.strip()}")
 
 
-def _proven_ccache(request: KernelRequest, shop: Workshop) -> Ccache | None:
+def _proven_ccache(request: KernelRequest, shop: BuildContext) -> Ccache | None:
     ccache = find_ccache(shop.cache)
     if ccache:
         ccache.prove(request.compiler.prefix)
@@ -265,7 +265,7 @@ def _commands(request: KernelRequest, jobs: int) -> tuple[str, ...]:
 
 def _configure(
     request: KernelRequest,
-    shop: Workshop,
+    shop: BuildContext,
     make: _Make,
     objects: Path,
     tree: Path,
@@ -293,7 +293,7 @@ def _configure(
     return final
 
 
-def _run(make: _Make, target: str, shop: Workshop, tree: Path, log: BinaryIO) -> None:
+def _run(make: _Make, target: str, shop: BuildContext, tree: Path, log: BinaryIO) -> None:
     lines: list[str] = []
     if run_logged(
         (*make.command, target),
@@ -308,7 +308,7 @@ def _run(make: _Make, target: str, shop: Workshop, tree: Path, log: BinaryIO) ->
 
 def _make(
     request: KernelRequest,
-    shop: Workshop,
+    shop: BuildContext,
     make: _Make,
     objects: Path,
     tree: Path,

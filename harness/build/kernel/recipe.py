@@ -44,7 +44,7 @@ class Recipe:
         return " + ".join((self.base, *(fragment.name for fragment in self.fragments)))
 
     @property
-    def peculiarity(self) -> str:
+    def config_id(self) -> str:
         """What the user changed, `defconfig + kasan`; empty for the kernel of a bare `run`."""
         base = () if self.base == TINY else (self.base,)
         return " + ".join((*base, *(fragment.name for fragment in self.extra)))

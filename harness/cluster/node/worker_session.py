@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.cluster.exchange import PARCELS, Exchange
-from harness.cluster.step_messages import Delivery, MissingCommit, Order, Station
+from harness.cluster.step_messages import Delivery, MissingCommit, Order, WorkerContext
 from harness.cluster.tags import Ability
 from harness.commands.cache.sharing import in_use
 from harness.core.errors import HarnessError, InfrastructureError
@@ -97,7 +97,7 @@ class Workbench:
     def _carry_out(self, order: Order, blank: Delivery, children: Children) -> Delivery:
         out = self._scratch / uuid.uuid4().hex
         out.mkdir()
-        station = Station(
+        station = WorkerContext(
             ability=self.ability,
             cache=self._cache,
             exchange=self._exchange_for(order),

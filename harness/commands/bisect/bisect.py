@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.commands.bisect.commits import Ground, history_ground, series_ground
-from harness.commands.bisect.trials import BootLaboratory
+from harness.commands.bisect.commits import CommitRange, history_ground, series_ground
+from harness.commands.bisect.trials import TrialRunner
 from harness.commands.cache.collect import trim
 from harness.commands.cache.sharing import in_use
 from harness.commands.cache.size import size_limit
@@ -19,7 +19,7 @@ from harness.config.records import ArchRecord
 from harness.core.errors import HarnessError, UsageError
 from harness.core.progress import Progress, clock
 from harness.core.workspace import Workspace
-from harness.engine.arch_runner import ArchWork
+from harness.engine.arch_runner import ArchRunner
 from harness.engine.executor import ThisMachine, Tools
 from harness.engine.schedule import Kind, Task
 from harness.engine.session import Session, open_session
@@ -27,9 +27,9 @@ from harness.plan.plan import Plan, planned_tests
 from results.bisect.confidence import effort, steps_for
 from results.bisect.predicate import Predicate, PredicateError, Vocabulary, is_booted, parse, tests_for
 from results.bisect.report import assemble_bisection, name_of
-from results.bisect.search import FAILURES_OF_USE, Finding, Hint, Question, Search
+from results.bisect.search import FAILURES_OF_USE, Hint, Question, Search, SearchResult
 from results.journal.journal import decode, read_events
-from results.model.bisect import Bisection, BisectScope, EndFact, Ending, Mark, Rate
+from results.model.bisect import Bisection, BisectScope, EndFact, Mark, Rate, SearchEnding
 from results.text import abbrev
 
 MOST_AT_ONCE = 8
@@ -129,7 +129,7 @@ def _bisect(
     def begin(arch: ArchRecord, known: Tools) -> Sequence[Task]:
         if arch.name in done:
             return []
-        search = _ArchSearch(ArchWork(session, arch, known), ground, predicate, scope)
+        search = _ArchSearch(ArchRunner(session, arch, known), ground, predicate, scope)
         return [Task(arch.name, Kind.BUILD, 0.0, search.action)]
 
     carry_out(session, tools, lacking, begin)
@@ -139,7 +139,9 @@ def _bisect(
 class _ArchSearch:
     """The search on one architecture; says how it goes on, and records how it ends."""
 
-    def __init__(self, work: ArchWork, ground: Ground, predicate: Predicate, scope: BisectScope) -> None:
+    def __init__(
+        self, work: ArchRunner, ground: CommitRange, predicate: Predicate, scope: BisectScope
+    ) -> None:
         self._work = work
         self._ground = ground
         self._scope = scope
@@ -155,7 +157,7 @@ class _ArchSearch:
             width=max(1, min(work.session.jobserver.tokens, MOST_AT_ONCE)),
         )
         self._question = question
-        laboratory = BootLaboratory(
+        laboratory = TrialRunner(
             work,
             predicate,
             lambda commit: ground.choices(commit, cache),
@@ -169,15 +171,15 @@ class _ArchSearch:
         try:
             finding, words = self._search.run(), ""
         except HarnessError as error:
-            finding = Finding(Ending.END_UNJUDGED, marks=self._search.marks())
+            finding = SearchResult(SearchEnding.END_UNJUDGED, marks=self._search.marks())
             words = "; ".join(filter(None, (str(error), error.hint)))
             self._work.session.progress.say(f"{self._work.arch.name}: {words}")
         self._work.session.record_found(self._fact(finding, words))
         return []
 
-    def _fact(self, finding: Finding, words: str) -> EndFact:
+    def _fact(self, finding: SearchResult, words: str) -> EndFact:
         history = self._ground.history
-        found = finding.ending is Ending.FOUND
+        found = finding.ending is SearchEnding.FOUND
         before = next(iter(history.parents(finding.commit)), "") if found else ""
         named = dict.fromkeys(filter(None, (*finding.marks, *finding.left, finding.commit, before)))
         return EndFact(
@@ -244,5 +246,5 @@ def _rounds(boots: int, width: int) -> int:
     return -(-boots // width)
 
 
-def _is_between_ends(finding: Finding) -> bool:
-    return finding.ending in (Ending.FOUND, Ending.ONLY_SKIPPED, Ending.TOO_RARE)
+def _is_between_ends(finding: SearchResult) -> bool:
+    return finding.ending in (SearchEnding.FOUND, SearchEnding.ONLY_SKIPPED, SearchEnding.TOO_RARE)

@@ -27,7 +27,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Ground:
+class CommitRange:
     """The commits of a bisection, and how each gets into the mirror."""
 
     checkouts: Checkouts
@@ -62,7 +62,7 @@ def is_patch(name: str) -> bool:
     return name == "base" or _PATCH.fullmatch(name) is not None
 
 
-def series_ground(plan: Plan, good: str, bad: str, cache: Path, say: Say) -> Ground:
+def series_ground(plan: Plan, good: str, bad: str, cache: Path, say: Say) -> CommitRange:
     """The patches of a plan's series; `good` and `bad` are numbers, or empty for the two ends.
 
     Raises:
@@ -84,7 +84,7 @@ def series_ground(plan: Plan, good: str, bad: str, cache: Path, say: Say) -> Gro
     names = {patch_commit(subject, number): patch_variant(number) for number in range(count + 1)}
     mirror = open_mirror(cache)
     history = History(mirror, patch_commit(subject, first), patch_commit(subject, last))
-    return Ground(checkouts, history, names, lambda commit: None, _alike(subject, cache))
+    return CommitRange(checkouts, history, names, lambda commit: None, _alike(subject, cache))
 
 
 def _alike(subject: Subject, cache: Path) -> dict[str, list[str]]:
@@ -108,7 +108,7 @@ def _patch_number(name: str, option: str, count: int) -> int:
     return int(match[1])
 
 
-def history_ground(plan: Plan, good: str, bad: str, cache: Path, say: Say) -> Ground:
+def history_ground(plan: Plan, good: str, bad: str, cache: Path, say: Say) -> CommitRange:
     """The history of a plan's tree, a local checkout, which is only read.
 
     Raises:
@@ -144,4 +144,4 @@ def history_ground(plan: Plan, good: str, bad: str, cache: Path, say: Say) -> Gr
     def fetch(commit: str) -> None:
         fetch_local(tree.path, commit, cache, say)
 
-    return Ground(Checkouts(subject, trees, origin), history, {}, fetch)
+    return CommitRange(Checkouts(subject, trees, origin), history, {}, fetch)

@@ -9,14 +9,14 @@ from typing import Any
 
 from harness.commands.bisect.bisect import read_predicate, renamed, require_tests
 from harness.commands.bisect.commits import commit_variant
-from harness.commands.bisect.trials import BootLaboratory
+from harness.commands.bisect.trials import TrialRunner
 from harness.commands.cache.sharing import in_use
 from harness.commands.run import carry_out, check_disk, room
 from harness.config.records import ArchRecord
 from harness.core.errors import UsageError
 from harness.core.progress import Progress
 from harness.core.workspace import Workspace
-from harness.engine.arch_runner import ArchWork
+from harness.engine.arch_runner import ArchRunner
 from harness.engine.executor import ThisMachine, Tools
 from harness.engine.schedule import Kind, Task
 from harness.engine.session import open_session
@@ -138,11 +138,11 @@ def judge(
         recording = threading.Lock()
 
         def begin(arch: ArchRecord, known: Tools) -> Sequence[Task]:
-            work = ArchWork(session, arch, known)
+            work = ArchRunner(session, arch, known)
 
             def action() -> Sequence[Task]:
                 checkout = checkout_of(scope.bad.name, commit, cache)
-                laboratory = BootLaboratory(work, predicate, lambda _: [checkout], "", all_tests=all_tests)
+                laboratory = TrialRunner(work, predicate, lambda _: [checkout], "", all_tests=all_tests)
                 found = _votes(laboratory, commit, boots if is_booted(predicate) else 1)
                 with recording:
                     votes[arch.name] = found
@@ -155,7 +155,7 @@ def judge(
         return Judgement(commit, str(predicate), str(session.run_dir), votes)
 
 
-def _votes(laboratory: BootLaboratory, commit: str, boots: int) -> tuple[Vote, ...]:
+def _votes(laboratory: TrialRunner, commit: str, boots: int) -> tuple[Vote, ...]:
     """Boot until the commit is bad, clean often enough, or not to be judged."""
     _, known = laboratory.meet(commit)
     votes = list(known)

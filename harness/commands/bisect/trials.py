@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from harness.engine.arch_runner import ArchWork
+from harness.engine.arch_runner import ArchRunner
 from harness.plan.prepare import Checkout
 from harness.sources.git.worktree import is_untouched
 from results.bisect.predicate import Predicate, WarningSeen, is_booted, tests_for
@@ -16,7 +16,7 @@ from results.model.bisect import Vote
 from results.model.run import Cell
 
 
-class BootLaboratory:
+class TrialRunner:
     """One architecture; a `results.bisect.search.Laboratory`.
 
     Boots that the session knows already count, so that an interrupted bisection goes on. Kernels that are
@@ -25,7 +25,7 @@ class BootLaboratory:
 
     def __init__(
         self,
-        work: ArchWork,
+        work: ArchRunner,
         predicate: Predicate,
         checkouts: Callable[[str], Sequence[Checkout]],
         good: str,

@@ -22,7 +22,7 @@ DAY = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class TrimRequest:
     """How much room to make."""
 
     limit: int
@@ -32,7 +32,7 @@ class Request:
     dry_run: bool = False
 
 
-def choose(items: Sequence[Item], request: Request, now: float) -> list[Item]:
+def choose(items: Sequence[Item], request: TrimRequest, now: float) -> list[Item]:
     """What has to go: leftovers, then the least recently used until the rest is small and young enough."""
     chosen = [item for item in items if item.kind == LEFTOVER]
     left = sum(item.size for item in items) - sum(item.size for item in chosen)
@@ -43,11 +43,11 @@ def choose(items: Sequence[Item], request: Request, now: float) -> list[Item]:
     return chosen
 
 
-def _too_old(thing: Item | Remembered, request: Request, now: float) -> bool:
+def _too_old(thing: Item | Remembered, request: TrimRequest, now: float) -> bool:
     return request.older_than is not None and now - thing.used > request.older_than
 
 
-def collect(cache: Path, request: Request, say: Say, lock: AbstractContextManager[object]) -> None:
+def collect(cache: Path, request: TrimRequest, say: Say, lock: AbstractContextManager[object]) -> None:
     """Make room, and say of everything what it was, and then how much is left.
 
     `lock` keeps everybody else out of the cache as long as it lasts; a dry run needs none. It does
@@ -77,7 +77,7 @@ def collect(cache: Path, request: Request, say: Say, lock: AbstractContextManage
         raise InfrastructureError("not everything could be removed", hint="The lines above say why.")
 
 
-def _rehearse(cache: Path, items: Sequence[Item], request: Request, now: float, say: Say) -> None:
+def _rehearse(cache: Path, items: Sequence[Item], request: TrimRequest, now: float, say: Say) -> None:
     for tree in _old_trees(cache, items, request, now):
         say(f"would forget {_described(tree, now)}")
     chosen = choose(items, request, now)
@@ -87,7 +87,7 @@ def _rehearse(cache: Path, items: Sequence[Item], request: Request, now: float, 
     say(f"{show_size(left)} would be left" + _over(left, request))
 
 
-def _over(left: int, request: Request) -> str:
+def _over(left: int, request: TrimRequest) -> str:
     if left <= request.limit:
         return ""
     return f", more than {show_size(request.limit)}: what is in use stays, and so does the mirror"
@@ -106,12 +106,12 @@ def _fails(name: str, step: Callable[[], None], say: Say) -> bool:
     return True
 
 
-def _old_trees(cache: Path, items: Sequence[Item], request: Request, now: float) -> list[Remembered]:
+def _old_trees(cache: Path, items: Sequence[Item], request: TrimRequest, now: float) -> list[Remembered]:
     kernels = {item.commit: item.used for item in sorted(items, key=lambda item: item.used) if item.commit}
     return [tree for tree in remembered(cache, kernels) if _too_old(tree, request, now)]
 
 
-def _forget_old(cache: Path, items: Sequence[Item], request: Request, now: float, say: Say) -> None:
+def _forget_old(cache: Path, items: Sequence[Item], request: TrimRequest, now: float, say: Say) -> None:
     for tree in _old_trees(cache, items, request, now):
         forget(cache, tree)
         say(f"forgot {_described(tree, now)}")
@@ -144,7 +144,7 @@ def trim(cache: Path, limit: int, say: Say) -> None:
         if lock is None:
             return
         with lock:
-            request, sizes = Request(limit), SizeMemory(cache)
+            request, sizes = TrimRequest(limit), SizeMemory(cache)
             items = inventory(cache, time.time(), sizes)
             sizes.save()
             if choose(items, request, time.time()):

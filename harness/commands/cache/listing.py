@@ -18,7 +18,7 @@ SCHEMA = "thp-harness/cache/1"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CacheRow:
     """One thing in the cache; see docs/cache.schema.json."""
 
     kind: str
@@ -58,7 +58,7 @@ class Listing:
     """The most bytes that stay after a run."""
     bytes: int
     totals: tuple[Total, ...]
-    items: tuple[Row, ...]
+    items: tuple[CacheRow, ...]
 
 
 def list_cache(cache: Path, limit: int) -> Listing:
@@ -79,8 +79,8 @@ def _totals(items: Sequence[Item]) -> tuple[Total, ...]:
     return tuple(Total(kind, len(sizes), sum(sizes)) for kind, sizes in alike.items())
 
 
-def _row(cache: Path, item: Item) -> Row:
-    return Row(
+def _row(cache: Path, item: Item) -> CacheRow:
+    return CacheRow(
         kind=item.kind,
         name=item.name,
         path=str(item.path.relative_to(cache)),

@@ -18,7 +18,7 @@ from results.model.run import Boot, Build, Cell, PlannedTest
 
 
 @dataclass(frozen=True, slots=True)
-class PastCell:
+class RecordedCell:
     """One kernel of an earlier run, and its boots."""
 
     run_dir: Path
@@ -95,7 +95,7 @@ class PastCell:
         )
 
 
-def find_cells(run_dir: Path, name: str) -> tuple[PastCell, ...]:
+def find_cells(run_dir: Path, name: str) -> tuple[RecordedCell, ...]:
     """The cells that `ARCH/VARIANT`, or `ARCH` for all of its variants, names in a run or a walk.
 
     Raises:
@@ -107,7 +107,7 @@ def find_cells(run_dir: Path, name: str) -> tuple[PastCell, ...]:
         raise UsageError(str(error), hint="Name another run with --run.") from None
 
 
-def find_cell(run_dir: Path, name: str) -> PastCell:
+def find_cell(run_dir: Path, name: str) -> RecordedCell:
     """The one cell that is named.
 
     Raises:
@@ -120,7 +120,7 @@ def find_cell(run_dir: Path, name: str) -> PastCell:
     return found[0]
 
 
-def _find(run_dir: Path, name: str) -> tuple[PastCell, ...]:
+def _find(run_dir: Path, name: str) -> tuple[RecordedCell, ...]:
     events = list(read_events(run_dir))
     plan = read_plan(events)
     if not plan.variants:
@@ -156,7 +156,7 @@ def _arch_record(name: str) -> ArchRecord:
     return pick("arches", {mode.name: mode for record in records for mode in record.in_modes()}, name)
 
 
-def _past_cell(run_dir: Path, plan: PlanFact, arch: ArchRecord, cell: Cell) -> PastCell:
+def _past_cell(run_dir: Path, plan: PlanFact, arch: ArchRecord, cell: Cell) -> RecordedCell:
     label = f"{cell.arch}/{cell.variant}"
     if cell.build is None:
         raise UsageError(
@@ -165,7 +165,7 @@ def _past_cell(run_dir: Path, plan: PlanFact, arch: ArchRecord, cell: Cell) -> P
         )
     if not cell.build.key:
         raise UsageError(f"the run {run_dir.name} could not build {label} at all: {cell.build.error}")
-    return PastCell(run_dir, plan, arch, cell, cell.build)
+    return RecordedCell(run_dir, plan, arch, cell, cell.build)
 
 
 def choose_tests(planned: Sequence[PlannedTest], patterns: Sequence[str]) -> tuple[PlannedTest, ...]:

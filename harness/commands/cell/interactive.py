@@ -17,7 +17,7 @@ from harness.build.build_cache import IMAGE, VMLINUX
 from harness.build.guest.manifest import new_nonce, overlay, render
 from harness.build.guest.shell import PATH_IN_GUEST, build_shell
 from harness.build.toolchain import find_compiler
-from harness.commands.cell.cell import PastCell
+from harness.commands.cell.cell import RecordedCell
 from harness.core.errors import InfrastructureError, UsageError
 from harness.core.process import GRACE_SECONDS, Children, dying_with_us
 from harness.engine.boot import COMMON_CMDLINE, Bootable, choose_accelerator
@@ -35,17 +35,17 @@ RANDOM_ADDRESS = "CONFIG_RANDOMIZE_BASE=y"
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class InteractiveRequest:
     """What a person wants of a cell."""
 
-    past: PastCell
+    past: RecordedCell
     tests: tuple[PlannedTest, ...]
     """To run first."""
     shell: bool
     gdb: bool
 
 
-def boot_for_person(wish: Wish, cache: Path, say: Callable[[str], None]) -> int:
+def boot_for_person(wish: InteractiveRequest, cache: Path, say: Callable[[str], None]) -> int:
     """Boot a cell's kernel under QEMU and wait for its end; returns the exit status.
 
     Raises:
@@ -71,7 +71,7 @@ def boot_for_person(wish: Wish, cache: Path, say: Callable[[str], None]) -> int:
         return _run(command, interactive=wish.shell)
 
 
-def _programs(wish: Wish, cache: Path, say: Callable[[str], None]) -> list[Path]:
+def _programs(wish: InteractiveRequest, cache: Path, say: Callable[[str], None]) -> list[Path]:
     """The parts of the initramfs; of files with the same name the last one counts."""
     if not wish.shell:
         return [wish.past.programs()]
@@ -85,14 +85,14 @@ def _programs(wish: Wish, cache: Path, say: Callable[[str], None]) -> list[Path]
         return [shell]
 
 
-def _manifest(wish: Wish, kind: MachineKind) -> str:
+def _manifest(wish: InteractiveRequest, kind: MachineKind) -> str:
     finish = wish.past.arch.guest.finish
     shell = PATH_IN_GUEST if wish.shell else ""
     return render(new_nonce(), wish.tests, kind.time_scale, finish, kind.channel, shell)
 
 
 def _command(
-    wish: Wish, bootable: Bootable, kind: MachineKind, accelerator: str, stub: Path
+    wish: InteractiveRequest, bootable: Bootable, kind: MachineKind, accelerator: str, stub: Path
 ) -> tuple[str, ...]:
     random = RANDOM_ADDRESS in (bootable.kernel.parent / ".config").read_text().splitlines()
     fixed = ("nokaslr",) if wish.gdb and random else ()
@@ -104,7 +104,7 @@ def _command(
     return (*command, "-S", "-gdb", f"unix:{stub},server=on,wait=off") if wish.gdb else command
 
 
-def _instructions(wish: Wish, kernel: Path, stub: Path) -> Iterator[str]:
+def _instructions(wish: InteractiveRequest, kernel: Path, stub: Path) -> Iterator[str]:
     arch = wish.past.arch
     if wish.past.host:
         yield f"the run booted it on the host {wish.past.host}; here it runs on QEMU, which it may not know."

@@ -15,7 +15,7 @@ from pathlib import Path
 from harness import __version__
 from harness.build.build_cache import IMAGE, digest
 from harness.commands.cache.sharing import in_use
-from harness.commands.cell.cell import PastCell
+from harness.commands.cell.cell import RecordedCell
 from harness.commands.reports import write_rerun_report
 from harness.commands.run import check_disk
 from harness.config.host import find_host
@@ -26,13 +26,13 @@ from harness.core.process import Children
 from harness.core.progress import Progress
 from harness.core.workspace import Workspace
 from harness.engine.boot import Bootable, BootRequest, boot
-from harness.engine.durations import History
+from harness.engine.durations import DurationHistory
 from harness.engine.executor import emulators_here, hercules_missing
 from harness.engine.next_boot import next_boot
 from harness.engine.run_folder import LOCK
 from harness.engine.schedule import Kind, Task, work_off
 from harness.machines import emulator
-from harness.machines.host.lease import Keeper, take_host
+from harness.machines.host.lease import HostLease, take_host
 from harness.machines.kinds import MachineKind, host_kind, share_out
 from results.journal.assemble import read_boot
 from results.journal.journal import Journal, JournalError, read_events
@@ -42,8 +42,8 @@ from results.rerun.rerun import (
     BEGIN,
     ROUND,
     RerunFact,
+    RerunSubject,
     RoundFact,
-    Subject,
     assemble_rerun,
     read_fact,
     rounds_done,
@@ -56,7 +56,7 @@ RERUNS_LOOKED_AT = 20
 class RerunRequest:
     """What is asked for."""
 
-    cells: tuple[PastCell, ...]
+    cells: tuple[RecordedCell, ...]
     """Of one run."""
     times: int
     tests: tuple[PlannedTest, ...]
@@ -67,7 +67,7 @@ class RerunRequest:
 class _Kernel:
     """A kernel that is booted, and where each of its tests runs."""
 
-    past: PastCell
+    past: RecordedCell
     bootable: Bootable
     shares: tuple[tuple[MachineKind, tuple[PlannedTest, ...]], ...]
 
@@ -79,7 +79,7 @@ class _Work:
     folder: Path
     fact: RerunFact
     progress: Progress
-    history: History
+    history: DurationHistory
     jobserver: Jobserver
     children: Children = field(default_factory=Children)
     recording: threading.Lock = field(default_factory=threading.Lock)
@@ -122,7 +122,7 @@ def _rerun(request: RerunRequest, workspace: Workspace, progress: Progress) -> P
 @contextmanager
 def _host(
     request: RerunRequest, workspace: Workspace, progress: Progress, children: Children
-) -> Iterator[Keeper | None]:
+) -> Iterator[HostLease | None]:
     """The physical host that the run's kernels were booted on, kept for us; None for emulators."""
     if not (name := request.cells[0].host):
         yield None
@@ -135,14 +135,18 @@ def _host(
 
 
 def _rerun_there(
-    request: RerunRequest, workspace: Workspace, progress: Progress, children: Children, host: Keeper | None
+    request: RerunRequest,
+    workspace: Workspace,
+    progress: Progress,
+    children: Children,
+    host: HostLease | None,
 ) -> Path:
     kernels = [
         _kernel(past, request.tests, workspace.cache, children, host) for past in _distinct(request, progress)
     ]
     with _opened(_fact(request, kernels), workspace, progress) as (folder, fact):
         jobserver = Jobserver(request.jobs)
-        work = _Work(folder, fact, progress, History(workspace.state), jobserver, children)
+        work = _Work(folder, fact, progress, DurationHistory(workspace.state), jobserver, children)
         try:
             with progress:
                 work_off(_tasks(work, kernels), lambda: request.jobs, work.stop)
@@ -155,7 +159,7 @@ def _rerun_there(
     return folder
 
 
-def _distinct(request: RerunRequest, progress: Progress) -> Iterator[PastCell]:
+def _distinct(request: RerunRequest, progress: Progress) -> Iterator[RecordedCell]:
     """Kernels that are not the same bytes as one before."""
     seen: dict[str, str] = {}
     for past in request.cells:
@@ -168,7 +172,7 @@ def _distinct(request: RerunRequest, progress: Progress) -> Iterator[PastCell]:
 
 
 def _kernel(
-    past: PastCell, tests: Sequence[PlannedTest], cache: Path, children: Children, host: Keeper | None
+    past: RecordedCell, tests: Sequence[PlannedTest], cache: Path, children: Children, host: HostLease | None
 ) -> _Kernel:
     arch = past.arch
     version = "" if host else emulator.require(arch.qemu)
@@ -182,7 +186,7 @@ def _kernel(
 
 def _fact(request: RerunRequest, kernels: Sequence[_Kernel]) -> RerunFact:
     subjects = tuple(
-        Subject(kernel.past.cell.arch, kernel.past.cell.variant, kernel.past.build.image_sha256)
+        RerunSubject(kernel.past.cell.arch, kernel.past.cell.variant, kernel.past.build.image_sha256)
         for kernel in kernels
     )
     run = request.cells[0].plan.id

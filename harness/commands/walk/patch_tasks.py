@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.commands.walk.verify_incremental import check_tasks
-from harness.engine.arch_runner import ArchWork
+from harness.engine.arch_runner import ArchRunner
 from harness.engine.schedule import Kind, Task
 from harness.plan.prepare import Checkout, checkout_of, patch_commit
 from results.journal.journal import WalkScope, patch_variant
 
 
-def column_tasks(work: ArchWork, scope: WalkScope) -> list[Task]:
+def column_tasks(work: ArchRunner, scope: WalkScope) -> list[Task]:
     """The first build; every other one follows the one before it."""
     return [_build_task(work, scope, 0)]
 
 
-def _build_task(work: ArchWork, scope: WalkScope, position: int) -> Task:
+def _build_task(work: ArchRunner, scope: WalkScope, position: int) -> Task:
     number = scope.own[position]
 
     def action() -> Sequence[Task]:
@@ -30,7 +30,7 @@ def _build_task(work: ArchWork, scope: WalkScope, position: int) -> Task:
     return Task(work.arch.name, Kind.BUILD, work.expect_build(patch_variant(number)).seconds, action)
 
 
-def _build(work: ArchWork, scope: WalkScope, number: int) -> Path | None:
+def _build(work: ArchRunner, scope: WalkScope, number: int) -> Path | None:
     """Build a patch's kernel, unless it is known not to build."""
     variant = patch_variant(number)
     known = work.cell(variant).build
@@ -42,7 +42,7 @@ def _build(work: ArchWork, scope: WalkScope, number: int) -> Path | None:
     return kernel
 
 
-def _checkout(work: ArchWork, scope: WalkScope, number: int) -> Checkout:
+def _checkout(work: ArchRunner, scope: WalkScope, number: int) -> Checkout:
     """A patch's own commit, or one with the same sources whose kernel is there already."""
     session, variant = work.session, patch_variant(number)
     commits = [patch_commit(session.checkouts.subject, each) for each in scope.same_sources(number)]
@@ -52,7 +52,7 @@ def _checkout(work: ArchWork, scope: WalkScope, number: int) -> Checkout:
     return next(filter(work.is_built, checkouts), checkouts[0])
 
 
-def _boot_task(work: ArchWork, variant: str, kernel: Path) -> Task:
+def _boot_task(work: ArchRunner, variant: str, kernel: Path) -> Task:
     def action() -> Sequence[Task]:
         work.boot(variant, kernel)
         work.session.progress.forget(work.label(variant))
@@ -61,7 +61,7 @@ def _boot_task(work: ArchWork, variant: str, kernel: Path) -> Task:
     return Task(work.arch.name, Kind.BOOT, work.expect_boot().seconds, action)
 
 
-def _checks(work: ArchWork, scope: WalkScope) -> list[Task]:
+def _checks(work: ArchRunner, scope: WalkScope) -> list[Task]:
     done = {(check.arch, check.number) for check in work.session.checks}
     return check_tasks(
         work, [each for each in scope.drawn(work.arch.name) if (work.arch.name, each) not in done]

@@ -14,19 +14,19 @@ from harness.build.build_cache import BuildCache, delete, discard
 from harness.build.kernel.warnings import RECORD
 from harness.core.errors import InfrastructureError
 from harness.core.locks import locked
-from harness.engine.arch_runner import ArchWork
+from harness.engine.arch_runner import ArchRunner
 from harness.engine.schedule import Kind, Task
 from harness.plan.prepare import checkout_of
 from results.compare.bringup import new_warnings
 from results.journal.journal import patch_variant
 from results.model.run import Build
-from results.model.walk import Check
+from results.model.walk import RebuildCheck
 from results.text import abbrev, first_line
 
 ANEW = "anew"
 
 
-def check_tasks(work: ArchWork, numbers: Sequence[int]) -> list[Task]:
+def check_tasks(work: ArchRunner, numbers: Sequence[int]) -> list[Task]:
     """Build kernels once more, one after the other, and record what came of each."""
     if not numbers:
         return []
@@ -43,8 +43,10 @@ def check_tasks(work: ArchWork, numbers: Sequence[int]) -> list[Task]:
     return [Task(work.arch.name, Kind.BUILD, expected, action)]
 
 
-def _check(work: ArchWork, number: int) -> Check:
-    blank = Check(work.arch.name, number, None, "was not built, so there is nothing to compare", 0.0, "")
+def _check(work: ArchRunner, number: int) -> RebuildCheck:
+    blank = RebuildCheck(
+        work.arch.name, number, None, "was not built, so there is nothing to compare", 0.0, ""
+    )
     grown = work.cell(patch_variant(number)).build
     if grown is None or grown.error_is_infrastructure:
         return blank
@@ -86,7 +88,7 @@ def compare(grown: Build, anew: Build) -> tuple[bool | None, str]:
     return True, "is the same when it is built from nothing"
 
 
-def _distrust(work: ArchWork, grown: Build) -> None:
+def _distrust(work: ArchRunner, grown: Build) -> None:
     """Neither the kernel nor the objects that it grew from are used again."""
     cache = work.session.workspace.cache
     entry: Path = BuildCache(cache).folder / grown.key

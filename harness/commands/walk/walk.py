@@ -18,7 +18,7 @@ from harness.commands.walk.patch_tasks import column_tasks
 from harness.core.errors import UsageError
 from harness.core.progress import Progress
 from harness.core.workspace import Workspace
-from harness.engine.arch_runner import ArchWork
+from harness.engine.arch_runner import ArchRunner
 from harness.engine.executor import Site, ThisMachine
 from harness.engine.session import Session, open_session
 from harness.plan.patches import Choice, choose, find_kernels, with_patches
@@ -90,7 +90,7 @@ def _walk(
         session,
         tools,
         lacking,
-        lambda arch, known: column_tasks(ArchWork(session, arch, known), scope),
+        lambda arch, known: column_tasks(ArchRunner(session, arch, known), scope),
     )
     return assemble_walk(session.run_dir), session.run_dir
 

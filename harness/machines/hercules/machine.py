@@ -19,7 +19,7 @@ from pathlib import Path
 from harness.config.records import HerculesFacts
 from harness.core.errors import InfrastructureError
 from harness.core.process import Children, dying_with_us
-from harness.machines.base import BootFiles, Ending
+from harness.machines.base import BootEnding, BootFiles
 from harness.machines.hercules.dump import FoundKernel, Unreadable, find_kernel, read_symbols
 from harness.machines.hercules.files import (
     CHANNEL,
@@ -194,11 +194,11 @@ class Hercules:
             for number, cpu in sorted(cpus.items())
         )
 
-    async def stop(self) -> Ending:
+    async def stop(self) -> BootEnding:
         """End Hercules, politely first; always reaps it and removes the folder."""
         if self._process is None or self._panel is None:
             shutil.rmtree(self._folder, ignore_errors=True)
-            return Ending(broken=True, detail="never started")
+            return BootEnding(broken=True, detail="never started")
         if self._panel.over:
             await self._exited(QUIT_SECONDS)
         told_to_end = self._told_to_end()
@@ -213,7 +213,7 @@ class Hercules:
             await asyncio.gather(self._rest, return_exceptions=True)
         shutil.rmtree(self._folder, ignore_errors=True)
         if not self._panel.trouble and (told_to_end or (code == 0 and not ended_by_us)):
-            return Ending(broken=True, detail=f"{self._facts.binary} was shut down from outside")
+            return BootEnding(broken=True, detail=f"{self._facts.binary} was shut down from outside")
         return self._ending(code, ended_by_us)
 
     async def _end(self) -> None:
@@ -232,13 +232,15 @@ class Hercules:
                 await self._process.wait()
         return self._process.returncode is not None
 
-    def _ending(self, code: int, ended_by_us: bool) -> Ending:
+    def _ending(self, code: int, ended_by_us: bool) -> BootEnding:
         assert self._panel
         trouble = self._panel.trouble or self._panel.last_words
         if ended_by_us:
-            return Ending(broken=bool(self._panel.trouble), detail=trouble)
+            return BootEnding(broken=bool(self._panel.trouble), detail=trouble)
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
-        return Ending(broken=True, detail=f"{self._facts.binary} {how}" + (f": {trouble}" if trouble else ""))
+        return BootEnding(
+            broken=True, detail=f"{self._facts.binary} {how}" + (f": {trouble}" if trouble else "")
+        )
 
 
 def _doing(cpu: Cpu, kernel: FoundKernel | None) -> str:

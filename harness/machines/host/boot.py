@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 from harness.core.errors import InfrastructureError
 from harness.core.process import Children
-from harness.machines.base import BootFiles, Ending
-from harness.machines.console_filter import Screen
-from harness.machines.host.lease import Keeper
+from harness.machines.base import BootEnding, BootFiles
+from harness.machines.console_filter import ConsoleFilter
+from harness.machines.host.lease import HostLease
 from harness.machines.host.recovery import identity
 from harness.machines.host.remote.console import Console, open_console, run_command
 from harness.machines.host.remote.pstore import collect, inventory
@@ -38,7 +38,7 @@ class HostBoot(ABC):
     waits_for_restart = False
     """It is for us to restart it when all tests are done."""
 
-    def __init__(self, keeper: Keeper, files: BootFiles, children: Children) -> None:
+    def __init__(self, keeper: HostLease, files: BootFiles, children: Children) -> None:
         self.name = f"{HOST}{keeper.record.name}"
         self._keeper = keeper
         self._method = method_of(keeper.record)
@@ -46,7 +46,7 @@ class HostBoot(ABC):
         self._children = children
         token = f"thp.token={secrets.token_hex(8)}"
         self._files = BootFiles(files.kernel, files.initramfs, (token, *files.cmdline))
-        self._screen = Screen(token)
+        self._screen = ConsoleFilter(token)
         self._console: Console | None = None
         self._left = False
         self._stopped = threading.Event()
@@ -112,7 +112,7 @@ class HostBoot(ABC):
             with contextlib.suppress(InfrastructureError):  # the way back has more to say of it
                 run_command(record.power.nmi, record.power.seconds)
 
-    async def stop(self) -> Ending:
+    async def stop(self) -> BootEnding:
         """See the host back on its own kernel; that may take all that the record's limits allow."""
         self._stopped.set()
         try:
@@ -121,15 +121,15 @@ class HostBoot(ABC):
             if self._console:
                 await asyncio.to_thread(self._console.close)
 
-    def _bring_back(self) -> Ending:
+    def _bring_back(self) -> BootEnding:
         if not self._left:
-            return Ending(broken=True, detail="never started")
+            return BootEnding(broken=True, detail="never started")
         by_itself = self._restarts_by_itself()
         recovery = self._keeper.bring_back(self._console, by_itself=by_itself)
         is_usual = len(recovery.steps) <= 1 and (by_itself or self.waits_for_restart)
         notes = () if is_usual else (f"{self.name}: {recovery}",)
         if not recovery.back:
-            return Ending(broken=True, detail=f"{self.name} did not come back: {recovery}", notes=notes)
+            return BootEnding(broken=True, detail=f"{self.name} did not come back: {recovery}", notes=notes)
         return self._with_last_words(notes)
 
     @abstractmethod
@@ -137,7 +137,7 @@ class HostBoot(ABC):
         """Whether the host can be waited for."""
 
     @abstractmethod
-    def _with_last_words(self, notes: tuple[str, ...]) -> Ending:
+    def _with_last_words(self, notes: tuple[str, ...]) -> BootEnding:
         """How it ended, with what a restart has left alone."""
 
     def _collect(self, link: Link) -> Mapping[str, bytes]:

@@ -19,9 +19,9 @@ from harness.machines.host import labgrid_power
 from harness.machines.host.remote.console import open_console
 from harness.machines.host.remote.reservation import current
 from harness.machines.host.remote.ssh import KeyRefused, Link, LinkError, LoginRefused, connected
-from harness.machines.host.remote.state import Memory
+from harness.machines.host.remote.state import HostStateFile
 from harness.machines.host.start import grub, systemd_boot
-from harness.machines.host.start.bootloader import Menu
+from harness.machines.host.start.bootloader import BootEntry
 
 SCHEMA = "thp-harness/host-check/1"
 ROOM_MB = 64
@@ -35,7 +35,7 @@ CONSOLE_SECONDS = 8.0
 KEXEC_FIX = "apt-get install kexec-tools"
 
 
-def examine(record: HostRecord, arch: ArchRecord, memory: Memory) -> tuple[Check, ...]:
+def examine(record: HostRecord, arch: ArchRecord, memory: HostStateFile) -> tuple[Check, ...]:
     """Look at everything, from the outside inwards; what can't be reached leaves out what lies behind it."""
     return (*_check_standing(record, memory), *_check_way(record, arch, memory), *_check_power(record))
 
@@ -45,7 +45,7 @@ def as_document(record: HostRecord, checks: tuple[Check, ...]) -> dict[str, Any]
     return {"schema": SCHEMA, "host": record.name, "checks": [check.as_document() for check in checks]}
 
 
-def _check_standing(record: HostRecord, memory: Memory) -> Iterator[Check]:
+def _check_standing(record: HostRecord, memory: HostStateFile) -> Iterator[Check]:
     standing = memory.standing()
     fix = f"thp-harness hosts recover {record.name}"
     if standing.needs_care:
@@ -56,7 +56,7 @@ def _check_standing(record: HostRecord, memory: Memory) -> Iterator[Check]:
         yield Check("standing", True, "nothing is known against it")
 
 
-def _check_way(record: HostRecord, arch: ArchRecord, memory: Memory) -> Iterator[Check]:
+def _check_way(record: HostRecord, arch: ArchRecord, memory: HostStateFile) -> Iterator[Check]:
     where = f"{record.ssh.address}:{record.ssh.port}"
     try:
         with connected(record) as link:
@@ -195,7 +195,7 @@ def _check_folder(link: Link, record: HostRecord) -> Check:
     return Check("folder", True, f"{record.folder}: {kind}, {free} MiB free")
 
 
-def _check_menu(link: Link, name: str, menu: Menu) -> Check:
+def _check_menu(link: Link, name: str, menu: BootEntry) -> Check:
     if trouble := menu.unfit(link):
         fix = 'Use another `boot:` method, or see "Other ways to start it" in docs/hosts.md.'
         return Check(name, False, trouble, fix)

@@ -10,11 +10,11 @@ import asyncio
 import time
 
 from harness.core.process import Children
-from harness.machines.base import BootFiles, Ending
+from harness.machines.base import BootEnding, BootFiles
 from harness.machines.console_filter import DONE
 from harness.machines.host.boot import LOOK_SECONDS, NEVER_LEFT_SECONDS, POLL_SECONDS, HostBoot
-from harness.machines.host.lease import Keeper
-from harness.machines.host.recovery import Sight, look
+from harness.machines.host.lease import HostLease
+from harness.machines.host.recovery import HostStatus, look
 from harness.machines.host.remote.pstore import unheard
 from harness.machines.host.remote.ssh import LinkError, connected
 
@@ -24,7 +24,7 @@ _FROM_HERE = b"\n[pstore kept this, which the console did not show]\n"
 class PhysicalHost(HostBoot):
     """One boot of our own initramfs on a physical host."""
 
-    def __init__(self, keeper: Keeper, files: BootFiles, children: Children) -> None:
+    def __init__(self, keeper: HostLease, files: BootFiles, children: Children) -> None:
         super().__init__(keeper, files, children)
         self._is_last = False
         """The boot after this one is the host's own, if that takes anything."""
@@ -35,10 +35,10 @@ class PhysicalHost(HostBoot):
         patience = max(NEVER_LEFT_SECONDS, self._keeper.record.limits.boot_seconds)
         while not self._stopped.wait(LOOK_SECONDS):
             sight = look(self._keeper.record, self._keeper.memory.standing().away)
-            if sight in (Sight.BACK, Sight.OTHER):
+            if sight in (HostStatus.BACK, HostStatus.OTHER):
                 self._is_back = True
                 return
-            if sight is Sight.SAME and time.monotonic() - started > patience:
+            if sight is HostStatus.SAME and time.monotonic() - started > patience:
                 self._trouble = f"{self._method.name} did not start the kernel that was loaded"
                 return
 
@@ -66,7 +66,7 @@ class PhysicalHost(HostBoot):
     def _restarts_by_itself(self) -> bool:
         return self._screen.leaving or self._is_back
 
-    def _with_last_words(self, notes: tuple[str, ...]) -> Ending:
+    def _with_last_words(self, notes: tuple[str, ...]) -> BootEnding:
         """What our kernel left in pstore; it counts where the console has not shown how it ended."""
         record, screen = self._keeper.record, self._screen
         try:
@@ -78,9 +78,9 @@ class PhysicalHost(HostBoot):
         if not record.is_mute and words:
             words = _FROM_HERE + words
         if trouble := self._trouble or self._doubts(words):
-            return Ending(broken=True, detail=trouble, notes=notes, kept=kept)
+            return BootEnding(broken=True, detail=trouble, notes=notes, kept=kept)
         is_known = screen.done or (record.is_mute and DONE.search(words))
-        return Ending(False, "", notes, {} if is_known else kept, words)
+        return BootEnding(False, "", notes, {} if is_known else kept, words)
 
     def _doubts(self, words: bytes) -> str:
         """Why our kernel may never have run; one that kexec started may have died before its first word."""

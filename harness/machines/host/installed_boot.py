@@ -20,15 +20,15 @@ from pathlib import Path
 from harness.build.build_cache import VMLINUX
 from harness.core.errors import InfrastructureError
 from harness.core.process import Children
-from harness.machines.base import BootFiles, Ending
+from harness.machines.base import BootEnding, BootFiles
 from harness.machines.console_filter import DONE, RECENT, last_number
 from harness.machines.host.boot import LOOK_SECONDS, NEVER_LEFT_SECONDS, POLL_SECONDS, HostBoot
-from harness.machines.host.lease import Keeper
-from harness.machines.host.recovery import Sight, identity, sight_of
+from harness.machines.host.lease import HostLease
+from harness.machines.host.recovery import HostStatus, identity, sight_of
 from harness.machines.host.remote import guest
 from harness.machines.host.remote.host_boot_params import fetch_initramfs, own_words
 from harness.machines.host.remote.pstore import unheard
-from harness.machines.host.remote.running_kernel import WHAT_TELLS, foreign
+from harness.machines.host.remote.running_kernel import WHAT_TELLS, mismatch
 from harness.machines.host.remote.ssh import Link, LinkError, Unreachable, connected
 
 FOLLOW_SECONDS = 1.0
@@ -44,7 +44,7 @@ class InstalledSystem(HostBoot):
 
     waits_for_restart = True
 
-    def __init__(self, keeper: Keeper, files: BootFiles, folder: Path, children: Children) -> None:
+    def __init__(self, keeper: HostLease, files: BootFiles, folder: Path, children: Children) -> None:
         """`folder` holds the host's initramfs while the boot lasts."""
         super().__init__(keeper, files, children)
         system = keeper.record.system
@@ -94,9 +94,9 @@ class InstalledSystem(HostBoot):
         """Do what there is to do, as long as the connection lasts."""
         limits = self._keeper.record.limits
         sight = sight_of(link, self._keeper.memory.standing().away)
-        if sight is Sight.OURS:
+        if sight is HostStatus.OURS:
             self._attend(link)
-        elif sight is not Sight.SAME:
+        elif sight is not HostStatus.SAME:
             self._is_back = True
             self._end()
         elif waited > max(NEVER_LEFT_SECONDS, limits.boot_seconds):
@@ -122,7 +122,7 @@ class InstalledSystem(HostBoot):
         boot_id = identity(link).boot_id
         if not self._boot_id:
             release, _, notes = link.ask(WHAT_TELLS, root=True).partition("\n")
-            trouble = foreign(self._files.kernel.with_name(VMLINUX), release, base64.b64decode(notes))
+            trouble = mismatch(self._files.kernel.with_name(VMLINUX), release, base64.b64decode(notes))
             if trouble:
                 raise InfrastructureError(f"{self._keeper.record.name}: {trouble}")
             if self._method.only_once:
@@ -166,7 +166,7 @@ class InstalledSystem(HostBoot):
                 return lines
             await asyncio.sleep(POLL_SECONDS)
 
-    async def stop(self) -> Ending:
+    async def stop(self) -> BootEnding:
         """As every host; what was fetched of it is not needed any more."""
         try:
             return await super().stop()
@@ -183,7 +183,7 @@ class InstalledSystem(HostBoot):
             with contextlib.suppress(InfrastructureError):
                 self._screen.pass_on(self._console.take())
 
-    def _with_last_words(self, notes: tuple[str, ...]) -> Ending:
+    def _with_last_words(self, notes: tuple[str, ...]) -> BootEnding:
         self._hear()
         try:
             with connected(self._keeper.record) as link:
@@ -191,18 +191,18 @@ class InstalledSystem(HostBoot):
         except LinkError as error:
             kept, notes = {}, (*notes, f"what was left on the host could not be read: {error}")
         if DONE.search(self._recent):
-            return Ending(False, "", notes)
+            return BootEnding(False, "", notes)
         words = self._words(kept)
         is_known = bool(DONE.search(words))
         if self._status == 0 and not is_known:
             self._trouble = f"the report on {self._keeper.record.name} has no end: is its disk full?"
         if trouble := self._trouble or self._doubts(words):
-            return Ending(broken=True, detail=trouble, notes=notes, kept=kept)
+            return BootEnding(broken=True, detail=trouble, notes=notes, kept=kept)
         if self._status is not None:
             notes = (*notes, f"the guest program ended with status {self._status}, the kernel went on")
         if not self._boot_id:
             notes = (*notes, SILENT_NOTE)
-        return Ending(False, "", notes, {} if is_known else kept, words)
+        return BootEnding(False, "", notes, {} if is_known else kept, words)
 
     def _words(self, kept: Mapping[str, bytes]) -> bytes:
         """All that nobody has read: of the disk, of pstore, of the console."""

@@ -11,23 +11,23 @@ from pathlib import Path
 from harness.config.host import HostRecord
 from harness.core.errors import HarnessError, InfrastructureError
 from harness.core.process import Children
-from harness.machines.host.recovery import Recovery, Rescue, Sight, Step
+from harness.machines.host.recovery import HostStatus, Recovery, RecoveryStep, Rescue
 from harness.machines.host.remote.console import Console
 from harness.machines.host.remote.reservation import Reservation, current, release, take
 from harness.machines.host.remote.ssh import Link, connected
-from harness.machines.host.remote.state import Memory, Standing
+from harness.machines.host.remote.state import HostState, HostStateFile
 from harness.machines.host.start.method import Method, method_of
 
 PURPOSE = "a run"
 
 
-class Keeper:
+class HostLease:
     """The host of one run; `take` it, and `give_back` at the end whatever happened."""
 
     def __init__(
         self,
         record: HostRecord,
-        memory: Memory,
+        memory: HostStateFile,
         say: Callable[[str], None],
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -88,13 +88,15 @@ class Keeper:
         trouble = _trouble_of(method.only_once) if method.only_once else ""
         recovery = rescue.carry_out(by_itself=by_itself)
         if recovery.back and (trouble := trouble or self._tidy(method)):
-            recovery = Recovery(Sight.UNTIDY, (*recovery.steps, Step("tidying up", trouble, 0.0)))
+            recovery = Recovery(
+                HostStatus.UNTIDY, (*recovery.steps, RecoveryStep("tidying up", trouble, 0.0))
+            )
         self.memory.note(
             "recovery", sight=recovery.sight.name, steps=[asdict(step) for step in recovery.steps]
         )
         if recovery.back:
-            self.memory.remember(Standing())
-        elif recovery.sight is not Sight.STOPPED:
+            self.memory.remember(HostState())
+        elif recovery.sight is not HostStatus.STOPPED:
             self.memory.remember(replace(standing, needs_care=str(recovery)))
         return recovery
 
@@ -140,13 +142,13 @@ class Keeper:
         return not found.words.endswith(f": {PURPOSE}")
 
 
-def take_host(record: HostRecord, state: Path, say: Callable[[str], None], children: Children) -> Keeper:
+def take_host(record: HostRecord, state: Path, say: Callable[[str], None], children: Children) -> HostLease:
     """The host, reserved for whoever runs these children; `state` is the folder of what we remember.
 
     Raises:
-        InfrastructureError: as `Keeper.take`.
+        InfrastructureError: as `HostLease.take`.
     """
-    keeper = Keeper(record, Memory(state, record.name), say, lambda: children.stopping)
+    keeper = HostLease(record, HostStateFile(state, record.name), say, lambda: children.stopping)
     keeper.take()
     return keeper
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.config.host import HostRecord
-from harness.machines.host.remote.state import Memory
+from harness.machines.host.remote.state import HostStateFile
 
 SCHEMA = "thp-harness/hosts/1"
 
@@ -32,10 +32,10 @@ class ListedHost:
 
 def list_hosts(records: Mapping[str, HostRecord], state: Path) -> tuple[ListedHost, ...]:
     """Every host, by name."""
-    return tuple(_listed(record, Memory(state, name)) for name, record in sorted(records.items()))
+    return tuple(_listed(record, HostStateFile(state, name)) for name, record in sorted(records.items()))
 
 
-def _listed(record: HostRecord, memory: Memory) -> ListedHost:
+def _listed(record: HostRecord, memory: HostStateFile) -> ListedHost:
     standing = memory.standing()
     return ListedHost(
         name=record.name,

@@ -12,14 +12,14 @@ from harness.core.errors import InfrastructureError
 from harness.machines.host.labgrid_power import switched
 from harness.machines.host.remote.console import Console, run_command
 from harness.machines.host.remote.ssh import Link, LinkError, connected
-from harness.machines.host.remote.state import Away, Identity
+from harness.machines.host.remote.state import BootInProgress, Identity
 
 SCHEMA = "thp-harness/recovery/1"
 POLL_SECONDS = 1.0
 _ASK = "cat /proc/sys/kernel/random/boot_id /proc/version /proc/cmdline"
 
 
-class Sight(Enum):
+class HostStatus(Enum):
     """What a host that should be back turns out to be."""
 
     BACK = "back on its own kernel"
@@ -32,7 +32,7 @@ class Sight(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RecoveryStep:
     """One way that was tried."""
 
     way: str
@@ -47,13 +47,13 @@ class Step:
 class Recovery:
     """What it came to."""
 
-    sight: Sight
-    steps: tuple[Step, ...]
+    sight: HostStatus
+    steps: tuple[RecoveryStep, ...]
 
     @property
     def back(self) -> bool:
         """Whether its own kernel was seen to run, in a new boot."""
-        return self.sight is Sight.BACK
+        return self.sight is HostStatus.BACK
 
     def __str__(self) -> str:
         return "; ".join(map(str, self.steps)) or self.sight.value
@@ -72,16 +72,16 @@ def _asked(link: Link) -> list[str]:
     return lines
 
 
-def look(record: HostRecord, away: Away | None) -> Sight:
+def look(record: HostRecord, away: BootInProgress | None) -> HostStatus:
     """See what the host is now; without `away` any kernel of its own will do."""
     try:
         with connected(record) as link:
             return sight_of(link, away)
     except LinkError:
-        return Sight.SILENT
+        return HostStatus.SILENT
 
 
-def sight_of(link: Link, away: Away | None) -> Sight:
+def sight_of(link: Link, away: BootInProgress | None) -> HostStatus:
     """The same for one that answers.
 
     Raises:
@@ -89,12 +89,12 @@ def sight_of(link: Link, away: Away | None) -> Sight:
     """
     boot_id, version, cmdline = _asked(link)
     if away is None:
-        return Sight.BACK
+        return HostStatus.BACK
     if away.token in cmdline:
-        return Sight.OURS
+        return HostStatus.OURS
     if boot_id == away.before.boot_id:
-        return Sight.SAME
-    return Sight.BACK if version == away.before.version else Sight.OTHER
+        return HostStatus.SAME
+    return HostStatus.BACK if version == away.before.version else HostStatus.OTHER
 
 
 @dataclass(frozen=True)
@@ -102,26 +102,26 @@ class Rescue:
     """One attempt to get a host back."""
 
     record: HostRecord
-    away: Away | None
+    away: BootInProgress | None
     console: Console | None
     stopping: Callable[[], bool]
     say: Callable[[str], None]
 
     def carry_out(self, *, by_itself: bool) -> Recovery:
         """Try one way after the other; with `by_itself` it is expected to come back without any."""
-        steps: list[Step] = []
-        sight = Sight.SILENT
+        steps: list[RecoveryStep] = []
+        sight = HostStatus.SILENT
         ways = self._ways() if not by_itself else ((("by itself", None)), *self._ways())
         for way, act in ways:
             if self.stopping():
-                return Recovery(Sight.STOPPED, tuple(steps))
+                return Recovery(HostStatus.STOPPED, tuple(steps))
             started = time.monotonic()
             trouble = act() if act else ""
             if not trouble:
                 sight = self._wait(silence_tells=act is not None and way not in (_CYCLE, _OFF_AND_ON))
                 trouble = sight.value
-            steps.append(Step(way, trouble, time.monotonic() - started))
-            if sight in (Sight.BACK, Sight.STOPPED):
+            steps.append(RecoveryStep(way, trouble, time.monotonic() - started))
+            if sight in (HostStatus.BACK, HostStatus.STOPPED):
                 break
             self.say(f"{self.record.name}: {steps[-1]}")
         return Recovery(sight, tuple(steps))
@@ -171,20 +171,22 @@ class Rescue:
             return str(error)
         return ""
 
-    def _wait(self, *, silence_tells: bool) -> Sight:
+    def _wait(self, *, silence_tells: bool) -> HostStatus:
         """Wait for the host's own kernel. A console that stays silent tells that nothing has happened."""
         limits, started = self.record.limits, time.monotonic()
-        sight = Sight.SILENT
+        sight = HostStatus.SILENT
         for waited in self._moments(started):
             sight = look(self.record, self.away)
-            if sight is Sight.BACK or (sight is Sight.OTHER):
+            if sight is HostStatus.BACK or (sight is HostStatus.OTHER):
                 return sight
             idle = waited > limits.step_seconds
             heard = self.console is not None and self.console.heard > started
-            if idle and (sight in (Sight.SAME, Sight.OURS) or (silence_tells and self.console and not heard)):
+            if idle and (
+                sight in (HostStatus.SAME, HostStatus.OURS) or (silence_tells and self.console and not heard)
+            ):
                 return sight
             if self.stopping():
-                return Sight.STOPPED
+                return HostStatus.STOPPED
         return sight
 
     def _moments(self, started: float) -> Iterator[float]:

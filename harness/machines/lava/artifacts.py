@@ -29,7 +29,7 @@ class Published:
     sha256: str
 
 
-class Depot:
+class ArtifactStore:
     """Where files for one lab are put."""
 
     def __init__(self, record: LabRecord) -> None:

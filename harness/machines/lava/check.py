@@ -10,7 +10,7 @@ from typing import Any
 from harness.config.lab import BoardFacts, LabRecord, read_token
 from harness.core.check import Check
 from harness.core.errors import HarnessError, InfrastructureError
-from harness.machines.lava.artifacts import Depot
+from harness.machines.lava.artifacts import ArtifactStore
 from harness.machines.lava.job import as_yaml, example
 from harness.machines.lava.server import LabServer, TokenRefused
 
@@ -71,7 +71,7 @@ def _check_board(
 
 def _check_artifacts(record: LabRecord) -> Iterator[Check]:
     """Put a file there, and fetch it as the lab would, but from here."""
-    depot = Depot(record)
+    depot = ArtifactStore(record)
     try:
         sample = depot.put(SAMPLE, ".txt")
     except InfrastructureError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.config.lab import BoardFacts, LabRecord, board_of, read_token
 from harness.config.records import ArchRecord
-from harness.machines.lava.artifacts import Depot
+from harness.machines.lava.artifacts import ArtifactStore
 from harness.machines.lava.job import example
 from harness.machines.lava.server import LabError, LabServer, TokenRefused
 
@@ -18,7 +18,7 @@ class Lab:
 
     record: LabRecord
     server: LabServer
-    depot: Depot
+    depot: ArtifactStore
 
     def board(self, arch: ArchRecord) -> BoardFacts:
         """The boards of an architecture."""
@@ -45,6 +45,6 @@ def open_lab(record: LabRecord, arches: Sequence[ArchRecord]) -> Lab:
                 f"lab {record.name} has no boards of type {wanted}, which {arch.name} needs",
                 hint=f"It has: {', '.join(known) or 'none for you'}.",
             )
-    depot = Depot(record)
+    depot = ArtifactStore(record)
     depot.tidy()
     return Lab(record, server, depot)

@@ -16,14 +16,14 @@ from harness.build.guest.initramfs import as_one
 from harness.config.records import ArchRecord
 from harness.core.errors import InfrastructureError
 from harness.core.process import Children
-from harness.machines.base import BootFiles, Ending
-from harness.machines.console_filter import Screen
+from harness.machines.base import BootEnding, BootFiles
+from harness.machines.console_filter import ConsoleFilter
 from harness.machines.lava.artifacts import Published
 from harness.machines.lava.follow import Follower
 from harness.machines.lava.job import WantedBoot, as_yaml, definition
 from harness.machines.lava.lab import Lab
 from harness.machines.lava.server import JobUnknown, LabError
-from harness.machines.lava.submission import Submission, forget, submit_once
+from harness.machines.lava.submission import JobSubmission, forget, submit_once
 
 POLL_SECONDS = 0.05
 WAIT_SECONDS = 0.2
@@ -49,7 +49,7 @@ class LavaBoard:
         token = f"thp.token={hashlib.sha256(files.nonce.encode()).hexdigest()[:16]}"
         self._files = files
         self._cmdline = (token, *files.cmdline)
-        self._screen = Screen(token)
+        self._screen = ConsoleFilter(token)
         self._end_mark = re.compile(rb"THP:" + files.nonce.encode() + rb":\d+:[0-9a-f]{8} done \d")
         self._initramfs: Published | None = None
         self._job: int | None = None
@@ -70,7 +70,7 @@ class LavaBoard:
         wanted = self._wanted()
         text = as_yaml(definition(self._lab.record, self._lab.board(self._arch), wanted))
         self._definition.write_text(text)
-        submission = Submission(self._files.nonce, wanted.name, "")
+        submission = JobSubmission(self._files.nonce, wanted.name, "")
         self._job = submit_once(server, self._folder, submission, text, lambda: self._children.stopping)
         self._follower = Follower(server, self._job)
         self._follower.start()
@@ -134,11 +134,11 @@ class LavaBoard:
     async def interrupt(self) -> None:
         """LAVA has no way to send an NMI or a BREAK."""
 
-    async def stop(self) -> Ending:
+    async def stop(self) -> BootEnding:
         """See that the job is over, or cancel it."""
         return await asyncio.to_thread(self._stop)
 
-    def _stop(self) -> Ending:
+    def _stop(self) -> BootEnding:
         follower, uncancelled = self._follower, ""
         if follower and self._done and not self._children.stopping:
             self._await_end(follower)
@@ -168,9 +168,9 @@ class LavaBoard:
             return str(error)
         return ""
 
-    def _ending(self, follower: Follower | None, uncancelled: str) -> Ending:
+    def _ending(self, follower: Follower | None, uncancelled: str) -> BootEnding:
         if follower is None:
-            return Ending(broken=True, detail="never started", notes=(self._page,) if self._job else ())
+            return BootEnding(broken=True, detail="never started", notes=(self._page,) if self._job else ())
         state = follower.state
         notes = (
             f"{self._page}{f' on {state.device}' if state.device else ''}",
@@ -178,9 +178,9 @@ class LavaBoard:
             *((f"the job could not be cancelled: {uncancelled}",) if uncancelled else ()),
         )
         if self._done or self._screen.over:
-            return Ending(broken=False, detail="", notes=notes)
+            return BootEnding(broken=False, detail="", notes=notes)
         trouble = follower.trouble
         if not trouble and state.over:
             trouble = f"{self._page} is {state.health}, but its log ends before our report does"
             trouble += f" ({state.error})" if state.error else ""
-        return Ending(broken=bool(trouble), detail=trouble, notes=notes)
+        return BootEnding(broken=bool(trouble), detail=trouble, notes=notes)

@@ -20,7 +20,7 @@ FILE = "job.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
+class JobSubmission:
     """A job that was to be submitted."""
 
     nonce: str
@@ -31,11 +31,11 @@ class Submission:
     """Its number; None as long as the lab has not told it."""
 
 
-def recall(folder: Path) -> Submission | None:
+def recall(folder: Path) -> JobSubmission | None:
     """What a boot that did not come to its end has left."""
     try:
         found = json.loads((folder / FILE).read_text())
-        return Submission(
+        return JobSubmission(
             str(found["nonce"]), str(found["name"]), str(found["digest"]), found["job"] and int(found["job"])
         )
     except (OSError, ValueError, LookupError, TypeError):
@@ -56,7 +56,7 @@ def forget(folder: Path) -> None:
 
 
 def submit_once(
-    server: LabServer, folder: Path, wanted: Submission, text: str, stopping: Callable[[], bool]
+    server: LabServer, folder: Path, wanted: JobSubmission, text: str, stopping: Callable[[], bool]
 ) -> int:
     """The job that runs a definition: the one that is there already, or a new one.
 
@@ -88,7 +88,7 @@ def _patiently(server: LabServer, ask: Callable[[], int], stopping: Callable[[],
         time.sleep(limits.poll_seconds)
 
 
-def _still_there(server: LabServer, wanted: Submission) -> int | None:
+def _still_there(server: LabServer, wanted: JobSubmission) -> int | None:
     """The job, if the lab has it and nobody has cancelled it."""
     if not wanted.job:
         return server.find(wanted.name)
@@ -105,7 +105,7 @@ def _cancel(server: LabServer, job: int) -> None:
         return  # it has its own time-outs
 
 
-def _keep(folder: Path, submission: Submission) -> None:
+def _keep(folder: Path, submission: JobSubmission) -> None:
     folder.mkdir(exist_ok=True)
     new = folder / f"{FILE}.new"
     with new.open("w") as file:

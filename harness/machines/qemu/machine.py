@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from harness.config.records import QemuFacts
 from harness.core.errors import InfrastructureError
 from harness.core.process import Children, dying_with_us
-from harness.machines.base import BootFiles, Ending
+from harness.machines.base import BootEnding, BootFiles
 
 if TYPE_CHECKING:
     from qemu.qmp import QMPClient
@@ -154,10 +154,10 @@ class Qemu:
             await self._process.stdin.drain()
         await asyncio.sleep(0.5)  # let the guest take the key before the next break
 
-    async def stop(self) -> Ending:
+    async def stop(self) -> BootEnding:
         """Wait briefly for QEMU to exit by itself, else end it; always reaps it."""
         if self._process is None:
-            return Ending(broken=True, detail="never started")
+            return BootEnding(broken=True, detail="never started")
         ended_by_us = not await self._exited(0.5 if self._at_end() else 0.0)
         if ended_by_us:
             await self._execute("quit")
@@ -196,9 +196,9 @@ class Qemu:
                 async with asyncio.timeout(2):
                     await self._to_disconnect.disconnect()
 
-    def _ending(self, code: int, ended_by_us: bool) -> Ending:
+    def _ending(self, code: int, ended_by_us: bool) -> BootEnding:
         words = self._stderr.decode(errors="replace").strip()
         if ended_by_us or (code == 0 and KILLED_FROM_OUTSIDE not in words):
-            return Ending(broken=False, detail=words)
+            return BootEnding(broken=False, detail=words)
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
-        return Ending(broken=True, detail=f"{self._facts.binary} {how}" + (f": {words}" if words else ""))
+        return BootEnding(broken=True, detail=f"{self._facts.binary} {how}" + (f": {words}" if words else ""))

@@ -14,7 +14,7 @@ _NONE = "–"
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class StormColumn:
     """One thing that is shown of the storms of a kernel."""
 
     head: str
@@ -42,19 +42,19 @@ def _failed_splits(side: Storms) -> str:
     return str(sum(counted)) if counted else "absent" if side.storms else _NONE
 
 
-_OUT = Column("swapped out", _part_out)
-_TIME = Column("time", _median(lambda storm: storm.ns, nanoseconds))
-_LEAST_FREE = Column("least free", _median(lambda storm: storm.free_pages_min, _count))
-_FAILED = Column("failed splits", _failed_splits)
+_OUT = StormColumn("swapped out", _part_out)
+_TIME = StormColumn("time", _median(lambda storm: storm.ns, nanoseconds))
+_LEAST_FREE = StormColumn("least free", _median(lambda storm: storm.free_pages_min, _count))
+_FAILED = StormColumn("failed splits", _failed_splits)
 
 COLUMNS = (
-    Column("runs", lambda side: str(len(side.storms))),
+    StormColumn("runs", lambda side: str(len(side.storms))),
     _OUT,
     _TIME,
-    Column("new page tables", _median(lambda storm: storm.new_table_pages, _count)),
+    StormColumn("new page tables", _median(lambda storm: storm.new_table_pages, _count)),
     _LEAST_FREE,
     _FAILED,
-    Column("OOM kills", lambda side: str(sum(storm.oom_kills for storm in side.storms))),
+    StormColumn("OOM kills", lambda side: str(sum(storm.oom_kills for storm in side.storms))),
 )
 """What is shown of a test: medians, the mean of what is swapped out, sums of failed splits and OOM kills."""
 

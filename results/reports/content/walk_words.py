@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from results.model.run import Verdict
-from results.model.walk import Check, FaultKind, Safe, Same, State, Step
+from results.model.walk import FaultKind, PatchResult, PatchState, RebuildCheck, Safe, Same
 from results.reports.content import wording
 
 EXIT_MEANINGS: Mapping[int, str] = {
@@ -15,18 +15,18 @@ EXIT_MEANINGS: Mapping[int, str] = {
     3: "infrastructure, or not everything could be said",
 }
 
-LOOKS: Mapping[State, Verdict] = {
-    State.OK: Verdict.UNCHANGED,
-    State.BUILDS: Verdict.UNCHANGED,
-    State.NOT_EXERCISED: Verdict.NOT_EXERCISED,
-    State.FAILS_ON_BASE: Verdict.FAILS_ON_BOTH,
-    State.FLAKY: Verdict.FLAKY,
-    State.INFRASTRUCTURE: Verdict.INFRASTRUCTURE,
-    State.NEW_WARNINGS: Verdict.REGRESSION,
-    State.NEW_SPLAT: Verdict.REGRESSION,
-    State.REGRESSION: Verdict.REGRESSION,
-    State.DOES_NOT_BOOT: Verdict.REGRESSION,
-    State.DOES_NOT_BUILD: Verdict.REGRESSION,
+LOOKS: Mapping[PatchState, Verdict] = {
+    PatchState.OK: Verdict.UNCHANGED,
+    PatchState.BUILDS: Verdict.UNCHANGED,
+    PatchState.NOT_EXERCISED: Verdict.NOT_EXERCISED,
+    PatchState.FAILS_ON_BASE: Verdict.FAILS_ON_BOTH,
+    PatchState.FLAKY: Verdict.FLAKY,
+    PatchState.INFRASTRUCTURE: Verdict.INFRASTRUCTURE,
+    PatchState.NEW_WARNINGS: Verdict.REGRESSION,
+    PatchState.NEW_SPLAT: Verdict.REGRESSION,
+    PatchState.REGRESSION: Verdict.REGRESSION,
+    PatchState.DOES_NOT_BOOT: Verdict.REGRESSION,
+    PatchState.DOES_NOT_BUILD: Verdict.REGRESSION,
 }
 """A state looks like the verdict that is as serious."""
 
@@ -39,28 +39,28 @@ LOOKS_OF_SAFE: Mapping[Safe, Verdict] = {
 
 INHERITED_SIGN, SAME_SIGN = "↳", "="
 
-_SHORT: Mapping[State, str] = {
-    State.NOT_EXERCISED: "gaps",
-    State.FAILS_ON_BASE: "on base",
-    State.INFRASTRUCTURE: "infra",
-    State.DOES_NOT_BOOT: "boot",
-    State.DOES_NOT_BUILD: "build",
+_SHORT: Mapping[PatchState, str] = {
+    PatchState.NOT_EXERCISED: "gaps",
+    PatchState.FAILS_ON_BASE: "on base",
+    PatchState.INFRASTRUCTURE: "infra",
+    PatchState.DOES_NOT_BOOT: "boot",
+    PatchState.DOES_NOT_BUILD: "build",
 }
-_COUNTED: Mapping[State, tuple[FaultKind, str]] = {
-    State.NEW_WARNINGS: (FaultKind.WARNING, "warning"),
-    State.NEW_SPLAT: (FaultKind.SPLAT, "splat"),
-    State.REGRESSION: (FaultKind.TEST, "test"),
+_COUNTED: Mapping[PatchState, tuple[FaultKind, str]] = {
+    PatchState.NEW_WARNINGS: (FaultKind.WARNING, "warning"),
+    PatchState.NEW_SPLAT: (FaultKind.SPLAT, "splat"),
+    PatchState.REGRESSION: (FaultKind.TEST, "test"),
 }
 _KILO = 10_000
 """Size changes from here on are rounded: a column of the matrix is narrow."""
 
 
-def is_another_patchs(step: Step) -> bool:
+def is_another_patchs(step: PatchResult) -> bool:
     """Whether a step only repeats what is said of another patch."""
-    return step.inherited or (step.same is not None and step.state in (State.OK, State.BUILDS))
+    return step.inherited or (step.same is not None and step.state in (PatchState.OK, PatchState.BUILDS))
 
 
-def sign(step: Step) -> str:
+def sign(step: PatchResult) -> str:
     """The shape that tells a step's state without colour."""
     if step.inherited:
         return INHERITED_SIGN
@@ -69,11 +69,11 @@ def sign(step: Step) -> str:
     return wording.SYMBOLS[LOOKS[step.state]]
 
 
-def short(step: Step) -> str:
+def short(step: PatchResult) -> str:
     """A step's state in at most 11 characters."""
     if step.inherited:
         return f"since {min(fault.since for fault in step.faults)}"
-    if step.state in (State.OK, State.BUILDS):
+    if step.state in (PatchState.OK, PatchState.BUILDS):
         if step.same:
             return f"{step.same} {step.same_as}"
         grown = growth(step)
@@ -85,7 +85,7 @@ def short(step: Step) -> str:
     return _SHORT.get(step.state, str(step.state))
 
 
-def growth(step: Step) -> str:
+def growth(step: PatchResult) -> str:
     """How much larger the kernel is than with the patch before: `+184`, `-12k`; empty if not at all."""
     more = step.size.symbols if step.size else None
     if not more:
@@ -93,7 +93,7 @@ def growth(step: Step) -> str:
     return f"{more:+d}" if abs(more) < _KILO else f"{round(more / 1000):+d}k"
 
 
-def long(step: Step) -> str:
+def long(step: PatchResult) -> str:
     """A step's state in full, as the documents have it."""
     if step.same is Same.IMAGE:
         return f"{step.state}, same image as {step.same_as}"
@@ -107,7 +107,7 @@ def safe(word: Safe) -> str:
     return {Safe.INHERITS: "no, inherited", Safe.UNKNOWN: "not known"}.get(word, str(word))
 
 
-def checked(check: Check) -> str:
+def checked(check: RebuildCheck) -> str:
     """What building a kernel once more came to."""
     name = f"patch {check.number}" if check.number else "base"
     return f"{name} on {check.arch} {check.words}"

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from results.bisect.report import name_of
-from results.model.bisect import ArchBisection, Ballot, Bisection, CommitNote, Look, Mark
+from results.model.bisect import ArchBisection, Ballot, Bisection, CommitNote, CommitResult, Mark
 from results.reports.content import wording
 from results.reports.mail.text import greeting, header, wrapped
 from results.text import abbrev, join
@@ -79,7 +79,7 @@ def _evidence(bisection: Bisection, arch: ArchBisection) -> str:
     return "\n".join(lines)
 
 
-def _telling(look: Look) -> list[str]:
+def _telling(look: CommitResult) -> list[str]:
     wanted = Ballot.BAD if look.mark is Mark.BAD else Ballot.GOOD
     vote = next((vote for vote in look.votes if vote.ballot is wanted), None)
     if vote is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from results.bisect.report import name_of
-from results.model.bisect import ArchBisection, Ballot, Bisection, Look, Mark
+from results.model.bisect import ArchBisection, Ballot, Bisection, CommitResult, Mark
 from results.model.run import Verdict
 from results.reports.content import wording
 from results.reports.mail.bisect import narrowed_command
@@ -70,12 +70,12 @@ def _print_arch(page: Page, arch: ArchBisection) -> None:
     page.line()
 
 
-def _because(look: Look) -> str:
+def _because(look: CommitResult) -> str:
     same = f", booted as {look.same_as}" if look.same_as else ""
     return look.words.removeprefix(f"{look.mark}: ") + same
 
 
-def _print_evidence(page: Page, look: Look) -> None:
+def _print_evidence(page: Page, look: CommitResult) -> None:
     wanted = Ballot.BAD if look.mark is Mark.BAD else Ballot.GOOD
     vote = next((vote for vote in look.votes if vote.ballot is wanted), None)
     if vote:

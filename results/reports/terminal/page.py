@@ -33,7 +33,7 @@ _ASCII = str.maketrans({"→": "->", "–": "-", "µ": "u", "…": "...", "×": 
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Note:
     """Something to tell below the tables: its mark, one line, and what supports it."""
 
     words: str
@@ -68,7 +68,7 @@ class Page:
         """Print one line, however long; the terminal may wrap it, nothing is cut."""
         self.console.print(self.text(words, style), soft_wrap=True)
 
-    def finding(self, finding: Finding) -> None:
+    def finding(self, finding: Note) -> None:
         """Print a finding and what supports it."""
         head = Text(INDENT)
         if finding.mark:

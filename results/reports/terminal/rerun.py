@@ -10,7 +10,7 @@ from rich.console import Console
 from results.model.rerun import Estimate, Rerun, RerunCell, RerunTest, Spread
 from results.model.run import Status, Verdict
 from results.reports.content import wording
-from results.reports.terminal.page import STYLES, Finding, Page
+from results.reports.terminal.page import STYLES, Note, Page
 from results.text import abbrev
 
 _LOOKS = {0: Verdict.UNCHANGED, 1: Verdict.REGRESSION, 3: Verdict.INFRASTRUCTURE}
@@ -56,16 +56,16 @@ def _seconds(spread: Spread | None) -> str:
     return f"{spread.median:.2f} ({spread.least:.2f}–{spread.most:.2f})"
 
 
-def _findings(cell: RerunCell) -> Iterator[Finding]:
+def _findings(cell: RerunCell) -> Iterator[Note]:
     if cell.died and cell.dying:
         words = f"the guest died in {len(cell.died)} of {cell.boots} boots, {_rate(cell.dying)}"
-        yield Finding(words, Status.ERROR, (_boots(cell.died),))
+        yield Note(words, Status.ERROR, (_boots(cell.died),))
     for splat in cell.splats:
         words = f"{splat.title}: in {len(splat.boots)} of {cell.boots} boots, {_rate(splat.coming)}"
-        yield Finding(words, Status.FAIL, (f"signature {splat.signature}", _boots(splat.boots)))
+        yield Note(words, Status.FAIL, (f"signature {splat.signature}", _boots(splat.boots)))
     for test in cell.tests:
         if test.reasons:
-            yield Finding(test.name, Status.FAIL if test.failed else Status.SKIP, _reasons(test))
+            yield Note(test.name, Status.FAIL if test.failed else Status.SKIP, _reasons(test))
 
 
 def _reasons(test: RerunTest) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from results.model.run import (
 )
 from results.reports.content import lookup, wording
 from results.reports.terminal.numbers import print_numbers
-from results.reports.terminal.page import INDENT, STYLES, Finding, Page
+from results.reports.terminal.page import INDENT, STYLES, Note, Page
 from results.text import abbrev
 
 _LONGEST_NAME = 32
@@ -127,30 +127,30 @@ def _print_details(page: Page, run: Run, arch: ArchComparison) -> None:
     page.line()
 
 
-def _arch_findings(arch: ArchComparison) -> Iterator[Finding]:
+def _arch_findings(arch: ArchComparison) -> Iterator[Note]:
     if arch.allowed_unexercised:
-        yield Finding("Not everything need be exercised here: --allow-unexercised", Verdict.UNSUPPORTED)
+        yield Note("Not everything need be exercised here: --allow-unexercised", Verdict.UNSUPPORTED)
     for note in arch.notes:
-        yield Finding(note, None)
+        yield Note(note, None)
     if arch.verdict is not Verdict.UNCHANGED:
         of_tests = tuple(f"{test.name} " for test in arch.tests)  # told with the tests
         for reason in arch.reasons:
             if not reason.startswith(of_tests):
-                yield Finding(reason, None)
+                yield Note(reason, None)
 
 
-def _test_findings(run: Run, arch: ArchComparison) -> Iterator[Finding]:
+def _test_findings(run: Run, arch: ArchComparison) -> Iterator[Note]:
     told = [test for test in arch.tests if test.verdict is not Verdict.UNCHANGED]
     told.sort(key=lambda test: (-SEVERITY[test.verdict], test.reason, _known(test)))
     for (verdict, reason, known), group in groupby(told, key=_what_is_said):
         tests = list(group)
         failed = [test for test in tests if _failures(run, test)]
         for test in failed:
-            yield Finding(test.name, verdict, (reason, known, *_failures(run, test)))
+            yield Note(test.name, verdict, (reason, known, *_failures(run, test)))
         idle = [test.name for test in tests if test not in failed]
         if idle:
             head = idle[0] if len(idle) == 1 else wording.count(len(idle), "test")
-            yield Finding(head, verdict, (reason, known))
+            yield Note(head, verdict, (reason, known))
 
 
 def _what_is_said(test: TestComparison) -> tuple[Verdict, str, str]:
@@ -178,43 +178,43 @@ def _place(run: Run, tally: Tally) -> str:
     return wording.place(boot.log, tally.lines) if boot else ""
 
 
-def _claim_findings(arch: ArchComparison) -> Iterator[Finding]:
+def _claim_findings(arch: ArchComparison) -> Iterator[Note]:
     for item in arch.claims:
         if item.verdict is not Verdict.UNCHANGED:
-            yield Finding(f"claim: {item.claim.counter}", item.verdict, (item.reason,))
+            yield Note(f"claim: {item.claim.counter}", item.verdict, (item.reason,))
 
 
-def _splat_findings(run: Run, arch: ArchComparison) -> Iterator[Finding]:
+def _splat_findings(run: Run, arch: ArchComparison) -> Iterator[Note]:
     for splat in arch.splats:
         places = (wording.place(boot.log, found.lines) for boot, found in lookup.sightings(run, splat))
-        yield Finding(f"splat: {splat.title}", splat.verdict, tuple(places))
+        yield Note(f"splat: {splat.title}", splat.verdict, tuple(places))
 
 
-def _warning_findings(arch: ArchComparison) -> Iterator[Finding]:
+def _warning_findings(arch: ArchComparison) -> Iterator[Note]:
     for warning in arch.new_warnings:
-        yield Finding(f"new warning: {warning.file}:{warning.line}: {warning.text}", None)
+        yield Note(f"new warning: {warning.file}:{warning.line}: {warning.text}", None)
 
 
-def _kernel_findings(run: Run, arch: ArchComparison) -> Iterator[Finding]:
+def _kernel_findings(run: Run, arch: ArchComparison) -> Iterator[Note]:
     for cell in (cell for cell in run.cells if cell.arch == arch.arch):
         if cell.build and not cell.build.ok:
             mark = Verdict.INFRASTRUCTURE if cell.build.error_is_infrastructure else Status.FAIL
             lines = (*cell.build.error.splitlines(), cell.build.log)
-            yield Finding(f"build of {cell.variant}", mark, lines)
+            yield Note(f"build of {cell.variant}", mark, lines)
         for boot in cell.boots:
             if boot.end is not BootEnd.DONE:
                 mark = Status.ERROR if boot.end.is_kernels else Verdict.INFRASTRUCTURE
-                yield Finding(f"boot {boot.id} ({boot.purpose}): {boot.end}", mark, (boot.detail, boot.log))
+                yield Note(f"boot {boot.id} ({boot.purpose}): {boot.end}", mark, (boot.detail, boot.log))
     yield from _notes(run, arch)
 
 
-def _notes(run: Run, arch: ArchComparison) -> Iterator[Finding]:
+def _notes(run: Run, arch: ArchComparison) -> Iterator[Note]:
     """Tell every note once, with the boots that it is about."""
     boots = [boot for cell in run.cells if cell.arch == arch.arch for boot in cell.boots]
     for note in dict.fromkeys(note for boot in boots for note in boot.notes):
         about = [boot.id for boot in boots if note in boot.notes]
         which = "all boots" if len(about) == len(boots) else ", ".join(about)
-        yield Finding(f"{which}: {note}", None)
+        yield Note(f"{which}: {note}", None)
 
 
 def print_subject(page: Page, subject: Subject) -> None:

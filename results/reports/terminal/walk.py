@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.text import Text
 
 from results.model.run import Verdict
-from results.model.walk import Fault, Row, Safe, Step, Walk
+from results.model.walk import Fault, PatchResult, Safe, Walk, WalkRow
 from results.reports.content import walk_words as words
 from results.reports.content import wording
-from results.reports.terminal.page import STYLES, Finding, Page
+from results.reports.terminal.page import STYLES, Note, Page
 from results.reports.terminal.run import print_subject
 from results.walk.verdict import own_faults
 
@@ -62,14 +62,14 @@ def _cut(subject: str, room: int) -> str:
     return subject if len(subject) <= room else f"{subject[: room - 3]}..."
 
 
-def _cell(page: Page, step: Step) -> Text:
+def _cell(page: Page, step: PatchResult) -> Text:
     sign = words.sign(step)
     mark = f"{sign} " if page.unicode or sign.isascii() else ""
     style = _DIM if words.is_another_patchs(step) else STYLES[words.LOOKS[step.state]]
     return page.text(mark + words.short(step), style)
 
 
-def _findings(walk: Walk, row: Row) -> Iterator[Finding]:
+def _findings(walk: Walk, row: WalkRow) -> Iterator[Note]:
     if row.safe is Safe.YES or row.safe is Safe.INHERITS or (row.safe is Safe.UNKNOWN and not walk.boots):
         return
     head = f"{f'patch {row.number}: ' if row.number else ''}{row.subject}"
@@ -81,7 +81,7 @@ def _findings(walk: Walk, row: Row) -> Iterator[Finding]:
         for arch, step in steps.items()
         for fault in own_faults(step)
     ]
-    yield Finding(head, words.LOOKS_OF_SAFE[row.safe], tuple(lines or [row.because]))
+    yield Note(head, words.LOOKS_OF_SAFE[row.safe], tuple(lines or [row.because]))
 
 
 def _doubt(fault: Fault) -> str:
@@ -95,7 +95,7 @@ def _print_inherited(page: Page, walk: Walk) -> None:
         if rows[0].safe is Safe.INHERITS:
             first, last = rows[0].number, rows[-1].number
             name = f"patch {first}" if first == last else f"patches {first} to {last}"
-            page.finding(Finding(f"{name}: {because}", None))
+            page.finding(Note(f"{name}: {because}", None))
     page.line()
 
 

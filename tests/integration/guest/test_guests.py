@@ -22,7 +22,7 @@ from harness.machines.base import BootFiles
 from harness.machines.kinds import qemu_kind
 from harness.machines.qemu.accel import Accelerator
 from harness.machines.qemu.machine import Qemu
-from harness.machines.watch import Limits, Outcome, watch
+from harness.machines.watch import Limits, WatchOutcome, watch
 from results.journal.assemble import read_boot
 from results.model.run import Boot, BootEnd, PlannedTest, Status
 from tests.integration.guest_programs import BAD_INIT, GUESTS, TESTS, pack_guests
@@ -52,7 +52,9 @@ class Guests:
         files = BootFiles(self.kernel, self.bad_init, cmdline)
         return kind(self.arch.qemu, files, self.accelerator, Children())
 
-    def boot_init(self, way: str, limits: Limits = LIMITS, kind: type[Qemu] = Qemu) -> tuple[Outcome, bytes]:
+    def boot_init(
+        self, way: str, limits: Limits = LIMITS, kind: type[Qemu] = Qemu
+    ) -> tuple[WatchOutcome, bytes]:
         """Boot with a first process that misbehaves."""
         log = self.folder / "console.log"
         with log.open("wb") as file:

@@ -20,7 +20,7 @@ from harness.core.process import Children
 from harness.engine.boot import COMMON_CMDLINE, limits_for
 from harness.machines.base import BootFiles
 from harness.machines.hercules.machine import Hercules
-from harness.machines.watch import Limits, Outcome, watch
+from harness.machines.watch import Limits, WatchOutcome, watch
 from results.console.report import BootReport, read_report
 from results.model.run import BootEnd, PlannedTest, Status
 from tests.integration.guest_programs import BAD_INIT, TESTS, pack_guests
@@ -88,11 +88,11 @@ class Guests:
 
     def boot_init(
         self, way: str, limits: Limits = LIMITS, kind: type[Hercules] = Hercules
-    ) -> tuple[Outcome, bytes]:
+    ) -> tuple[WatchOutcome, bytes]:
         """Boot with a first process that misbehaves."""
         return self.follow(self.machine(way, kind), limits)
 
-    def follow(self, machine: Hercules, limits: Limits = LIMITS) -> tuple[Outcome, bytes]:
+    def follow(self, machine: Hercules, limits: Limits = LIMITS) -> tuple[WatchOutcome, bytes]:
         log = self.folder / "console.log"
         with log.open("wb") as file:
             outcome = asyncio.run(watch(machine, new_nonce(), limits, file))
@@ -105,7 +105,7 @@ class Guests:
         name: str = "machine",
         channel: str = "",
         facts: HerculesFacts | None = None,
-    ) -> tuple[Outcome, bytes, BootReport]:
+    ) -> tuple[WatchOutcome, bytes, BootReport]:
         """Boot with the real first process."""
         facts, nonce, scale = facts or self.facts, new_nonce(), self.arch.guest.time_scale
         manifest = render(nonce, tests, scale, self.arch.guest.finish, channel or facts.channel)
@@ -151,7 +151,7 @@ def test_huge_pages_are_split_and_nothing_of_the_report_is_lost(guests: Guests) 
 
 
 def test_two_guests_at_once_do_not_meet(guests: Guests) -> None:
-    async def both() -> list[tuple[Outcome, bytes, BootReport]]:
+    async def both() -> list[tuple[WatchOutcome, bytes, BootReport]]:
         tests = split_cases()
         return list(await asyncio.gather(guests.boot_tests(tests, "one"), guests.boot_tests(tests, "two")))
 

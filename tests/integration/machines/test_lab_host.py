@@ -21,11 +21,11 @@ from harness.core.process import Children
 from harness.engine.boot import COMMON_CMDLINE
 from harness.machines.base import BootFiles
 from harness.machines.host.initramfs_boot import PhysicalHost
-from harness.machines.host.lease import Keeper
-from harness.machines.host.recovery import Sight, look
+from harness.machines.host.lease import HostLease
+from harness.machines.host.recovery import HostStatus, look
 from harness.machines.host.remote.ssh import connected
-from harness.machines.host.remote.state import Memory, Standing
-from harness.machines.watch import Limits, Outcome, watch
+from harness.machines.host.remote.state import HostState, HostStateFile
+from harness.machines.watch import Limits, WatchOutcome, watch
 from results.journal.journal import read_events
 from results.model.run import BootEnd
 from tests.integration.conftest import SMALL_SERIES
@@ -64,8 +64,8 @@ def test_a_run_on_a_host_gives_the_same_table_as_under_qemu(
     assert len(boots) == 2
     report = (thp_harness.state / "runs" / answer.json["id"] / "report.html").read_text()
     assert "booted on the physical host labhost" in report
-    assert Memory(thp_harness.state, "labhost").standing() == Standing()
-    assert look(place, None) is Sight.BACK
+    assert HostStateFile(thp_harness.state, "labhost").standing() == HostState()
+    assert look(place, None) is HostStatus.BACK
     again = thp_harness("hosts", "reserve", "labhost", env={**here, **theirs})
     assert again.code == 0, "the run has not given it back"
     assert thp_harness("hosts", "release", "labhost", env={**here, **theirs}).code == 0
@@ -84,7 +84,7 @@ def test_a_cell_of_a_host_is_booted_again_there(thp_harness: Program, configurat
     events = [event for event in read_events(folder) if event.name == "boot"]
     assert {event.fact["machine"] for event in events} == {"host labhost"}
     assert len([event for event in events if event.fact["end"] == "done"]) == 2
-    assert Memory(thp_harness.state, "labhost").standing() == Standing()
+    assert HostStateFile(thp_harness.state, "labhost").standing() == HostState()
 
 
 # Faults
@@ -97,9 +97,9 @@ def bad_init(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def boot_bad_init(
     way: str, record: HostRecord, kernel: Path, initramfs: Path, folder: Path, limits: Limits
-) -> tuple[Outcome, bytes, Keeper]:
+) -> tuple[WatchOutcome, bytes, HostLease]:
     """Boot with a first process that misbehaves; the log, and what is remembered of the host."""
-    keeper = Keeper(record, Memory(folder, record.name), print)
+    keeper = HostLease(record, HostStateFile(folder, record.name), print)
     keeper.take()
     files = BootFiles(kernel, initramfs, (*COMMON_CMDLINE, *record.cmdline, "--", way))
     machine = PhysicalHost(keeper, files, Children())
@@ -116,7 +116,7 @@ def test_a_kernel_that_panics_gives_the_host_back(
     outcome, log, keeper = boot_bad_init("panic", place, base_kernel, bad_init, tmp_path, LIMITS)
     assert (outcome.end, outcome.notes) == (BootEnd.PANIC, ())
     assert log.count(b"Linux version 6.1.") == 0, "the host's own kernel is in the log"
-    assert keeper.memory.standing() == Standing()
+    assert keeper.memory.standing() == HostState()
 
 
 @pytest.mark.nightly
@@ -127,7 +127,7 @@ def test_a_kernel_that_hangs_shows_where_and_is_reset_by_sysrq(
     assert outcome.end is BootEnd.HANG
     assert b"sysrq: Show backtrace of all active CPUs" in log
     assert "SysRq over the console: back on its own kernel" in outcome.notes[0]
-    assert keeper.memory.standing() == Standing()
+    assert keeper.memory.standing() == HostState()
 
 
 @pytest.mark.nightly
@@ -140,7 +140,7 @@ def test_a_kernel_that_hangs_is_switched_off_and_on(
     assert outcome.end is BootEnd.HANG
     assert "SysRq over the console: no BREAK can be made" in outcome.notes[0]
     assert "power cycle: back on its own kernel" in outcome.notes[0]
-    assert keeper.memory.standing() == Standing()
+    assert keeper.memory.standing() == HostState()
 
 
 @pytest.mark.nightly
@@ -158,15 +158,15 @@ def test_a_host_that_stays_away_needs_care_until_it_is_recovered(
     assert outcome.end is BootEnd.HANG
     assert "the record has no `cycle:`" in keeper.memory.standing().needs_care
     with pytest.raises(InfrastructureError, match="needs care"):
-        Keeper(poor, keeper.memory, print).take()
+        HostLease(poor, keeper.memory, print).take()
 
     here = {"XDG_CONFIG_HOME": str(configuration)}
     listed = program("hosts", "list", "--json", env=here).json["hosts"]
     assert [host["name"] for host in listed if host["needs_care"]] == ["labhost"]
     recovered = program("hosts", "recover", "labhost", env=here)
     assert (recovered.code, "labhost is back" in recovered.stdout) == (0, True), recovered.stderr
-    assert Memory(program.state, "labhost").standing() == Standing()
-    other = Keeper(poor, Memory(tmp_path / "other", "labhost"), print)
+    assert HostStateFile(program.state, "labhost").standing() == HostState()
+    other = HostLease(poor, HostStateFile(tmp_path / "other", "labhost"), print)
     other.take()  # it is not reserved any more
     other.give_back()
 
@@ -175,7 +175,7 @@ def test_a_host_that_stays_away_needs_care_until_it_is_recovered(
 def test_what_a_host_lacks_is_found_out_before_it_is_left(
     thp_harness: Program, base_kernel: Path, bad_init: Path, configuration: Path, place: HostRecord
 ) -> None:
-    keeper = Keeper(place, Memory(configuration, place.name), print)
+    keeper = HostLease(place, HostStateFile(configuration, place.name), print)
     keeper.take()
     with connected(place) as link:
         link.ask("mv /usr/sbin/kexec /usr/sbin/away; date -s @$(($(date +%s) + 86400))")
@@ -189,7 +189,7 @@ def test_what_a_host_lacks_is_found_out_before_it_is_left(
         outcome = asyncio.run(watch(machine, new_nonce(), LIMITS, io.BytesIO()))
         assert outcome.end is BootEnd.MACHINE
         assert "/tmp" in outcome.detail
-        assert keeper.memory.standing() == Standing()
+        assert keeper.memory.standing() == HostState()
     finally:
         with connected(place) as link:
             link.ask("mv /usr/sbin/away /usr/sbin/kexec; rm -f /tmp/fill; date -s @$(($(date +%s) - 86400))")
@@ -200,7 +200,7 @@ def test_what_a_host_lacks_is_found_out_before_it_is_left(
 def test_a_network_that_is_gone_for_a_while_costs_nothing_but_time(
     lab: LabHost, thp_harness: Program, configuration: Path
 ) -> None:
-    memory = Memory(thp_harness.state, "labhost")
+    memory = HostStateFile(thp_harness.state, "labhost")
     gone, finished = threading.Event(), threading.Event()
 
     def unplug() -> None:
@@ -231,7 +231,7 @@ def test_a_network_that_is_gone_for_a_while_costs_nothing_but_time(
 def test_a_run_that_ends_early_is_taken_up_where_the_host_is(
     thp_harness: Program, configuration: Path, place: HostRecord, number: signal.Signals
 ) -> None:
-    memory = Memory(thp_harness.state, "labhost")
+    memory = HostStateFile(thp_harness.state, "labhost")
     arguments = ("run", "--host", "labhost", "--series", SMALL_SERIES, "--always-boot")
     process = thp_harness.start(*arguments, env={"XDG_CONFIG_HOME": str(configuration)})
     deadline = time.monotonic() + 300
@@ -247,5 +247,5 @@ def test_a_run_that_ends_early_is_taken_up_where_the_host_is(
     assert answer.code == 0, answer.stderr
     assert "going on with the interrupted run" in answer.stderr
     assert "labhost is away since" in answer.stderr
-    assert memory.standing() == Standing()
-    assert look(place, None) is Sight.BACK
+    assert memory.standing() == HostState()
+    assert look(place, None) is HostStatus.BACK

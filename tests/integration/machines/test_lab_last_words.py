@@ -14,9 +14,9 @@ import pytest
 from harness.config.host import HostRecord
 from harness.config.records import ArchRecord
 from harness.engine.boot import Bootable
-from harness.machines.host.recovery import Sight, identity, look
+from harness.machines.host.recovery import HostStatus, identity, look
 from harness.machines.host.remote.ssh import connected
-from harness.machines.host.remote.state import Away
+from harness.machines.host.remote.state import BootInProgress
 from results.journal.journal import BootFact
 from results.model.run import Boot, BootEnd, PlannedTest, Status
 from tests.integration.lab_boots import DIED, LIMITS, BootOn, boot_there, deadly, statuses
@@ -96,4 +96,4 @@ def test_a_watchdog_is_disarmed_before_the_restart(boot_on: BootOn, place: HostR
     with connected(place) as link:
         before = identity(link)
     time.sleep(25)  # it would have fired
-    assert look(place, Away("none", before, "")) is Sight.SAME
+    assert look(place, BootInProgress("none", before, "")) is HostStatus.SAME

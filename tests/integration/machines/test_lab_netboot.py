@@ -16,9 +16,9 @@ import pytest
 from harness.config.host import HostRecord
 from harness.config.records import ArchRecord
 from harness.engine.boot import Bootable
-from harness.machines.host.recovery import Sight, identity, look
+from harness.machines.host.recovery import HostStatus, identity, look
 from harness.machines.host.remote.ssh import connected
-from harness.machines.host.remote.state import Away, Identity, Memory, Standing
+from harness.machines.host.remote.state import BootInProgress, HostState, HostStateFile, Identity
 from results.model.run import BootEnd, Status
 from tests.integration.lab_boots import DIED, LIMITS, boot_there, deadly, run_there, statuses, table
 from tests.lab.host import LabHost, running
@@ -53,14 +53,14 @@ def who_runs(lab: LabHost) -> Identity:
         return identity(link)
 
 
-def sight_after_a_restart(lab: LabHost, before: Identity) -> Sight:
+def sight_after_a_restart(lab: LabHost, before: Identity) -> HostStatus:
     record = HostRecord.model_validate(place(lab))
     execute(lab.monitor, "system_reset")
     deadline = time.monotonic() + LIMITS["back_seconds"]
-    sight = Sight.SAME
-    while sight in (Sight.SAME, Sight.SILENT) and time.monotonic() < deadline:
+    sight = HostStatus.SAME
+    while sight in (HostStatus.SAME, HostStatus.SILENT) and time.monotonic() < deadline:
         time.sleep(1)
-        sight = look(record, Away("none", before, ""))
+        sight = look(record, BootInProgress("none", before, ""))
     return sight
 
 
@@ -73,7 +73,7 @@ def test_a_run_over_the_network_gives_the_same_table_as_under_qemu(
     assert table(answer) == table(ab_run)
     boots = [boot for cell in answer.json["cells"] for boot in cell["boots"]]
     assert [(boot["accelerator"], boot["end"]) for boot in boots] == [("command", "done")] * 2
-    assert Memory(thp_harness.state, "labhost").standing() == Standing()
+    assert HostStateFile(thp_harness.state, "labhost").standing() == HostState()
     assert menus(lab) == ["default"]
 
 
@@ -112,4 +112,4 @@ def test_a_script_that_comes_halfway_leaves_the_host_on_its_own_kernel(
     assert said in fact.detail
     assert who_runs(lab) == before, "it need not have been restarted"
     assert menus(lab) == ["default"]
-    assert sight_after_a_restart(lab, before) is Sight.BACK
+    assert sight_after_a_restart(lab, before) is HostStatus.BACK

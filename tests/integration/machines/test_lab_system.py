@@ -19,7 +19,7 @@ from harness.engine.boot import Bootable
 from harness.machines.host.check import examine
 from harness.machines.host.remote.guest import guest_folder
 from harness.machines.host.remote.ssh import connected
-from harness.machines.host.remote.state import Memory
+from harness.machines.host.remote.state import HostStateFile
 from results.journal.journal import BootFact
 from results.model.run import Boot, BootEnd, PlannedTest, Status
 from tests.integration.conftest import SMALL_SERIES
@@ -74,7 +74,7 @@ def boot_on(
 
 def test_the_check_finds_it_fit(installed: None, lab: LabHost, x86_64: ArchRecord, tmp_path: Path) -> None:
     record = HostRecord.model_validate(lab.record(**SYSTEM))
-    said = {check.name: check for check in examine(record, x86_64, Memory(tmp_path, record.name))}
+    said = {check.name: check for check in examine(record, x86_64, HostStateFile(tmp_path, record.name))}
     assert [check for check in said.values() if check.ok is False] == []
     assert said["initramfs"].detail.endswith(" MiB, for the installed system")
     assert "/var/lib/thp-harness: ext4, " in said["folder"].detail

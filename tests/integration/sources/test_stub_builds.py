@@ -15,7 +15,7 @@ import pytest
 
 from harness.build.ccache import FOLDER, SWITCH, find_ccache
 from harness.build.kernel.kconfig import ABSENT
-from harness.build.kernel.kernel import KernelRequest, Workshop, build_kernel
+from harness.build.kernel.kernel import BuildContext, KernelRequest, build_kernel
 from harness.build.kernel.recipe import make_recipes
 from harness.build.toolchain import find_compiler
 from harness.config.records import ArchRecord, find
@@ -58,12 +58,12 @@ class Bench:
         finally:
             jobserver.close()
 
-    def _shop(self, jobserver: Jobserver) -> Workshop:
+    def _shop(self, jobserver: Jobserver) -> BuildContext:
         @contextmanager
         def sources() -> Iterator[Path]:
             yield self.tree.path
 
-        return Workshop(
+        return BuildContext(
             cache=self.cache,
             log=self.cache / "build.log",
             say=lambda text: None,

@@ -17,14 +17,14 @@ from results.bisect.confidence import (
     MOST_CLEAN,
     MOST_TO_LEARN,
     Kernel,
-    Suspicion,
+    Posterior,
     effort,
     likelihood,
     reachable,
     steps_for,
 )
-from results.bisect.search import Finding, Hint, Question, Search
-from results.model.bisect import Ballot, Ending, Mark, Rate, Vote
+from results.bisect.search import Hint, Question, Search, SearchResult
+from results.model.bisect import Ballot, Mark, Rate, SearchEnding, Vote
 from tests.samples.tiny_kernel import commit, git, make_kernel
 
 GOOD, BAD = Vote(Ballot.GOOD, "clean"), Vote(Ballot.BAD, "seen")
@@ -74,7 +74,7 @@ class Played:
         return [self.outcome(int(name)) for name in names]
 
 
-def search(played: Played, last: int = 24, width: int = 1, confidence: float = 0.99) -> Finding:
+def search(played: Played, last: int = 24, width: int = 1, confidence: float = 0.99) -> SearchResult:
     question = Question("0", str(last), last, confidence, width=width)
     return Search(question, Line(last), played).run()
 
@@ -88,7 +88,7 @@ def since(culprit: int) -> Callable[[int], Vote]:
 def test_what_fails_every_time_takes_one_boot_for_each_step(culprit: int, width: int) -> None:
     played = Played(since(culprit))
     found = search(played, width=width)
-    assert (found.ending, found.commit) == (Ending.FOUND, str(culprit))
+    assert (found.ending, found.commit) == (SearchEnding.FOUND, str(culprit))
     assert len(set(played.boots) - {0, 24, culprit - 1}) <= steps_for(24)
     early = [number for number in played.boots if number < culprit - 1]
     assert max(Counter(early).values(), default=0) <= 2, "what comes before the parent is hardly booted"
@@ -109,7 +109,7 @@ def games(rate: float, count: int) -> list[bool]:
         played = Played(outcome)
         found = search(played, width=2)
         assert len(played.boots) <= 2 * MOST_CLEAN
-        right.append((found.ending, found.commit) == (Ending.FOUND, str(culprit)))
+        right.append((found.ending, found.commit) == (SearchEnding.FOUND, str(culprit)))
     return right
 
 
@@ -171,41 +171,41 @@ def test_commits_that_say_nothing_are_skipped() -> None:
 
 def test_when_all_skip_the_candidates_are_named() -> None:
     found = search(Played(since(9), built=lambda number: UNBUILT if 0 < number < 24 else None))
-    assert found.ending is Ending.ONLY_SKIPPED
+    assert found.ending is SearchEnding.ONLY_SKIPPED
     assert found.left == tuple(map(str, range(1, 25)))
 
 
 def test_a_parent_of_which_nothing_more_can_be_said_is_a_candidate() -> None:
     clean = iter([GOOD])
     found = search(Played(lambda number: next(clean, NONE) if number == 8 else since(9)(number)))
-    assert found.ending is Ending.ONLY_SKIPPED
+    assert found.ending is SearchEnding.ONLY_SKIPPED
     assert found.left == ("8", "9")
 
 
 @pytest.mark.parametrize(
     ("outcome", "ending", "commit"),
     [
-        (lambda number: GOOD, Ending.BAD_IS_GOOD, "24"),
-        (lambda number: BAD, Ending.GOOD_IS_BAD, "0"),
-        (lambda number: GOOD if number else BAD, Ending.GOOD_IS_BAD, "0"),
-        (lambda number: NONE if number else GOOD, Ending.END_UNJUDGED, "24"),
-        (lambda number: BAD if number else NONE, Ending.END_UNJUDGED, "0"),
+        (lambda number: GOOD, SearchEnding.BAD_IS_GOOD, "24"),
+        (lambda number: BAD, SearchEnding.GOOD_IS_BAD, "0"),
+        (lambda number: GOOD if number else BAD, SearchEnding.GOOD_IS_BAD, "0"),
+        (lambda number: NONE if number else GOOD, SearchEnding.END_UNJUDGED, "24"),
+        (lambda number: BAD if number else NONE, SearchEnding.END_UNJUDGED, "0"),
     ],
 )
 @pytest.mark.parametrize("width", [1, 2])
 def test_ends_that_are_not_what_they_should_be(
-    outcome: Callable[[int], Vote], ending: Ending, commit: str, width: int
+    outcome: Callable[[int], Vote], ending: SearchEnding, commit: str, width: int
 ) -> None:
     found = search(Played(outcome), width=width)
-    if (ending, commit, width) == (Ending.GOOD_IS_BAD, "0", 1) and outcome(24) is GOOD:
-        ending, commit = Ending.BAD_IS_GOOD, "24"  # on one CPU bad is asked first
+    if (ending, commit, width) == (SearchEnding.GOOD_IS_BAD, "0", 1) and outcome(24) is GOOD:
+        ending, commit = SearchEnding.BAD_IS_GOOD, "24"  # on one CPU bad is asked first
     assert (found.ending, found.commit) == (ending, commit)
 
 
 def test_a_failure_that_is_too_rare_is_told() -> None:
     boots = iter([BAD, *[GOOD] * 100])
     found = search(Played(lambda number: next(boots, GOOD) if number == 24 else GOOD))
-    assert found.ending is Ending.TOO_RARE
+    assert found.ending is SearchEnding.TOO_RARE
 
 
 def test_equal_images_share_their_votes() -> None:
@@ -213,7 +213,7 @@ def test_equal_images_share_their_votes() -> None:
     assert search(played).commit == "9"
     assert not {1, 2, 7, 10, 11} & set(played.boots)
     same = Played(lambda number: BAD, image=lambda number: 0)
-    assert search(same).ending is Ending.GOOD_IS_BAD
+    assert search(same).ending is SearchEnding.GOOD_IS_BAD
 
 
 def test_what_a_build_tells_is_not_booted() -> None:
@@ -242,7 +242,7 @@ def line_of(*numbers: int) -> Kernel:
 def weights(candidates: int, *seen: tuple[Kernel, Rate]) -> Mapping[str, float]:
     kernels, rates = zip(*seen, strict=True)
     names = [str(number) for number in range(candidates)]
-    suspicion = Suspicion(names, kernels)
+    suspicion = Posterior(names, kernels)
     return {name: suspicion.certainty(name, rates) for name in names}
 
 
@@ -271,7 +271,7 @@ def test_a_commit_that_changes_no_bit_of_the_kernel_is_not_the_culprit() -> None
 
 def test_votes_that_no_single_culprit_explains_make_nobody_one() -> None:
     sides = [Kernel(frozenset({side}), frozenset({side})) for side in ("a", "b")]
-    assert Suspicion(["a", "b"], sides).share(["a", "b"], [Rate(1, 1), Rate(1, 1)]) == 0
+    assert Posterior(["a", "b"], sides).share(["a", "b"], [Rate(1, 1), Rate(1, 1)]) == 0
 
 
 def test_the_more_certain_a_failure_the_fewer_boots() -> None:
@@ -351,7 +351,7 @@ def test_git_finds_any_commit_around_a_merge(
     early = {commit_id: flaky for other, commit_id in named.items() if other not in ("base", "z")}
     question = Question(named["base"], named["z"], history.commits, 0.99)
     found = Search(question, history, Sides(path, named[name], early)).run()
-    assert (found.ending, found.commit) == (Ending.FOUND, named[name])
+    assert (found.ending, found.commit) == (SearchEnding.FOUND, named[name])
     assert f"# first bad commit: [{named[name]}]" in history.log(found.marks)
     assert not list(path.glob(".git/BISECT_*"))
 

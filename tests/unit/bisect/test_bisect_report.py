@@ -16,7 +16,7 @@ from rich.console import Console
 from results.bisect.report import conclude_bisection
 from results.bisect.vote import trial
 from results.journal.journal import Event, PlanFact
-from results.model.bisect import Bisection, BisectScope, CommitNote, EndFact, Ending, Mark, Rate
+from results.model.bisect import Bisection, BisectScope, CommitNote, EndFact, Mark, Rate, SearchEnding
 from results.model.bisect_document import to_json
 from results.model.run import Cell, Patch, Subject
 from results.reports.mail.bisect import mails
@@ -60,7 +60,8 @@ def found(arch: str, culprit: int, in_series: bool = True) -> tuple[EndFact, lis
     notes = {number: note(number, in_series) for number in (0, 3, culprit - 1, culprit)}
     marks = {each.id: Mark.BAD if number >= culprit else Mark.GOOD for number, each in notes.items()}
     end = EndFact(
-        arch, Ending.FOUND, "", notes[culprit].id, notes[culprit - 1].id, (), marks, tuple(notes.values()),
+        arch, SearchEnding.FOUND, "", notes[culprit].id, notes[culprit - 1].id, (), marks,
+        tuple(notes.values()),
         Rate(5, 5), "git bisect start\n# first bad commit: [x]",
         ("List <list@kernel.example>",), 0.9934,
     )  # fmt: skip
@@ -68,9 +69,9 @@ def found(arch: str, culprit: int, in_series: bool = True) -> tuple[EndFact, lis
     return end, cells
 
 
-def other(arch: str, ending: Ending, number: int, words: str) -> tuple[EndFact, list[Cell]]:
+def other(arch: str, ending: SearchEnding, number: int, words: str) -> tuple[EndFact, list[Cell]]:
     commit = note(number)
-    mark = {Ending.GOOD_IS_BAD: Mark.BAD, Ending.END_UNJUDGED: Mark.SKIP}.get(ending, Mark.GOOD)
+    mark = {SearchEnding.GOOD_IS_BAD: Mark.BAD, SearchEnding.END_UNJUDGED: Mark.SKIP}.get(ending, Mark.GOOD)
     end = EndFact(arch, ending, "", commit.id, "", (), {commit.id: mark}, (commit,), Rate(0, 30), "", ())
     return end, [cell(arch, commit, words)]
 
@@ -122,12 +123,12 @@ def test_the_culprit_is_named_and_stands_on_its_parent() -> None:
             "The architectures disagree: patch 2 (mm: change 2) on x86_64; patch 1 (mm: change 1) on arm64.",
         ),
         (
-            other("arm64", Ending.BAD_IS_GOOD, 3, "pass"), 0,
+            other("arm64", SearchEnding.BAD_IS_GOOD, 3, "pass"), 0,
             "It began with patch 2 (mm: change 2) on x86_64. "
             "arm64: bad is good: patch 3 does not show it in 30 boots: t passes (arm64-1).",
         ),
         (
-            other("arm64", Ending.END_UNJUDGED, 3, "skip"), 3,
+            other("arm64", SearchEnding.END_UNJUDGED, 3, "skip"), 3,
             "It began with patch 2 (mm: change 2) on x86_64. "
             "arm64: nothing can be said of patch 3: t was not exercised: skipped: no THP (arm64-1).",
         ),
@@ -145,7 +146,7 @@ def test_architectures_agree_or_not(
 
 
 def test_ends_that_are_wrong_everywhere_are_the_users_mistake() -> None:
-    result = bisection({"x86_64": other("x86_64", Ending.GOOD_IS_BAD, 0, "fail")})
+    result = bisection({"x86_64": other("x86_64", SearchEnding.GOOD_IS_BAD, 0, "fail")})
     assert result.exit_code == 2
     assert result.headline == (
         "No culprit. x86_64: good is bad: patch 0 shows it, too: t fails: data lost (x86_64-1)."

@@ -36,7 +36,7 @@ def test_the_shipped_fragments_of_an_architecture_never_contradict_each_other(ar
 
     usual = recipe(arch)
     assert usual.base == TINY
-    assert usual.peculiarity == ""
+    assert usual.config_id == ""
     assert usual.symbols["CONFIG_TRANSPARENT_HUGEPAGE"] == "y"
     assert overrides(usual.fragments) == ()
 
@@ -45,7 +45,7 @@ def test_a_defconfig_is_not_put_on_a_diet() -> None:
     tiny, big = recipe(X86_64), recipe(X86_64, defconfig=OWN_DEFCONFIG)
     assert tiny.symbols["CONFIG_IO_URING"] == "n"
     assert "CONFIG_IO_URING" not in big.symbols
-    assert big.base == big.peculiarity == "defconfig"
+    assert big.base == big.config_id == "defconfig"
     assert big.symbols.items() < tiny.symbols.items()
     assert big.symbols["CONFIG_SERIAL_8250_CONSOLE"] == "y"
 
@@ -77,13 +77,13 @@ def test_a_fragment_is_added_last_and_has_the_last_word(mine: Path) -> None:
     assert own.symbols.items() >= recipe(X86_64, "lockdep").symbols.items() - {("CONFIG_TTY", "y")}
     assert own.title.endswith(f" + lockdep + {mine}")
     assert own.title.startswith("tinyconfig + common + ")
-    assert own.peculiarity == f"lockdep + {mine}"
+    assert own.config_id == f"lockdep + {mine}"
 
 
 def test_a_fragment_for_one_architecture() -> None:
     recipes = make_recipes((X86_64, ARM64), ["arm64:kasan", "lockdep"])
-    assert recipes["x86_64"].peculiarity == "lockdep"
-    assert recipes["arm64"].peculiarity == "kasan + lockdep"
+    assert recipes["x86_64"].config_id == "lockdep"
+    assert recipes["arm64"].config_id == "kasan + lockdep"
 
 
 def test_a_file_in_the_current_folder_needs_no_slash_unless_a_shipped_one_has_its_name(

@@ -19,7 +19,7 @@ from harness.cluster.connect import local_workers
 from harness.cluster.exchange import PARCELS, PROGRAMS, Exchange
 from harness.cluster.node.worker_session import Workbench
 from harness.cluster.site import Cluster
-from harness.cluster.step_messages import MissingCommit, Order, Station
+from harness.cluster.step_messages import MissingCommit, Order, WorkerContext
 from harness.cluster.tags import Ability, demand, from_document, program_version
 from harness.cluster.tls.address import parse_address
 from harness.cluster.tls.certificates import make_certificates, read_certificates
@@ -173,12 +173,12 @@ def test_commits_get_from_one_mirror_to_another_without_their_history(tmp_path: 
 class Doing:
     """A step that is a function."""
 
-    action: Callable[[Station], Any]
+    action: Callable[[WorkerContext], Any]
     name: str = "doing"
     tags: frozenset[str] = frozenset()
     memory_mb: int = 0
 
-    def carry_out(self, station: Station) -> Any:
+    def carry_out(self, station: WorkerContext) -> Any:
         return self.action(station)
 
 
@@ -188,13 +188,13 @@ def bench(tmp_path: Path) -> Workbench:
     return Workbench(ability(), Workspace(tmp_path / "cache", tmp_path / "state"), lambda line: None)
 
 
-def order(bench_folder: Path, action: Callable[[Station], Any], harness: str = "") -> Order:
+def order(bench_folder: Path, action: Callable[[WorkerContext], Any], harness: str = "") -> Order:
     version = harness or program_version()
     return Order(Doing(action), "doing#1", f"{RUN}/doing#1", str(bench_folder / "exchange"), version)
 
 
 def test_a_step_delivers_its_value_and_its_files(bench: Workbench, tmp_path: Path) -> None:
-    def act(station: Station) -> int:
+    def act(station: WorkerContext) -> int:
         (station.out / "log").write_text("done")
         return 7
 
@@ -223,10 +223,10 @@ def test_a_worker_without_room_says_so(
 
 
 def test_what_a_machine_cannot_do_is_told_with_its_remedy(bench: Workbench, tmp_path: Path) -> None:
-    def fail(station: Station) -> None:
+    def fail(station: WorkerContext) -> None:
         raise HarnessError("no compiler", hint="install it")
 
-    def lack(station: Station) -> None:
+    def lack(station: WorkerContext) -> None:
         raise MissingCommit("c" * 40)
 
     assert bench.perform(order(tmp_path, fail)).trouble == "no compiler; install it"
@@ -234,7 +234,7 @@ def test_what_a_machine_cannot_do_is_told_with_its_remedy(bench: Workbench, tmp_
 
 
 def test_a_cancelled_step_delivers_nothing(bench: Workbench, tmp_path: Path) -> None:
-    def cancel(station: Station) -> None:
+    def cancel(station: WorkerContext) -> None:
         bench.cancel("doing#1")
         station.children.raise_if_stopping()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.commands.cache.collect import DAY, Request, collect
+from harness.commands.cache.collect import DAY, TrimRequest, collect
 from harness.commands.cache.mirror import tidy_mirror
 from harness.commands.cache.sharing import alone
 from harness.commands.cache.verify import verify
@@ -48,7 +48,7 @@ class Shop:
     def gc(self, days: float | None = None) -> list[str]:
         said: list[str] = []
         older_than = None if days is None else days * DAY
-        collect(self.cache, Request(1 << 40, older_than), said.append, alone(self.cache, silent))
+        collect(self.cache, TrimRequest(1 << 40, older_than), said.append, alone(self.cache, silent))
         return said
 
     def objects(self) -> int:
@@ -148,7 +148,7 @@ def test_commits_that_nothing_names_go_loose_or_packed(shop: Shop) -> None:
 def test_a_worktree_that_goes_leaves_nothing_in_the_mirror(shop: Shop) -> None:
     with worktree(shop.cache, "w", shop.trees[0]):
         pass
-    collect(shop.cache, Request(0), silent, alone(shop.cache, silent))
+    collect(shop.cache, TrimRequest(0), silent, alone(shop.cache, silent))
     assert not (shop.cache / "worktrees" / "w").exists()
     assert not (shop.mirror.path / "worktrees").exists()
     with worktree(shop.cache, "w", shop.trees[0]) as path:
@@ -173,7 +173,7 @@ def test_a_damaged_mirror_does_not_keep_other_things_from_going(shop: Shop) -> N
             ref.write_text("f" * 40 + "\n")
     said: list[str] = []
     with pytest.raises(InfrastructureError, match="not everything could be removed"):
-        collect(shop.cache, Request(0), said.append, alone(shop.cache, silent))
+        collect(shop.cache, TrimRequest(0), said.append, alone(shop.cache, silent))
     assert any(line.startswith("removed kernel") for line in said)
     assert any("`thp-harness cache verify`" in line for line in said)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.build.build_cache import DRAFT, FORMAT, GONE, BuildCache
-from harness.commands.cache.collect import DAY, Request, choose, collect, trim
+from harness.commands.cache.collect import DAY, TrimRequest, choose, collect, trim
 from harness.commands.cache.inventory import Item, SizeMemory, inventory
 from harness.commands.cache.sharing import LOCK, in_use
 from harness.commands.cache.size import (
@@ -26,7 +26,7 @@ from harness.core.errors import UsageError
 from tests.samples.cache_entries import gc, kinds, objects, programs, silent, store, used, worktree
 
 MEBI = 1 << 20
-PLENTY = Request(limit=1 << 40)
+PLENTY = TrimRequest(limit=1 << 40)
 
 
 # Sizes
@@ -97,7 +97,7 @@ def test_leftovers_go_then_the_least_recently_used(
         make_item("draft", 1, 0, "leftover"),
         make_item("old", 10, 30, "worktree"),
     ]
-    chosen = choose(items, Request(limit, older_than), 1000.0)
+    chosen = choose(items, TrimRequest(limit, older_than), 1000.0)
     assert [item.name for item in chosen] == list(gone)
 
 
@@ -142,7 +142,7 @@ def test_old_things_go_and_the_rest_stays(cache: Path) -> None:
     objects(cache, "arm64+3f2a90cc", MEBI, 8)
     worktree(cache, "debian-base", MEBI, 9)
     programs(cache, "p1", 1)
-    said = gc(cache, Request(1 << 40, older_than=7 * DAY))
+    said = gc(cache, TrimRequest(1 << 40, older_than=7 * DAY))
     assert [line.split(",")[0] for line in said[:-1]] == [
         "removed kernel x86_64 base cccccccccccc",
         "removed worktree debian-base",
@@ -158,16 +158,16 @@ def test_old_things_go_and_the_rest_stays(cache: Path) -> None:
 def test_the_least_recently_used_goes_until_the_rest_is_small_enough(cache: Path) -> None:
     for days, name in enumerate("abcd"):
         objects(cache, name, MEBI, days)
-    said = gc(cache, Request(5 * MEBI // 2))
+    said = gc(cache, TrimRequest(5 * MEBI // 2))
     assert [line.split(",")[0] for line in said[:-1]] == ["removed objects d", "removed objects c"]
     assert disk_usage(cache) < 5 * MEBI // 2
-    assert gc(cache, Request(5 * MEBI // 2)) == said[-1:], "there is nothing more to do"
+    assert gc(cache, TrimRequest(5 * MEBI // 2)) == said[-1:], "there is nothing more to do"
 
 
 def test_what_can_not_become_smaller_is_said(cache: Path) -> None:
     (cache / "mirror.git").mkdir()
     (cache / "mirror.git" / "pack").write_bytes(bytes(MEBI))
-    assert "more than 0 KiB: what is in use stays, and so does the mirror" in gc(cache, Request(0))[-1]
+    assert "more than 0 KiB: what is in use stays, and so does the mirror" in gc(cache, TrimRequest(0))[-1]
 
 
 def test_a_dry_run_changes_nothing_and_waits_for_nobody(cache: Path) -> None:
@@ -176,7 +176,7 @@ def test_a_dry_run_changes_nothing_and_waits_for_nobody(cache: Path) -> None:
     before = sorted(cache.rglob("*"))
     said: list[str] = []
     with in_use(cache, silent):
-        collect(cache, Request(0, dry_run=True), said.append, nullcontext())
+        collect(cache, TrimRequest(0, dry_run=True), said.append, nullcontext())
     assert [line.split(",")[0] for line in said[:2]] == [
         f"would remove leftover {GONE}x",
         "would remove kernel x86_64 base cccccccccccc",
@@ -222,7 +222,7 @@ def test_a_damaged_entry_is_listed_and_can_be_removed(cache: Path) -> None:
     (cache / "builds" / FORMAT / "k2").mkdir()
     (cache / "builds" / FORMAT / "k3").write_text("a file")
     assert [name for _, name in kinds(cache)] == ["k1 (damaged)", "k2 (damaged)", "k3 (damaged)"]
-    gc(cache, Request(0))
+    gc(cache, TrimRequest(0))
     assert kinds(cache) == []
 
 

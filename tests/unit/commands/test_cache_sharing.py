@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.build.build_cache import FORMAT, BuildCache
-from harness.commands.cache.collect import Request, collect, trim
+from harness.commands.cache.collect import TrimRequest, collect, trim
 from harness.commands.cache.sharing import FOLDERS, LOCK, alone, in_use
 from harness.core.errors import InfrastructureError
 from harness.core.locks import claim, locked
@@ -28,9 +28,9 @@ def test_folders_that_somebody_works_in_stay(cache: Path) -> None:
     """Also for programs that do not know the lock of the whole cache."""
     folder = objects(cache, "x86_64", MEBI, 1)
     with locked(folder.with_suffix(".lock"), lambda: None):
-        assert gc(cache, Request(0))[0] == "objects x86_64 stays: it is in use"
+        assert gc(cache, TrimRequest(0))[0] == "objects x86_64 stays: it is in use"
         assert (folder / "a.o").exists()
-    assert "removed objects" in gc(cache, Request(0))[0]
+    assert "removed objects" in gc(cache, TrimRequest(0))[0]
 
 
 def test_many_share_the_cache_and_whoever_removes_waits_for_all(cache: Path) -> None:
@@ -42,7 +42,7 @@ def test_many_share_the_cache_and_whoever_removes_waits_for_all(cache: Path) -> 
         waiting.set()
 
     def make_room() -> None:
-        collect(cache, Request(0), silent, alone(cache, tell))
+        collect(cache, TrimRequest(0), silent, alone(cache, tell))
         done.set()
 
     collector = threading.Thread(target=make_room)
@@ -106,7 +106,7 @@ def test_room_is_made_on_a_full_disk(cache: Path) -> None:
         with pytest.raises(InfrastructureError, match="No space left"):
             store(cache, "k2", MEBI)
         assert BuildCache(cache).lookup("k1"), "the entry that was there is whole"
-        assert gc(cache, Request(0))
+        assert gc(cache, TrimRequest(0))
         assert [name for kind, name in kinds(cache) if kind == "kernel"] == []
         assert store(cache, "k2", MEBI // 2)
     finally:
@@ -156,7 +156,7 @@ def test_killed_at_any_moment_every_entry_is_whole_or_absent(cache: Path, script
         for entry in (cache / "builds" / FORMAT).iterdir():
             if not entry.name.startswith("."):
                 assert BuildCache(cache).lookup(entry.name, told.append), told
-    assert gc(cache, Request(0))[-1].endswith("are left")
+    assert gc(cache, TrimRequest(0))[-1].endswith("are left")
     assert kinds(cache) == []
 
 

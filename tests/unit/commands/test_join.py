@@ -15,7 +15,7 @@ from harness.commands.join import join_shards
 from harness.core.errors import UsageError
 from harness.core.workspace import Workspace
 from harness.engine.plan_fact import plan_fact
-from harness.plan.plan import Plan, Request, make_plan
+from harness.plan.plan import Plan, PlanRequest, make_plan
 from harness.plan.prepare import Checkouts, prepare
 from harness.plan.shard import Shard
 from results.journal.assemble import assemble
@@ -38,7 +38,7 @@ class Machines:
         git(tree, "branch", "base")
         make_series(tree)
         git(tree, "branch", "topic")
-        self.request = Request(arches=ARCHES, tree=f"{tree}@base", series=f"git:{tree}@base..topic")
+        self.request = PlanRequest(arches=ARCHES, tree=f"{tree}@base", series=f"git:{tree}@base..topic")
         self.checkouts: Checkouts = prepare(make_plan(self.request), program.cache, lambda line: None)
 
     def run(self, shard: str = "", name: str = "", *, ends: bool = True, **asked: Any) -> Path:

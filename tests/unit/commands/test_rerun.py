@@ -17,7 +17,7 @@ from results.model.rerun_document import to_json
 from results.model.run import BootEnd, Evidence, PlannedTest
 from results.reports.content.wording import percent
 from results.reports.terminal.rerun import print_rerun
-from results.rerun.rerun import BEGIN, ROUND, RerunFact, RoundFact, Subject, assemble_rerun
+from results.rerun.rerun import BEGIN, ROUND, RerunFact, RerunSubject, RoundFact, assemble_rerun
 from tests.samples.guestlog import NONCE, GuestLog
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -49,7 +49,7 @@ class Folder:
         self.tests = tuple(tests)
         (path / "logs").mkdir(parents=True)
         self.journal = Journal(path)
-        subject = Subject("x86_64", "base", "5" * 64)
+        subject = RerunSubject("x86_64", "base", "5" * 64)
         self.journal.append(
             BEGIN, RerunFact("the-rerun", "0.1.0", "the-run", times, (subject,), self.tests, "d" * 24)
         )

@@ -11,7 +11,7 @@ from harness.commands.cell.cell import find_cells
 from harness.config.host import HostRecord
 from harness.machines.host.remote.reservation import current, release, take
 from harness.machines.host.remote.ssh import connected
-from harness.machines.host.remote.state import Memory
+from harness.machines.host.remote.state import HostStateFile
 from tests.private_sshd import PrivateSshd, needs_sshd, private_sshd, write_record
 from tests.program import Invoke, Program
 from tests.samples.past_run import PastRun, make_past_run
@@ -56,7 +56,7 @@ def test_a_rerun_goes_to_the_host_and_reserves_it(
     here = {"XDG_CONFIG_HOME": str(tmp_path)}
     place = server.record(console={"command": ["cat"]})
     write_record(tmp_path, place)
-    theirs = Memory(tmp_path / "theirs", "nearby")
+    theirs = HostStateFile(tmp_path / "theirs", "nearby")
     with connected(HostRecord.model_validate(place)) as link:
         take(link, theirs, "debugging", 1)
         refused = invoke(*AGAIN, env=here)

@@ -12,7 +12,7 @@ import pytest
 from harness.config.arch_of_host import arch_of
 from harness.config.host import find_host, load_hosts
 from harness.core.errors import UsageError
-from harness.machines.host.remote.state import Identity, Memory, Standing
+from harness.machines.host.remote.state import HostState, HostStateFile, Identity
 from tests.private_sshd import write_record
 from tests.program import Invoke, Program
 
@@ -113,7 +113,7 @@ def test_a_host_of_ones_own_is_listed_with_those_of_the_repository(
     invoke: Invoke, program: Program, tmp_path: Path
 ) -> None:
     write_record(tmp_path, RECORD)
-    Memory(program.state, "desk").remember(Standing(needs_care="its fan is loud"))
+    HostStateFile(program.state, "desk").remember(HostState(needs_care="its fan is loud"))
     answer = invoke("hosts", "list", "--json", env={"XDG_CONFIG_HOME": str(tmp_path)})
     jsonschema.validate(answer.json, json.loads((DOCS / "hosts.schema.json").read_text()))
     desk, example = answer.json["hosts"]
@@ -133,18 +133,22 @@ def test_an_unknown_host_is_named_with_the_nearest(invoke: Invoke) -> None:
 
 
 def test_what_is_remembered_of_a_host_outlives_us(tmp_path: Path) -> None:
-    memory = Memory(tmp_path, "desk")
-    assert memory.standing() == Standing()
+    memory = HostStateFile(tmp_path, "desk")
+    assert memory.standing() == HostState()
     memory.left("token", Identity("one", "Linux version 6"))
-    away = Memory(tmp_path, "desk").standing().away
+    away = HostStateFile(tmp_path, "desk").standing().away
     assert away and (away.token, away.before.boot_id) == ("token", "one")
-    assert Memory(tmp_path, "other").standing() == Standing()
-    assert Memory(tmp_path, "other").owner() == memory.owner() != Memory(tmp_path / "2", "desk").owner()
+    assert HostStateFile(tmp_path, "other").standing() == HostState()
+    assert (
+        HostStateFile(tmp_path, "other").owner()
+        == memory.owner()
+        != HostStateFile(tmp_path / "2", "desk").owner()
+    )
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"away": {"token": 1}, "needs_care": ""}'])
 def test_a_host_whose_memory_is_damaged_needs_care(tmp_path: Path, text: str) -> None:
-    memory = Memory(tmp_path, "desk")
-    memory.remember(Standing())
+    memory = HostStateFile(tmp_path, "desk")
+    memory.remember(HostState())
     (tmp_path / "hosts" / "desk.json").write_text(text)
     assert "can't be read" in memory.standing().needs_care

@@ -10,7 +10,7 @@ import pytest
 from harness.config.known_failures import FILE, read_known_failures
 from harness.config.records import CONFIGS, ArchRecord, load_all
 from harness.core.errors import UsageError
-from harness.plan.plan import Request, make_plan
+from harness.plan.plan import PlanRequest, make_plan
 from results.compare.compare import compare_arch, run_verdict
 from results.model.run import ArchComparison, Cell, KnownFailure, Status, Verdict
 from tests.samples.cells import boot, cell, plan
@@ -38,7 +38,7 @@ def write(configs: Path, **changes: str | None) -> Path:
 
 
 def known(configs: Path, *arches: str, tree: str = "debian-6.12") -> list[tuple[str, str]]:
-    found = make_plan(Request(arches=arches, tree=tree), configs).known_failures
+    found = make_plan(PlanRequest(arches=arches, tree=tree), configs).known_failures
     return [(entry.arch, entry.tests) for entry in found]
 
 

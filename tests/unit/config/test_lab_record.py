@@ -13,9 +13,9 @@ import yaml
 
 from harness.config.lab import LabRecord, find_lab, load_labs, read_token
 from harness.core.errors import InfrastructureError, UsageError
-from harness.machines.lava.artifacts import Depot, Published
+from harness.machines.lava.artifacts import ArtifactStore, Published
 from harness.machines.lava.job import WantedBoot, as_yaml, definition
-from harness.plan.plan import Request, make_plan
+from harness.plan.plan import PlanRequest, make_plan
 from tests.lava.schema import complaint, complaints, needs_schema
 from tests.lava.server import TOKEN, LavaLab, lava_lab
 from tests.private_sshd import write_record
@@ -164,7 +164,7 @@ def test_a_command_puts_files_there(tmp_path: Path) -> None:
     there.mkdir()
     command = ["cp", "{file}", f"{there}/{{name}}"]
     record = record_of(tmp_path, artifacts={"url": "https://files.example/thp/", "command": command})
-    published = Depot(record).put(b"kernel", ".image")
+    published = ArtifactStore(record).put(b"kernel", ".image")
     assert (there / published.name).read_bytes() == b"kernel"
     assert published.url == f"https://files.example/thp/{published.name}"
 
@@ -182,7 +182,7 @@ def test_files_that_can_not_be_put_there_are_no_kernels_fault(
 ) -> None:
     record = record_of(tmp_path, artifacts={"url": "https://files.example", **artifacts})
     with pytest.raises(InfrastructureError, match=said):
-        Depot(record).put(b"kernel", ".image")
+        ArtifactStore(record).put(b"kernel", ".image")
 
 
 # Commands
@@ -250,7 +250,7 @@ def test_what_is_wrong_with_a_lab_is_said_with_what_to_do(
 
 def planned(home: Path, monkeypatch: pytest.MonkeyPatch, **asked: Any) -> Any:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
-    return make_plan(Request(lab="far", **asked))
+    return make_plan(PlanRequest(lab="far", **asked))
 
 
 def test_a_lab_says_which_architectures_there_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from results.dashboard.chart import Curve, Point, chart
 from results.dashboard.charts import plots
-from results.dashboard.history import History, read_history
+from results.dashboard.history import DashboardData, read_history
 from results.dashboard.logs import MOST_LINES, log_page
 from results.dashboard.machines import machines
 from results.dashboard.site import SiteError, address, build_site
@@ -77,7 +77,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
-def history_of(folder: Path, *runs: Run) -> History:
+def history_of(folder: Path, *runs: Run) -> DashboardData:
     return read_history(store_of(folder, *runs), 60)
 
 

@@ -14,7 +14,7 @@ from harness.config.records import HerculesFacts
 from harness.core.errors import InfrastructureError, UsageError
 from harness.core.process import Children
 from harness.machines import emulator
-from harness.machines.base import BootFiles, Ending
+from harness.machines.base import BootEnding, BootFiles
 from harness.machines.hercules.files import CHANNEL, CHANNEL_BYTES, contents, lay_out
 from harness.machines.hercules.log_disk import GAP, Channel
 from harness.machines.hercules.machine import Hercules
@@ -187,12 +187,14 @@ def boot_files(folder: Path, kernel: bytes) -> BootFiles:
     return BootFiles(folder / "kernel", folder / "initramfs", ())
 
 
-def run(folder: Path, kernel: bytes, story: Callable[[Hercules], Awaitable[None]], cpus: int = 1) -> Ending:
+def run(
+    folder: Path, kernel: bytes, story: Callable[[Hercules], Awaitable[None]], cpus: int = 1
+) -> BootEnding:
     """Boot an image, do something with it, and stop."""
     facts = FACTS.model_copy(update={"cpus": cpus})
     machine = Hercules(facts, boot_files(folder, kernel), folder / "machine", Children())
 
-    async def boot() -> Ending:
+    async def boot() -> BootEnding:
         try:
             async with asyncio.timeout(30):
                 await machine.start()
@@ -292,7 +294,7 @@ def test_a_configuration_that_hercules_does_not_like(tmp_path: Path) -> None:
         Children(),
     )
 
-    async def story() -> Ending:
+    async def story() -> BootEnding:
         await machine.start()
         assert await read_all(machine) == b""
         return await machine.stop()
@@ -306,7 +308,7 @@ def test_a_binary_that_is_not_there(tmp_path: Path) -> None:
     facts = FACTS.model_copy(update={"binary": "no-such-hercules"})
     machine = Hercules(facts, boot_files(tmp_path, PANIC), tmp_path / "machine", Children())
 
-    async def story() -> Ending:
+    async def story() -> BootEnding:
         await machine.start()
         assert await read_all(machine) == b""
         return await machine.stop()
@@ -320,7 +322,7 @@ def test_when_the_harness_is_stopped_it_ends_too(tmp_path: Path) -> None:
     children = Children()
     machine = Hercules(FACTS, boot_files(tmp_path, SPIN), tmp_path / "machine", children)
 
-    async def story() -> Ending:
+    async def story() -> BootEnding:
         await machine.start()
         asyncio.get_running_loop().call_later(0.5, children.end_all)
         async with asyncio.timeout(20):
@@ -332,6 +334,6 @@ def test_when_the_harness_is_stopped_it_ends_too(tmp_path: Path) -> None:
 
 def test_a_machine_that_was_never_started(tmp_path: Path) -> None:
     machine = Hercules(FACTS, boot_files(tmp_path, PANIC), tmp_path / "machine", Children())
-    assert asyncio.run(machine.stop()) == Ending(broken=True, detail="never started")
+    assert asyncio.run(machine.stop()) == BootEnding(broken=True, detail="never started")
     assert machine.command[:2] == ("env", "-C")
     assert machine.command[-5:] == ("hercules", "-d", "-f", "herc.cnf", "EXTERNALGUI")

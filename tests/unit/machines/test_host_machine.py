@@ -23,19 +23,19 @@ from harness.core.errors import InfrastructureError, UsageError
 from harness.core.process import Children
 from harness.engine.boot import Bootable, _files, _limits, limits_for
 from harness.machines.base import BootFiles
-from harness.machines.console_filter import Screen
+from harness.machines.console_filter import ConsoleFilter
 from harness.machines.host.initramfs_boot import PhysicalHost
-from harness.machines.host.lease import Keeper
+from harness.machines.host.lease import HostLease
 from harness.machines.host.recovery import identity
 from harness.machines.host.remote.console import Console, open_console, opened
 from harness.machines.host.remote.reservation import Reserved, current, release, take
 from harness.machines.host.remote.ssh import Link, connected
-from harness.machines.host.remote.state import Away, Identity, Memory, Standing
+from harness.machines.host.remote.state import BootInProgress, HostState, HostStateFile, Identity
 from harness.machines.host.start import grub, systemd_boot
-from harness.machines.host.start.bootloader import Menu
+from harness.machines.host.start.bootloader import BootEntry
 from harness.machines.host.start.kexec import load
 from harness.machines.kinds import host_kind
-from harness.plan.plan import Request, make_plan
+from harness.plan.plan import PlanRequest, make_plan
 from tests.private_sshd import PrivateSshd, needs_sshd, private_sshd, write_record
 from tests.samples.guestlog import frame
 
@@ -49,9 +49,9 @@ RESTART = b"[    1.0] reboot: Restarting system\r\n"
 OURS = OLD + BANNER + PROOF + REPORT + RESTART
 
 
-def shown(console: bytes, size: int) -> tuple[bytes, Screen]:
+def shown(console: bytes, size: int) -> tuple[bytes, ConsoleFilter]:
     """What a console that comes in pieces of this size lets through."""
-    screen, kept = Screen(TOKEN), b""
+    screen, kept = ConsoleFilter(TOKEN), b""
     for start in range(0, len(console), size):
         if screen.over:
             break
@@ -202,15 +202,15 @@ def test_a_host_says_the_architecture_and_what_its_kernels_need(
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     write_record(tmp_path, {**PLACE, "arch": "arm64", "kconfig": ["lockdep"]})
-    plan = make_plan(Request(host="desk"))
+    plan = make_plan(PlanRequest(host="desk"))
     assert [arch.name for arch in plan.arches] == ["arm64"]
     assert "lockdep" in plan.recipes["arm64"].title
     assert plan.label.startswith("desk-")
-    assert make_plan(Request(host="desk", arches=("arm64",))).host == plan.host
+    assert make_plan(PlanRequest(host="desk", arches=("arm64",))).host == plan.host
     with pytest.raises(UsageError, match="--arch x86_64: the host desk is arm64"):
-        make_plan(Request(host="desk", arches=("x86_64",)))
+        make_plan(PlanRequest(host="desk", arches=("x86_64",)))
     with pytest.raises(UsageError, match="unknown host 'dekc'"):
-        make_plan(Request(host="dekc"))
+        make_plan(PlanRequest(host="dekc"))
 
 
 # Keeping a host
@@ -231,9 +231,9 @@ def now(server: PrivateSshd) -> Identity:
         return identity(link)
 
 
-def keeper(server: PrivateSshd, state: Path, said: list[str], **changes: Any) -> Keeper:
+def keeper(server: PrivateSshd, state: Path, said: list[str], **changes: Any) -> HostLease:
     record = HostRecord.model_validate(server.record(**changes))
-    return Keeper(record, Memory(state, record.name), said.append)
+    return HostLease(record, HostStateFile(state, record.name), said.append)
 
 
 IMPATIENT = {"banner_seconds": 30, "connect_seconds": 30, "back_seconds": 60, "step_seconds": 0.1}
@@ -279,7 +279,7 @@ def test_a_host_that_came_back_while_nobody_looked_is_taken_up_again(
     ours = keeper(server, tmp_path, said)
     ours.memory.left("token", replace(now, boot_id="an-earlier-one"))
     ours.take()
-    assert ours.memory.standing() == Standing()
+    assert ours.memory.standing() == HostState()
     assert "is away since" in said[0]
     ours.give_back()
 
@@ -377,7 +377,9 @@ def test_a_silent_kernel_is_interrupted_the_gentlest_way(tmp_path: Path, has_bre
     power = {"nmi": ["touch", str(tmp_path / "nmi")]}
     record = HostRecord.model_validate({**PLACE, "console": console, "power": power})
     machine = PhysicalHost(
-        Keeper(record, Memory(tmp_path, "desk"), print), BootFiles(Path("K"), Path("I"), ()), Children()
+        HostLease(record, HostStateFile(tmp_path, "desk"), print),
+        BootFiles(Path("K"), Path("I"), ()),
+        Children(),
     )
     with opened(record) as machine._console:
         asyncio.run(machine.interrupt())
@@ -391,7 +393,7 @@ def test_a_silent_kernel_is_interrupted_the_gentlest_way(tmp_path: Path, has_bre
 def test_who_stops_us_leaves_the_host_as_it_is(server: PrivateSshd, now: Identity, tmp_path: Path) -> None:
     power = {"reboot": f"touch {tmp_path}/rebooted", "cycle": ["touch", str(tmp_path / "cycled")]}
     record = HostRecord.model_validate(server.record(power=power))
-    ours = Keeper(record, Memory(tmp_path, record.name), print, lambda: True)
+    ours = HostLease(record, HostStateFile(tmp_path, record.name), print, lambda: True)
     ours.memory.left("token", now)
     before = ours.memory.standing()
     recovery = ours.bring_back(None, by_itself=False)
@@ -416,7 +418,7 @@ def test_another_kernel_than_before_is_not_the_hosts_own(
 def test_a_kernel_of_ours_that_answers_is_not_the_hosts_own(server: PrivateSshd, tmp_path: Path) -> None:
     token = Path("/proc/cmdline").read_text().split()[0]
     ours = keeper(server, tmp_path, [], limits=IMPATIENT, power={"reboot": "true", "cycle": ["false"]})
-    ours.memory.remember(Standing(Away(token, Identity("an-earlier-one", ""), "")))
+    ours.memory.remember(HostState(BootInProgress(token, Identity("an-earlier-one", ""), "")))
     with pytest.raises(
         InfrastructureError, match=r"still runs the kernel under test.*false ended with status 1"
     ):
@@ -439,7 +441,7 @@ def test_a_kernel_that_is_not_taken_leaves_nothing_behind(server: PrivateSshd, t
     assert not list(Path(record.uploads).glob("thp-harness.*"))
 
 
-def started(kept: Keeper, folder: Path) -> None:
+def started(kept: HostLease, folder: Path) -> None:
     (folder / "file").write_bytes(b"x")
     machine = PhysicalHost(kept, BootFiles(folder / "file", folder / "file", ("quiet",)), Children())
 
@@ -465,7 +467,7 @@ def test_a_host_is_not_taken_from_under_its_users(server: PrivateSshd, tmp_path:
             started(keeper(server, tmp_path, [], console=console, despite_users=True), tmp_path)
     finally:
         server.program("who", "#!/bin/sh\n")
-    assert Memory(tmp_path, "nearby").standing() == Standing()
+    assert HostStateFile(tmp_path, "nearby").standing() == HostState()
 
 
 # Other ways to start a kernel
@@ -516,7 +518,7 @@ def test_a_command_of_the_site_that_fails_leaves_the_host_alone(server: PrivateS
     kept = keeper(server, tmp_path, [], boot=boot, console={"command": ["cat"]}, folder=there)
     with pytest.raises(InfrastructureError, match="false ended with status 1"):
         started(kept, tmp_path)
-    assert kept.memory.standing() == Standing()
+    assert kept.memory.standing() == HostState()
 
 
 @pytest.mark.slow
@@ -531,7 +533,7 @@ def test_a_host_that_may_start_our_kernel_again_needs_care(
 
 
 @pytest.mark.parametrize("menu", [grub.MENU, systemd_boot.MENU], ids=lambda menu: menu.name)
-def test_what_runs_as_root_is_a_sound_script(menu: Menu) -> None:
+def test_what_runs_as_root_is_a_sound_script(menu: BootEntry) -> None:
     if not shutil.which("shellcheck"):
         pytest.skip("shellcheck is not installed (ci/test-packages)")
     command = ["shellcheck", "-s", "sh", "-e", "SC2086", "-"]
@@ -550,7 +552,7 @@ def test_a_kernel_that_uefi_can_not_start_is_not_even_uploaded(tmp_path: Path) -
 
 def test_what_boots_on_a_host_restarts_it(tmp_path: Path) -> None:
     record = HostRecord.model_validate(PLACE)
-    kind = host_kind(Keeper(record, Memory(tmp_path, "desk"), print))
+    kind = host_kind(HostLease(record, HostStateFile(tmp_path, "desk"), print))
     assert (kind.name, kind.finish) == ("host desk", "restart")
     assert limits_for((), kind.time_scale, kind.boot_silence).boot_silence == record.limits.boot_seconds
     machine = kind.make(BootFiles(Path("K"), Path("I"), kind.cmdline), tmp_path, Children())
@@ -561,7 +563,7 @@ def test_what_boots_on_a_host_restarts_it(tmp_path: Path) -> None:
 
 def test_a_host_without_a_console_is_waited_for_as_long_as_it_may_take(tmp_path: Path) -> None:
     record = with_console(pstore=True)
-    kind = host_kind(Keeper(record, Memory(tmp_path, "desk"), print))
+    kind = host_kind(HostLease(record, HostStateFile(tmp_path, "desk"), print))
     limits = _limits(kind, ())
     assert limits.boot_silence == limits.test_silence == limits.total > record.limits.back_seconds
     assert "has no console" in kind.notes[1]
@@ -570,7 +572,7 @@ def test_a_host_without_a_console_is_waited_for_as_long_as_it_may_take(tmp_path:
 
 
 def test_a_panic_is_shown_before_the_host_is_restarted(tmp_path: Path) -> None:
-    kind = host_kind(Keeper(HostRecord.model_validate(PLACE), Memory(tmp_path, "desk"), print))
+    kind = host_kind(HostLease(HostRecord.model_validate(PLACE), HostStateFile(tmp_path, "desk"), print))
     bootable = Bootable(find("arches", ArchRecord, "x86_64"), Path("K"), Path("I"))
     files = _files(bootable, kind, tmp_path / "b.cpio", "0" * 16, 1.0)
     machine = kind.make(files, tmp_path / "b.machine", Children())

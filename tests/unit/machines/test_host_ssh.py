@@ -13,7 +13,7 @@ import pytest
 from harness.config.host import HostRecord
 from harness.machines.host.remote.reservation import Reserved, current, release, take
 from harness.machines.host.remote.ssh import KeyRefused, Link, LinkError, LoginRefused, Unreachable, connected
-from harness.machines.host.remote.state import Memory
+from harness.machines.host.remote.state import HostStateFile
 from tests.private_sshd import PrivateSshd, Wire, closed_port, needs_sshd, private_sshd, wire_to, write_record
 from tests.program import Invoke
 
@@ -177,7 +177,7 @@ def test_a_connection_that_is_cut_is_an_error_soon(
 
 
 def test_of_two_orchestrators_one_gets_the_host(link: Link, tmp_path: Path) -> None:
-    ours, theirs = Memory(tmp_path / "ours", "nearby"), Memory(tmp_path / "theirs", "nearby")
+    ours, theirs = HostStateFile(tmp_path / "ours", "nearby"), HostStateFile(tmp_path / "theirs", "nearby")
     assert take(link, ours, 'a run\'s\n  "work"', 2) is False
     assert take(link, ours, "the same again", 2) is True
     with pytest.raises(Reserved, match=r"is reserved: .*: the same again, 1:59 h left|2:00 h left"):
@@ -193,7 +193,7 @@ def test_of_two_orchestrators_one_gets_the_host(link: Link, tmp_path: Path) -> N
 
 
 def test_a_reservation_ends_by_itself(link: Link, tmp_path: Path) -> None:
-    ours, theirs = Memory(tmp_path / "ours", "nearby"), Memory(tmp_path / "theirs", "nearby")
+    ours, theirs = HostStateFile(tmp_path / "ours", "nearby"), HostStateFile(tmp_path / "theirs", "nearby")
     take(link, ours, "a run", 1)
     path = Path(link.record.folder) / "reservation"
     owner, _, words = path.read_text().splitlines()
@@ -205,10 +205,10 @@ def test_a_reservation_ends_by_itself(link: Link, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["", "x\n", "x\nmany\nwords\n"])
 def test_a_damaged_reservation_keeps_nobody_out(link: Link, tmp_path: Path, damage: str) -> None:
-    take(link, Memory(tmp_path / "a", "nearby"), "", 1)
+    take(link, HostStateFile(tmp_path / "a", "nearby"), "", 1)
     (Path(link.record.folder) / "reservation").write_text(damage)
-    assert take(link, Memory(tmp_path / "b", "nearby"), "", 1) is False
-    release(link, Memory(tmp_path / "b", "nearby"))
+    assert take(link, HostStateFile(tmp_path / "b", "nearby"), "", 1) is False
+    release(link, HostStateFile(tmp_path / "b", "nearby"))
 
 
 def test_a_reservation_by_hand_is_made_and_given_back(

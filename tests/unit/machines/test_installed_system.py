@@ -22,12 +22,12 @@ from harness.config.host import HostRecord, SystemFacts
 from harness.core.process import Children
 from harness.machines.base import BootFiles
 from harness.machines.host.installed_boot import InstalledSystem
-from harness.machines.host.lease import Keeper
+from harness.machines.host.lease import HostLease
 from harness.machines.host.remote import guest
 from harness.machines.host.remote.host_boot_params import fetch_initramfs, own_words
-from harness.machines.host.remote.running_kernel import foreign
+from harness.machines.host.remote.running_kernel import mismatch
 from harness.machines.host.remote.ssh import LinkError, connected
-from harness.machines.host.remote.state import Identity, Memory
+from harness.machines.host.remote.state import HostStateFile, Identity
 from harness.machines.kinds import host_kind
 from tests.private_sshd import PrivateSshd, needs_sshd, private_sshd, wire_to
 from tests.samples.guestlog import frame
@@ -65,12 +65,12 @@ def test_a_kernel_that_was_not_built_by_us_is_told(
     tmp_path: Path, release: str, notes: bytes, said: str
 ) -> None:
     (tmp_path / VMLINUX).write_bytes(BUILT)
-    answer = foreign(tmp_path / VMLINUX, release, notes)
+    answer = mismatch(tmp_path / VMLINUX, release, notes)
     assert said in answer and bool(said) == bool(answer)
 
 
 def test_without_its_symbols_nothing_is_known_of_a_kernel(tmp_path: Path) -> None:
-    assert foreign(tmp_path / VMLINUX, "6.1", BUILD_ID) == ""
+    assert mismatch(tmp_path / VMLINUX, "6.1", BUILD_ID) == ""
 
 
 def test_a_build_id_of_the_compiler_is_found(tmp_path: Path) -> None:
@@ -80,8 +80,8 @@ def test_a_build_id_of_the_compiler_is_found(tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     command = ["objcopy", "-O", "binary", "--only-section=.note.gnu.build-id", str(program), str(notes)]
     subprocess.run(command, check=True)
-    assert foreign(program, "6.1", notes.read_bytes()) == ""
-    assert "build id" in foreign(program, "6.1", notes.read_bytes()[:-1] + b"?")
+    assert mismatch(program, "6.1", notes.read_bytes()) == ""
+    assert "build id" in mismatch(program, "6.1", notes.read_bytes()[:-1] + b"?")
 
 
 # What starts it
@@ -121,7 +121,7 @@ def test_the_hosts_initramfs_is_fetched(server: PrivateSshd, tmp_path: Path) -> 
 def test_tests_on_the_installed_system_have_their_own_kind(tmp_path: Path) -> None:
     place: dict[str, Any] = {"name": "desk", "about": "", "arch": "x86_64", "ssh": {"address": "a"}}
     record = HostRecord.model_validate({**place, "cmdline": ["console=ttyS0"], "system": SYSTEM})
-    kind = host_kind(Keeper(record, Memory(tmp_path, "desk"), print))
+    kind = host_kind(HostLease(record, HostStateFile(tmp_path, "desk"), print))
     assert (kind.name, kind.root, kind.mute) == ("host desk", "/var/lib/thp-harness/system", False)
     assert kind.lag == record.limits.outage_seconds
     assert kind.boot_silence > record.limits.back_seconds
@@ -204,7 +204,7 @@ def up_and_running(record: dict[str, Any], folder: Path, script: str) -> Install
     """A boot that has left, of a kernel of ours that is this machine's; the host's own was another."""
     (folder / "I").write_bytes(as_guest(script))
     known = HostRecord.model_validate({"folder": str(folder / "lib"), "system": SYSTEM, **record})
-    keeper = Keeper(known, Memory(folder, known.name), print, lambda: True)
+    keeper = HostLease(known, HostStateFile(folder, known.name), print, lambda: True)
     machine = InstalledSystem(keeper, BootFiles(folder / "K", folder / "I", ()), folder / "own", Children())
     machine._screen.token = Path("/proc/cmdline").read_text().split()[0]
     machine._left = True

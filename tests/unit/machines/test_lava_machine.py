@@ -28,7 +28,7 @@ from harness.machines.lava.lab import Lab, open_lab
 from harness.machines.lava.log import JobLog
 from harness.machines.lava.machine import LavaBoard
 from harness.machines.lava.submission import recall, recall_nonce
-from harness.machines.watch import Limits, Outcome, watch
+from harness.machines.watch import Limits, WatchOutcome, watch
 from results.model.run import BootEnd
 from tests.lava.jobs import Job
 from tests.lava.server import TOKEN, LavaLab, lava_lab
@@ -89,7 +89,7 @@ class Place:
         assert isinstance(made, LavaBoard)
         return made
 
-    def boot(self, patience: Limits = LIMITS, **changes: Any) -> tuple[Outcome, str]:
+    def boot(self, patience: Limits = LIMITS, **changes: Any) -> tuple[WatchOutcome, str]:
         log = io.BytesIO()
         outcome = asyncio.run(watch(self.machine(**changes), NONCE, patience, log))
         return outcome, log.getvalue().decode()

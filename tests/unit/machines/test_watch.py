@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.machines.base import Ending
-from harness.machines.watch import Limits, Outcome, watch
+from harness.machines.base import BootEnding
+from harness.machines.watch import Limits, WatchOutcome, watch
 from results.model.run import BootEnd
 from tests.samples.guestlog import NONCE, frame
 from tests.samples.scripted_machine import SILENCE, ScriptedMachine
@@ -17,14 +17,14 @@ from tests.samples.scripted_machine import SILENCE, ScriptedMachine
 HELLO = f"[    0.1] {frame(1, 'hello 1')}\r\n".encode()
 DONE = f"[    0.9] {frame(2, 'done 3')}\r\n".encode()
 PANIC = b"[    0.5] Kernel panic - not syncing: sysrq triggered crash\r\n"
-BROKEN = Ending(broken=True, detail="emulator was killed by SIGKILL")
+BROKEN = BootEnding(broken=True, detail="emulator was killed by SIGKILL")
 STILL_HERE: tuple[bytes, float] = (b"still here\r\n", 0.005)
 QUICK = Limits(total=60, boot_silence=0.05, test_silence=0.1, backtrace=0.05, power_off=0.05)
 
 
 def follow(
     machine: ScriptedMachine, limits: Limits = QUICK, log: io.BytesIO | None = None
-) -> tuple[Outcome, bytes]:
+) -> tuple[WatchOutcome, bytes]:
     log = log or io.BytesIO()
     outcome = asyncio.run(watch(machine, NONCE, limits, log))
     return outcome, log.getvalue()
@@ -59,14 +59,14 @@ def test_a_machine_that_breaks_after_the_end_mark_has_done_its_work() -> None:
     ],
 )
 def test_what_a_dead_guest_left_behind_is_logged_and_says_how_it_ended(words: bytes, end: BootEnd) -> None:
-    ending = Ending(broken=False, detail="", kept={"pmsg-ramoops-0": b"x"}, words=words)
+    ending = BootEnding(broken=False, detail="", kept={"pmsg-ramoops-0": b"x"}, words=words)
     outcome, log = follow(ScriptedMachine([b"Booting\r\n"], ending=ending))
     assert (outcome.end, log) == (end, b"Booting\r\n" + words)
     assert outcome.kept == {"pmsg-ramoops-0": b"x"}
 
 
 def test_last_words_explain_a_silence() -> None:
-    ending = Ending(broken=False, detail="", words=PANIC)
+    ending = BootEnding(broken=False, detail="", words=PANIC)
     outcome, _ = follow(ScriptedMachine([HELLO, SILENCE], ending=ending))
     assert (outcome.end, "sysrq triggered" in outcome.detail) == (BootEnd.PANIC, True)
     ending = replace(ending, words=b"[    0.6] nothing of importance\r\n")
@@ -74,7 +74,7 @@ def test_last_words_explain_a_silence() -> None:
 
 
 def test_last_words_do_not_excuse_a_machine_that_did_not_start() -> None:
-    ending = Ending(broken=True, detail="", words=HELLO + DONE)
+    ending = BootEnding(broken=True, detail="", words=HELLO + DONE)
     outcome, _ = follow(ScriptedMachine(start_error="no kexec", ending=ending))
     assert (outcome.end, outcome.detail) == (BootEnd.MACHINE, "no kexec")
 
@@ -173,7 +173,7 @@ def test_a_broken_machine_is_not_the_kernels_fault() -> None:
 
 
 def test_a_machine_that_does_not_start_is_still_stopped() -> None:
-    machine = ScriptedMachine(start_error="no such emulator", ending=Ending(True, "never started"))
+    machine = ScriptedMachine(start_error="no such emulator", ending=BootEnding(True, "never started"))
     outcome, log = follow(machine)
     assert (outcome.end, outcome.detail) == (BootEnd.MACHINE, "no such emulator")
     assert log == b""

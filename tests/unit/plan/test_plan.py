@@ -11,7 +11,7 @@ from harness.config.records import CONFIGS, ArchRecord, SuiteRecord, find
 from harness.core.errors import UsageError
 from harness.plan.plan import (
     DEFAULT_TESTS,
-    Request,
+    PlanRequest,
     claims,
     known_gaps,
     make_plan,
@@ -48,7 +48,7 @@ def record(tmp_path: Path) -> Path:
 
 
 def test_nothing_asked_for_is_the_default_plan() -> None:
-    plan = make_plan(Request())
+    plan = make_plan(PlanRequest())
     assert [arch.name for arch in plan.arches] == ["x86_64", "arm64", "s390", "sparc", "powerpc-hash"]
     assert plan.tree.source == DebianSource("linux-source-6.12")
     assert plan.series.name == "thp-lazy-pgtable-standin"
@@ -60,54 +60,59 @@ def test_a_plan_of_ones_own_may_name_tree_and_tests(tmp_path: Path) -> None:
     record = tmp_path / "mine.yaml"
     text = "name: mine\nabout: words\nseries: thp-split-standin\narches: [arm64]\n"
     record.write_text(f"{text}tree: mm-unstable\ntests: [small_pages]\n")
-    plan = make_plan(Request(plan=str(record)))
+    plan = make_plan(PlanRequest(plan=str(record)))
     assert [arch.name for arch in plan.arches] == ["arm64"]
     assert plan.tree.name == "mm-unstable"
     assert [suite.name for suite in plan.suites] == ["small_pages"]
     assert plan.tests_asked_for_by == "plan 'mine'"
-    asked = make_plan(Request(plan=str(record), tree="debian-6.12", tests=("pmd_split",)))
+    asked = make_plan(PlanRequest(plan=str(record), tree="debian-6.12", tests=("pmd_split",)))
     assert (asked.tree.name, [suite.name for suite in asked.suites]) == ("debian-6.12", ["pmd_split"])
 
 
 def test_architectures_are_taken_once_and_in_the_order_asked_for() -> None:
-    plan = make_plan(Request(arches=("arm64", "x86_64", "arm64")))
+    plan = make_plan(PlanRequest(arches=("arm64", "x86_64", "arm64")))
     assert [arch.name for arch in plan.arches] == ["arm64", "x86_64"]
 
 
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
-        (Request(arches=("x86",)), "unknown architecture 'x86'. Did you mean 'x86_64'?"),
-        (Request(tree="mm-stable"), "unknown tree 'mm-stable'. Did you mean 'mm-unstable'?"),
-        (Request(series="standin"), "unknown series 'standin'."),
-        (Request(plan="weekly"), "unknown plan 'weekly'."),
-        (Request(arches=("x86_64",), allow_unexercised=("x86_64", "arm64")), "--allow-unexercised arm64: "),
-        (Request(arches=("x86_64",), allow_unexercised=("arm64:*",)), "--allow-unexercised arm64: "),
+        (PlanRequest(arches=("x86",)), "unknown architecture 'x86'. Did you mean 'x86_64'?"),
+        (PlanRequest(tree="mm-stable"), "unknown tree 'mm-stable'. Did you mean 'mm-unstable'?"),
+        (PlanRequest(series="standin"), "unknown series 'standin'."),
+        (PlanRequest(plan="weekly"), "unknown plan 'weekly'."),
+        (
+            PlanRequest(arches=("x86_64",), allow_unexercised=("x86_64", "arm64")),
+            "--allow-unexercised arm64: ",
+        ),
+        (PlanRequest(arches=("x86_64",), allow_unexercised=("arm64:*",)), "--allow-unexercised arm64: "),
     ],
 )  # fmt: skip
-def test_what_does_not_exist_is_named(request_: Request, message: str) -> None:
+def test_what_does_not_exist_is_named(request_: PlanRequest, message: str) -> None:
     with pytest.raises(UsageError) as raised:
         make_plan(request_)
     assert str(raised.value).startswith(message)
 
 
 def test_a_known_gap_must_be_of_the_run() -> None:
-    plan = make_plan(Request(arches=("arm64",), allow_unexercised=("arm64",)))
+    plan = make_plan(PlanRequest(arches=("arm64",), allow_unexercised=("arm64",)))
     assert plan.allow_unexercised == ("arm64",)
 
 
 def test_the_series_brings_its_tree_unless_another_is_asked_for() -> None:
     series = "thp-lazy-pgtable-v3"
-    source = make_plan(Request(series=series)).tree.source
+    source = make_plan(PlanRequest(series=series)).tree.source
     assert isinstance(source, GitRemote)
     assert source.commit
-    assert make_plan(Request(series=series, tree="debian-6.12")).tree.name == "debian-6.12"
-    assert make_plan(Request(series=series)).series_source == "20260327021403.214713-1-usama.arif@linux.dev"
+    assert make_plan(PlanRequest(series=series, tree="debian-6.12")).tree.name == "debian-6.12"
+    assert (
+        make_plan(PlanRequest(series=series)).series_source == "20260327021403.214713-1-usama.arif@linux.dev"
+    )
 
 
 @pytest.mark.parametrize("revision", ["", "@v6.12"])
 def test_a_local_checkout_is_a_tree(tmp_path: Path, revision: str) -> None:
-    plan = make_plan(Request(tree=f"{tmp_path}{revision}"))
+    plan = make_plan(PlanRequest(tree=f"{tmp_path}{revision}"))
     assert plan.tree.source == LocalTree(tmp_path, revision[1:] or "HEAD")
     assert plan.tree.name == tmp_path.name
 
@@ -117,7 +122,7 @@ def test_a_folder_in_the_current_one_comes_before_a_record(
 ) -> None:
     (tmp_path / "linux").mkdir()
     monkeypatch.chdir(tmp_path)
-    plan = make_plan(Request(tree="linux"))
+    plan = make_plan(PlanRequest(tree="linux"))
     assert isinstance(plan.tree.source, LocalTree)
     assert plan.tree.name == "linux"
 
@@ -132,11 +137,11 @@ def test_a_folder_in_the_current_one_comes_before_a_record(
 def test_a_tree_has_one_source(configs: Path, record: str, message: str) -> None:
     (configs / "trees" / "odd.yaml").write_text(f"name: odd\nabout: Odd\n{record}\n")
     with pytest.raises(UsageError, match=message):
-        make_plan(Request(tree="odd"), configs)
+        make_plan(PlanRequest(tree="odd"), configs)
 
 
 def test_a_record_outside_of_the_project_names_its_patches_by_its_own_folder(record: Path) -> None:
-    plan = make_plan(Request(series=str(record)))
+    plan = make_plan(PlanRequest(series=str(record)))
     assert plan.series_source == str(record.parent / "patches")
     assert [suite.name for suite in plan.suites] == ["pmd_split"]
     assert plan.tests_asked_for_by == "series 'mine'"
@@ -146,7 +151,7 @@ def test_a_record_outside_of_the_project_names_its_patches_by_its_own_folder(rec
 def test_patches_alone_get_the_tests_that_exist_and_claim_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "my patches v2"
     folder.mkdir()
-    plan = make_plan(Request(series=str(folder)))
+    plan = make_plan(PlanRequest(series=str(folder)))
     assert plan.series.name == "my-patches-v2"
     assert plan.series_source == str(folder)
     assert plan.tree.name == "debian-6.12"
@@ -159,7 +164,7 @@ def test_patches_alone_get_the_tests_that_exist_and_claim_nothing(tmp_path: Path
     "source", ["git:master..topic", "20260327-1-a@b.example", "<20260327-1-a@b.example>"]
 )
 def test_a_range_and_a_message_id_are_left_as_they_are(source: str) -> None:
-    plan = make_plan(Request(series=source))
+    plan = make_plan(PlanRequest(series=source))
     assert plan.series_source == source
     assert "/" not in plan.label
 
@@ -167,31 +172,31 @@ def test_a_range_and_a_message_id_are_left_as_they_are(source: str) -> None:
 def test_a_record_that_asks_for_tests_that_do_not_exist(record: Path) -> None:
     record.write_text(RECORD.replace("[pmd_split]", "[pmd_spilt]"))
     with pytest.raises(UsageError, match=r"unknown test 'pmd_spilt'\. Did you mean 'pmd_split'\?"):
-        make_plan(Request(series=str(record)))
+        make_plan(PlanRequest(series=str(record)))
 
 
 def test_tests_on_the_command_line_replace_those_of_the_series(record: Path) -> None:
-    plan = make_plan(Request(series=str(record), tests=("timing", "mm", "timing")))
+    plan = make_plan(PlanRequest(series=str(record), tests=("timing", "mm", "timing")))
     assert [suite.name for suite in plan.suites] == ["timing", "mm"]
     assert plan.tests_asked_for_by == "--tests"
     with pytest.raises(UsageError, match="unknown test 'nm'"):
-        make_plan(Request(tests=("nm",)))
+        make_plan(PlanRequest(tests=("nm",)))
 
 
 def test_guests_have_the_memory_that_a_suite_needs() -> None:
     def memory(*tests: str) -> list[int]:
-        arches = make_plan(Request(arches=("x86_64", "powerpc-both"), tests=tests)).arches
+        arches = make_plan(PlanRequest(arches=("x86_64", "powerpc-both"), tests=tests)).arches
         return [arch.qemu.memory_mb for arch in arches]
 
     usual = find("arches", ArchRecord, "x86_64").qemu.memory_mb
     assert memory("timing")[0] == usual
     assert memory("timing", "mm") == [find("tests", SuiteRecord, "mm").memory_mb] * 3
-    (mode,) = make_plan(Request(arches=("powerpc-both-hash",), tests=("mm",))).arches
+    (mode,) = make_plan(PlanRequest(arches=("powerpc-both-hash",), tests=("mm",))).arches
     assert mode.kernel_name == "powerpc-both"
 
 
 def test_a_collection_runs_each_cases_own_program() -> None:
-    (mm,) = make_plan(Request(tests=("mm",))).suites
+    (mm,) = make_plan(PlanRequest(tests=("mm",))).suites
     argv = {test.name: test.argv for test in planned_tests([mm])}
     assert argv["mm.cow"] == ("/bin/selftest", "/bin/mm/cow")
     assert argv["mm.uffd-stress-anon"][:3] == ("/bin/selftest", "/bin/mm/uffd-stress", "anon")
@@ -212,7 +217,7 @@ def test_every_case_is_one_process_with_its_evidence(configs: Path) -> None:
         "  own: {args: [-x, y], evidence: {thp_fault_alloc: 1}, timeout_seconds: 3.5}\n"
         "  none: {evidence: {}}\n"
     )
-    plain, own, none = planned_tests(make_plan(Request(tests=("mine",)), configs).suites)
+    plain, own, none = planned_tests(make_plan(PlanRequest(tests=("mine",)), configs).suites)
     assert (plain.name, plain.argv, plain.timeout_seconds) == ("mine.plain", ("/bin/prog",), 7.0)
     assert plain.evidence == (Evidence("thp_split_pmd", 2),)
     assert (own.argv, own.timeout_seconds) == (("/bin/prog", "-x", "y"), 3.5)
@@ -222,14 +227,14 @@ def test_every_case_is_one_process_with_its_evidence(configs: Path) -> None:
 
 
 def test_the_projects_own_plan_has_unique_tests_which_need_evidence_where_a_huge_page_is_split() -> None:
-    planned = planned_tests(make_plan(Request()).suites)
+    planned = planned_tests(make_plan(PlanRequest()).suites)
     assert len({test.name for test in planned}) == len(planned) == 60
     assert all(bool(test.evidence) == ("thp" in test.needs) for test in planned)
 
 
 def test_gaps_come_from_the_records_and_from_the_command_line() -> None:
     plan = make_plan(
-        Request(arches=("s390", "arm64", "x86_64"), allow_unexercised=("arm64", "x86_64:thp_pmd_split.*"))
+        PlanRequest(arches=("s390", "arm64", "x86_64"), allow_unexercised=("arm64", "x86_64:thp_pmd_split.*"))
     )
     *of_records, asked_for = known_gaps(plan)
     s390 = {gap.tests: gap.reason for gap in of_records if gap.arch == "s390"}
@@ -241,7 +246,7 @@ def test_gaps_come_from_the_records_and_from_the_command_line() -> None:
 def test_a_label_is_short_and_fit_for_a_folder(tmp_path: Path) -> None:
     folder = tmp_path / ("x" * 200)
     folder.mkdir()
-    label = make_plan(Request(arches=("x86_64", "arm64"), series=str(folder))).label
+    label = make_plan(PlanRequest(arches=("x86_64", "arm64"), series=str(folder))).label
     assert len(label) <= 80
     assert label.startswith("x86_64+arm64-debian-6.12-xxx")
 
@@ -255,4 +260,4 @@ def test_a_label_is_short_and_fit_for_a_folder(tmp_path: Path) -> None:
     ],
 )
 def test_one_kernel_in_two_modes_is_two_architectures(asked: tuple[str, ...], names: list[str]) -> None:
-    assert [arch.name for arch in make_plan(Request(arches=asked)).arches] == names
+    assert [arch.name for arch in make_plan(PlanRequest(arches=asked)).arches] == names

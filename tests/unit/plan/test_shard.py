@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.config.records import ArchRecord, TypicalTimes, load_all
 from harness.core.errors import UsageError
-from harness.plan.plan import Request, make_plan
+from harness.plan.plan import PlanRequest, make_plan
 from harness.plan.shard import Shard, seconds, split
 from tests.program import Invoke
 
@@ -70,8 +70,8 @@ def test_no_part_takes_much_longer_than_its_share(plan: tuple[list[ArchRecord], 
 
 
 def test_the_default_plan_on_three_machines() -> None:
-    parts = [make_plan(Request(shard=Shard(number, 3))) for number in (1, 2, 3)]
-    whole = make_plan(Request())
+    parts = [make_plan(PlanRequest(shard=Shard(number, 3))) for number in (1, 2, 3)]
+    whole = make_plan(PlanRequest())
     assert sorted(arch.name for part in parts for arch in part.arches) == sorted(
         arch.name for arch in whole.arches
     )
@@ -81,7 +81,7 @@ def test_the_default_plan_on_three_machines() -> None:
 
 
 def test_modes_of_one_kernel_stay_together() -> None:
-    request = Request(arches=("powerpc-both", "x86_64"))
+    request = PlanRequest(arches=("powerpc-both", "x86_64"))
     whole = make_plan(request)
     parts = [names(Shard(number, 2).take(whole.arches)) for number in (1, 2)]
     assert sorted(map(len, parts)) == [1, 2]
@@ -90,12 +90,12 @@ def test_modes_of_one_kernel_stay_together() -> None:
 def test_a_gap_of_another_part_is_no_mistake() -> None:
     gaps = ("arm64", "x86_64:pmd_split.*")
     parts = [
-        make_plan(Request(arches=("x86_64", "arm64"), allow_unexercised=gaps, shard=Shard(number, 2)))
+        make_plan(PlanRequest(arches=("x86_64", "arm64"), allow_unexercised=gaps, shard=Shard(number, 2)))
         for number in (1, 2)
     ]
     assert sorted(gap for part in parts for gap in part.allow_unexercised) == sorted(gaps)
     with pytest.raises(UsageError, match="not an architecture of this run"):
-        make_plan(Request(arches=("x86_64", "arm64"), allow_unexercised=("s390",), shard=Shard(1, 2)))
+        make_plan(PlanRequest(arches=("x86_64", "arm64"), allow_unexercised=("s390",), shard=Shard(1, 2)))
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from harness.build.kernel.kconfig import read_symbols
 from harness.config.records import ArchRecord, find
 from harness.core.progress import Progress
 from harness.core.progress import clock as clock_for_people
-from harness.plan.plan import Plan, Request, make_plan
+from harness.plan.plan import Plan, PlanRequest, make_plan
 from results.journal.journal import Event
 from tests.bench import __main__ as command
 from tests.bench import by_hand, clock, cold, matrix, plain, timeline
@@ -39,7 +39,7 @@ SCHEMA = Path(__file__).parents[3] / "docs" / "bench.schema.json"
 
 @pytest.fixture
 def plan() -> Plan:
-    return make_plan(Request(arches=(ARCH,), jobs=3))
+    return make_plan(PlanRequest(arches=(ARCH,), jobs=3))
 
 
 def check_syntax(script: str) -> None:
@@ -60,7 +60,7 @@ class TestPlainScripts:
         assert "apt-get -qq download" in script
 
     def test_matrix(self, tmp_path: Path) -> None:
-        plan = make_plan(Request(jobs=3))
+        plan = make_plan(PlanRequest(jobs=3))
         ways = [by_hand.by_hand(arch) for arch in plan.arches]
         script = plain.build_script(plan, ways, tmp_path, tmp_path / "linux source.deb")
         check_syntax(script)
@@ -88,14 +88,14 @@ class TestPlainScripts:
         assert sorted(names) == sorted(ours)
 
     def test_other_sources_are_refused(self, tmp_path: Path) -> None:
-        series = make_plan(Request(arches=(ARCH,), series=str(tmp_path)))
+        series = make_plan(PlanRequest(arches=(ARCH,), series=str(tmp_path)))
         with pytest.raises(BenchError, match="folder of patches"):
             plain.sources_of(series)
 
 
 class TestByHand:
     def test_every_architecture_of_the_default_plan_is_known(self) -> None:
-        assert set(by_hand.KNOWN) >= {arch.name for arch in make_plan(Request()).arches}
+        assert set(by_hand.KNOWN) >= {arch.name for arch in make_plan(PlanRequest()).arches}
 
     @pytest.mark.parametrize("name", by_hand.KNOWN)
     def test_fragments_leave_the_defaults_of_kconfig_alone(self, name: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from results.model.walk import Safe, SizeChange, State, Walk
+from results.model.walk import PatchState, Safe, SizeChange, Walk
 from results.model.walk_document import SCHEMA, to_json
 from results.reports.content.walk_words import LOOKS, LOOKS_OF_SAFE, growth, short
 from results.reports.html.walk import render_walk
@@ -145,7 +145,7 @@ def test_the_document_follows_its_schema(make_walk: Callable[[], Walk]) -> None:
 
 
 def test_every_state_and_answer_has_a_look_and_fits() -> None:
-    assert set(LOOKS) == set(State)
+    assert set(LOOKS) == set(PatchState)
     assert set(LOOKS_OF_SAFE) == set(Safe)
     steps = [step for column in mixed_walk().columns for step in column.steps]
     assert max(len(short(step)) for step in steps) <= 11

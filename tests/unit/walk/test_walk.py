@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from results.journal.journal import WalkScope
-from results.model.walk import Check, Fault, FaultKind, Safe, Same, Walk
+from results.model.walk import Fault, FaultKind, RebuildCheck, Safe, Same, Walk
 from tests.samples.sample_walk import mixed_walk, only, states, step_of, walk_of
 
 
@@ -16,7 +16,7 @@ def walk_x86(
     kernels: Sequence[int] | None = None,
     numbers: Sequence[int] | None = None,
     boots: bool = True,
-    checks: Sequence[Check] = (),
+    checks: Sequence[RebuildCheck] = (),
     ended: bool = True,
 ) -> Walk:
     return walk_of({"x86_64": words}, kernels, numbers, boots, checks, ended)
@@ -177,7 +177,7 @@ def test_a_restricted_walk_names_what_it_walked_and_whom_it_can_suspect() -> Non
 
 @pytest.mark.parametrize("ok", [False, None])
 def test_a_kernel_that_comes_out_otherwise_from_nothing_leaves_no_verdict(ok: bool | None) -> None:
-    check = Check("x86_64", 1, ok, "is not the one that is built from nothing", 5.0, "logs/x")
+    check = RebuildCheck("x86_64", 1, ok, "is not the one that is built from nothing", 5.0, "logs/x")
     walk = walk_x86("ok", "ok", checks=(check,))
     assert walk.exit_code == 3
     assert walk.headline == (

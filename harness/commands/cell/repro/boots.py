@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.build.guest.manifest import new_nonce, render
-from harness.commands.cell.cell import PastCell
+from harness.commands.cell.cell import RecordedCell
 from harness.commands.cell.repro.kernel import folder, shell_name
 from harness.commands.cell.repro.shell_text import Raw, command_lines, comment, function, here, join
 from harness.config.records import HerculesFacts
@@ -59,7 +59,7 @@ add_manifest() {
 class _Wanted:
     """A boot of the run to repeat; with `tests`, only these of its tests, if there are any."""
 
-    past: PastCell
+    past: RecordedCell
     boot: Boot
     nonce: str
     tests: tuple[PlannedTest, ...]
@@ -71,7 +71,7 @@ class _Wanted:
 
 
 def boots(
-    cells: Sequence[PastCell],
+    cells: Sequence[RecordedCell],
     tests: Sequence[PlannedTest],
     nonces: Mapping[str, str],
     files: Mapping[str, str],
@@ -88,7 +88,7 @@ def boots(
     return shared.encode() + b"".join(_cell(past, tests, nonces, files) for past in built)
 
 
-def boots_of(past: PastCell, tests: Sequence[PlannedTest]) -> list[Boot]:
+def boots_of(past: RecordedCell, tests: Sequence[PlannedTest]) -> list[Boot]:
     """The first boot on each kind of machine, as far as it has any of the tests."""
     names = {test.name for test in tests}
     first: dict[str, Boot] = {}
@@ -99,7 +99,7 @@ def boots_of(past: PastCell, tests: Sequence[PlannedTest]) -> list[Boot]:
 
 
 def _cell(
-    past: PastCell, tests: Sequence[PlannedTest], nonces: Mapping[str, str], files: Mapping[str, str]
+    past: RecordedCell, tests: Sequence[PlannedTest], nonces: Mapping[str, str], files: Mapping[str, str]
 ) -> bytes:
     found = boots_of(past, tests)
     bodies = [_boot(_wanted(past, boot, tests, nonces), files[boot.id]) for boot in found]
@@ -107,7 +107,9 @@ def _cell(
     return b"\n" + function(f"boot_{shell_name(past)}", body, f"The boots of {past.label}.")
 
 
-def _wanted(past: PastCell, boot: Boot, tests: Sequence[PlannedTest], nonces: Mapping[str, str]) -> _Wanted:
+def _wanted(
+    past: RecordedCell, boot: Boot, tests: Sequence[PlannedTest], nonces: Mapping[str, str]
+) -> _Wanted:
     names = {result.name for result in boot.tests}
     chosen = tuple(test for test in tests if test.name in names)
     return _Wanted(past, boot, new_nonce() if chosen else nonces[boot.id], chosen)

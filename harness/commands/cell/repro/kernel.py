@@ -10,7 +10,7 @@ from harness.build.kernel.kconfig import Fragment, as_config, read_symbols
 from harness.build.kernel.kernel import REPRODUCIBLE, KernelRequest, build_key
 from harness.build.kernel.recipe import TINY, Recipe, make_recipes
 from harness.build.toolchain import Compiler
-from harness.commands.cell.cell import PastCell
+from harness.commands.cell.cell import RecordedCell
 from harness.commands.cell.repro.shell_text import Part, comment, function, here, join, printable
 from harness.config.records import ROOT
 from harness.core.errors import InfrastructureError, UsageError
@@ -20,7 +20,7 @@ from harness.sources.git.repository import GitError
 KEPT = ('PATH="$PATH"', 'HOME="${HOME:-/}"', "LC_ALL=C")
 
 
-def kernels(cells: Sequence[PastCell], cache: Path) -> Part:
+def kernels(cells: Sequence[RecordedCell], cache: Path) -> Part:
     """Functions: `build_VARIANT` for each cell, and what they need.
 
     Raises:
@@ -36,17 +36,17 @@ def kernels(cells: Sequence[PastCell], cache: Path) -> Part:
     return Part(_common(cells[0]) + configuration.functions + builds, configuration.data)
 
 
-def shell_name(past: PastCell) -> str:
+def shell_name(past: RecordedCell) -> str:
     """The variant as part of a function's name."""
     return past.cell.variant.replace("/", "_")
 
 
-def folder(past: PastCell) -> str:
+def folder(past: RecordedCell) -> str:
     """Where its kernel is built."""
     return f"build-{past.cell.variant.replace('/', '-')}"
 
 
-def _common(past: PastCell) -> bytes:
+def _common(past: RecordedCell) -> bytes:
     kernel, prefix = past.arch.kernel, past.arch.compiler.prefix
     variables = " \\\n\t\t".join(f"{name}={join([value])}" for name, value in REPRODUCIBLE.items())
     make = f"""\
@@ -115,7 +115,7 @@ def _text(fragment: Fragment) -> str:
     return as_config(fragment.symbols)
 
 
-def _recipe(past: PastCell, cache: Path) -> Recipe | None:
+def _recipe(past: RecordedCell, cache: Path) -> Recipe | None:
     """How the kernel was configured, proven by the key of its build; None if that can't be told any more."""
     base, *names = past.build.configuration.split(" + ")
     own = len(make_recipes((past.arch,))[past.arch.name].own)
@@ -137,7 +137,7 @@ def _recipe(past: PastCell, cache: Path) -> Recipe | None:
     return recipe if build_key(request) == past.build.key else None
 
 
-def _build(past: PastCell, recipe: Recipe | None, cache: Path) -> bytes:
+def _build(past: RecordedCell, recipe: Recipe | None, cache: Path) -> bytes:
     where, kernel = folder(past), past.arch.kernel
     begin = (
         f"\tsay {join([f'Kernel: {past.label}, {past.build.configuration}'])}\n"
@@ -154,7 +154,7 @@ def _build(past: PastCell, recipe: Recipe | None, cache: Path) -> bytes:
     return begin + configure + end
 
 
-def _whole_configuration(past: PastCell, cache: Path) -> bytes:
+def _whole_configuration(past: RecordedCell, cache: Path) -> bytes:
     """The .config of the finished kernel, where its fragments are not what they were."""
     found = BuildCache(cache).lookup(past.build.key)
     if found is None:
@@ -169,7 +169,7 @@ def _whole_configuration(past: PastCell, cache: Path) -> bytes:
     return said.encode() + here(f"\tcat >{where}/.config", text) + f"\tkmake {where} olddefconfig\n".encode()
 
 
-def _expected_failure(past: PastCell, make: str) -> bytes:
+def _expected_failure(past: RecordedCell, make: str) -> bytes:
     said = here("\tcat", past.build.error.encode(errors="replace").replace(b"\0", b""))
     return (
         f"\tif {make}; then\n\t\tfail 'it builds here, and did not in the run'\n\tfi\n"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.build.toolchain import HOST_HEADERS, HOST_TOOLS, compiler_packages
-from harness.commands.cell.cell import PastCell
+from harness.commands.cell.cell import RecordedCell
 from harness.commands.cell.repro.boots import boots, boots_of, nonces
 from harness.commands.cell.repro.kernel import kernels, shell_name
 from harness.commands.cell.repro.shell_text import comment, function, join, printable
@@ -62,7 +62,7 @@ class Script:
 
 
 def write_script(
-    cells: Sequence[PastCell], tests: Sequence[PlannedTest], cache: Path, stem: str = ""
+    cells: Sequence[RecordedCell], tests: Sequence[PlannedTest], cache: Path, stem: str = ""
 ) -> Script:
     """Write a script for cells of one architecture of one run.
 
@@ -99,7 +99,7 @@ def write_script(
     return Script(b"".join(parts), beside)
 
 
-def _head(cells: Sequence[PastCell], tests: Sequence[PlannedTest], missing: Sequence[Path]) -> str:
+def _head(cells: Sequence[RecordedCell], tests: Sequence[PlannedTest], missing: Sequence[Path]) -> str:
     subject = cells[0].plan.subject
     what = " and ".join(past.label for past in cells)
     lines = [
@@ -130,7 +130,7 @@ def _head(cells: Sequence[PastCell], tests: Sequence[PlannedTest], missing: Sequ
     return comment(*map(printable, lines))
 
 
-def packages(cells: Sequence[PastCell], tests: Sequence[PlannedTest]) -> tuple[str, ...]:
+def packages(cells: Sequence[RecordedCell], tests: Sequence[PlannedTest]) -> tuple[str, ...]:
     """Debian packages that the script needs."""
     arch = cells[0].arch
     wanted = {*HOST_TOOLS.values(), *HOST_HEADERS.values(), *compiler_packages(arch), arch.qemu.package}
@@ -140,7 +140,7 @@ def packages(cells: Sequence[PastCell], tests: Sequence[PlannedTest]) -> tuple[s
     return tuple(sorted(wanted | ({"cpio"} if tests else set())))
 
 
-def _steps(cells: Sequence[PastCell]) -> bytes:
+def _steps(cells: Sequence[RecordedCell]) -> bytes:
     build = "\tget_sources\n" + "".join(f"\tbuild_{shell_name(past)}\n" for past in cells)
     boot = "".join(f"\tboot_{shell_name(past)}\n" for past in cells if past.build.ok)
     nothing = "\tsay 'There is nothing to boot: no kernel was built in the run'\n"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.commands.cell.cell import PastCell
+from harness.commands.cell.cell import RecordedCell
 from harness.commands.cell.repro.shell_text import Part, function, here, join, printable
 from harness.core.errors import InfrastructureError, UsageError
 from harness.sources.git.mirror import open_mirror
@@ -39,7 +39,7 @@ class _Step:
     number: int
 
 
-def sources(cells: Sequence[PastCell], cache: Path) -> Part:
+def sources(cells: Sequence[RecordedCell], cache: Path) -> Part:
     """Functions: `get_sources` makes linux/ with a tag for each cell's variant.
 
     Raises:
@@ -71,7 +71,7 @@ def sources(cells: Sequence[PastCell], cache: Path) -> Part:
     return Part(GIT.encode() + b"\n" + function("get_sources", body, _about(plan.origin)), patches)
 
 
-def _marks(cells: Sequence[PastCell], cache: Path) -> dict[str, list[str]]:
+def _marks(cells: Sequence[RecordedCell], cache: Path) -> dict[str, list[str]]:
     """Commit → the lines that check and tag it."""
     mirror = open_mirror(cache)
     marks: dict[str, list[str]] = {}
@@ -81,7 +81,7 @@ def _marks(cells: Sequence[PastCell], cache: Path) -> dict[str, list[str]]:
     return marks
 
 
-def _patches(cells: Sequence[PastCell]) -> tuple[Patch, ...]:
+def _patches(cells: Sequence[RecordedCell]) -> tuple[Patch, ...]:
     """The fixes of the tree, and as much of the series as any of the cells has."""
     subject = cells[0].plan.subject
     commits = [subject.base_commit, *(patch.commit for patch in subject.patches)]

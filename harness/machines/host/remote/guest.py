@@ -58,7 +58,7 @@ tail -c +{{place}} {LOG} | head -c {{most}} | tr -d '\\000' | base64
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class GuestProgress:
     """What is new of the guest program."""
 
     boot_id: str
@@ -121,7 +121,7 @@ def start(link: Link) -> None:
     link.ask_root_script(_START.format(folder=_place(link)))
 
 
-def look_after(link: Link, offset: int) -> News:
+def look_after(link: Link, offset: int) -> GuestProgress:
     """What its log says from an offset on, up to a bound.
 
     Raises:
@@ -132,7 +132,7 @@ def look_after(link: Link, offset: int) -> News:
     try:
         boot_id, status, encoded = said
         text = base64.b64decode(encoded)
-        return News(boot_id, None if status == "-" else int(status), text[: text.rfind(b"\n") + 1])
+        return GuestProgress(boot_id, None if status == "-" else int(status), text[: text.rfind(b"\n") + 1])
     except (ValueError, binascii.Error):
         raise LinkError(f"{link.record.name} does not tell what the guest program does: {said[0]}") from None
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.core.errors import InfrastructureError
 from harness.machines.host.remote.ssh import Link, LinkError
-from harness.machines.host.remote.state import Memory, person
+from harness.machines.host.remote.state import HostStateFile, person
 
 _ENTER = """\
 set -eu
@@ -80,7 +80,7 @@ class Reservation:
         return f"{self.words}, {left // 60}:{left % 60:02} h left"
 
 
-def take(link: Link, memory: Memory, purpose: str, hours: float) -> bool:
+def take(link: Link, memory: HostStateFile, purpose: str, hours: float) -> bool:
     """Reserve the host, or renew what is ours; returns whether it was ours already.
 
     Raises:
@@ -107,7 +107,7 @@ def current(link: Link) -> Reservation | None:
     return _parse(_run(link, _TELL).split("\n"))
 
 
-def release(link: Link, memory: Memory, *, force: bool = False) -> None:
+def release(link: Link, memory: HostStateFile, *, force: bool = False) -> None:
     """Give the host back; with `force` whoever has it. What is not ours stays otherwise."""
     _run(link, _REMOVE_ANY if force else _REMOVE.format(owner=shlex.quote(memory.owner())))
 

@@ -15,7 +15,7 @@ WHAT_TELLS = "cat /proc/sys/kernel/osrelease; base64 /sys/kernel/notes 2>/dev/nu
 """What a running kernel is to be asked."""
 
 
-def foreign(vmlinux: Path, release: str, notes: bytes) -> str:
+def mismatch(vmlinux: Path, release: str, notes: bytes) -> str:
     """Why a kernel of this release, with these ELF notes, is not the one of `vmlinux`; empty if it may be."""
     if not vmlinux.is_file():
         return ""

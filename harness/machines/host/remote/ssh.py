@@ -52,7 +52,7 @@ class KeyRefused(LinkError):  # noqa: N818
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class CommandResult:
     """What a command printed, and its exit status."""
 
     code: int
@@ -73,7 +73,7 @@ class Link:
         self.record = record
         self._connection = connection
 
-    def run(self, command: str, seconds: float = COMMAND_SECONDS) -> Said:
+    def run(self, command: str, seconds: float = COMMAND_SECONDS) -> CommandResult:
         """Run a shell command and wait for it.
 
         Raises:
@@ -93,9 +93,9 @@ class Link:
             raise self._lost(error) from None
         if result.exited < 0:
             raise self._lost(None)
-        return Said(result.exited, result.stdout, result.stderr)
+        return CommandResult(result.exited, result.stdout, result.stderr)
 
-    def run_as_root(self, command: str, seconds: float = COMMAND_SECONDS) -> Said:
+    def run_as_root(self, command: str, seconds: float = COMMAND_SECONDS) -> CommandResult:
         """The same as root; sudo never asks."""
         if self.record.ssh.user == "root":
             return self.run(command, seconds)

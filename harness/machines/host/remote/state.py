@@ -32,7 +32,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Away:
+class BootInProgress:
     """A host that runs a kernel of ours, or is on its way back."""
 
     token: str
@@ -42,16 +42,16 @@ class Away:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class HostState:
     """What is remembered of one host."""
 
-    away: Away | None = None
+    away: BootInProgress | None = None
     needs_care: str = ""
     """Why nobody may use it before somebody has looked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class HostStateFile:
     """The files of one host in the state folder."""
 
     state: Path
@@ -66,21 +66,21 @@ class Memory:
         """Everything that was done to the host, one JSON object a line."""
         return self._folder / f"{self.name}.log"
 
-    def standing(self) -> Standing:
+    def standing(self) -> HostState:
         """What is remembered; nothing is remembered of a host that was never used."""
         try:
             known = json.loads((self._folder / f"{self.name}.json").read_text())
             away = known["away"]
             before = Identity(**away["before"]) if away else None
-            found = Away(away["token"], before, away["since"]) if before else None
-            return Standing(found, known["needs_care"])
+            found = BootInProgress(away["token"], before, away["since"]) if before else None
+            return HostState(found, known["needs_care"])
         except FileNotFoundError:
-            return Standing()
+            return HostState()
         except (OSError, ValueError, KeyError, TypeError) as error:
             file = self._folder / f"{self.name}.json"
-            return Standing(needs_care=f"{file} can't be read: {error}")
+            return HostState(needs_care=f"{file} can't be read: {error}")
 
-    def remember(self, standing: Standing) -> None:
+    def remember(self, standing: HostState) -> None:
         """Keep it, before anything is done that it speaks of."""
         self._folder.mkdir(parents=True, exist_ok=True)
         draft = self._folder / f"{self.name}.new"
@@ -89,7 +89,7 @@ class Memory:
 
     def left(self, token: str, before: Identity) -> None:
         """Remember that the host is about to start a kernel of ours."""
-        self.remember(replace(self.standing(), away=Away(token, before, _now())))
+        self.remember(replace(self.standing(), away=BootInProgress(token, before, _now())))
 
     def note(self, what: str, **facts: Any) -> None:
         """Append to the journal."""

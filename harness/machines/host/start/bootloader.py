@@ -28,7 +28,7 @@ give_up() {
 
 
 @dataclass(frozen=True, slots=True)
-class Menu:
+class BootEntry:
     """One boot loader, as scripts for sh(1) that run as root, one behind the other."""
 
     name: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 
-from harness.machines.host.start.bootloader import ENTRY, GIVE_UP, Menu
+from harness.machines.host.start.bootloader import ENTRY, GIVE_UP, BootEntry
 
 FOLDER = f"/boot/{ENTRY}"
 _FIND = f"""\
@@ -51,5 +51,5 @@ $grub-reboot {ENTRY}
 $grub-editenv $home/grubenv list | grep -qx 'next_entry={ENTRY}'
 sync
 """
-MENU = Menu("GRUB", _FIND, _FIT, _REMOVE, _INSTALL, shlex.join)
+MENU = BootEntry("GRUB", _FIND, _FIT, _REMOVE, _INSTALL, shlex.join)
 """GRUB's quoting is the shell's."""

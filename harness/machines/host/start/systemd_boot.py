@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.core.errors import InfrastructureError
 from harness.machines.host.remote.ssh import Link
-from harness.machines.host.start.bootloader import ENTRY, GIVE_UP, Menu
+from harness.machines.host.start.bootloader import ENTRY, GIVE_UP, BootEntry
 
 EFI_PROGRAM = b"MZ"
 """How every kernel with an EFI stub begins."""
@@ -67,7 +67,7 @@ sync
 
 Some versions leave that suffix out of the entry's id, others, as 252, do not: the pattern is right for both.
 """
-MENU = Menu("systemd-boot", _FIND, _FIT, _REMOVE, _INSTALL, " ".join)
+MENU = BootEntry("systemd-boot", _FIND, _FIT, _REMOVE, _INSTALL, " ".join)
 
 
 def load(link: Link, kernel: Path, initramfs: Path, cmdline: Sequence[str]) -> None:
