@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 # make run            build, boot and compare every architecture of the default plan
 # make run ARCH=arm64 only one (or several: ARCH="x86_64 arm64")
 # make test           the whole test suite, real kernel boots included

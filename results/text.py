@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Words and characters that all reports share."""
 
 from __future__ import annotations

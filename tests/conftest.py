@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What all tests share: how many processes run them, and which are left to the night."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A real PostgreSQL server of our own: in a temporary folder, without a port, gone with the tests."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A real SSH server of our own on 127.0.0.1, and a wire to it that can be cut."""
 
 from __future__ import annotations

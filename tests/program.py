@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs the installed command line as its users do: a process with folders of its own."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The content-addressed store of finished builds.
 
     CACHE/builds/FORMAT/KEY/   image, vmlinux, System.map, .config, build.log, build.json, SHA256SUMS

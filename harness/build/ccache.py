@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """ccache, if it is installed: an object that was compiled before is taken from its cache.
 
 It changes no object, so it is not part of a build's key. Its cache and settings are ours alone:

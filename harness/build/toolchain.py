@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Finds the compilers and tools that a build needs, and what brings the missing ones."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Commands that look for the commit that began something."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Commands about the cache as a whole: what is in it, making room, checking it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Commands for one cell of an earlier run: build it by hand, look into it, boot it many times."""
 
 from __future__ import annotations

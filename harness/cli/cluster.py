@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The commands that make a cluster, and the options that use one."""
 
 from __future__ import annotations

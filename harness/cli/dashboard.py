@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Commands for the dashboard: pages of all runs in the store."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Commands that write a run in the forms that other programs and people read."""
 
 from __future__ import annotations

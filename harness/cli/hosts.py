@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Commands for physical hosts: which there are, whether one is fit for a run, who has it, getting it back."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Commands for LAVA labs: which there are, and whether one is fit for a run."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The command line: parse, call, print. Heavy imports stand inside the commands so that help is instant."""
 
 from __future__ import annotations

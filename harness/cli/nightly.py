@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The command for cron, systemd and CI: one night after another."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the modules of the command line share."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The options that make a plan, and the plan that they make."""
 
 from __future__ import annotations

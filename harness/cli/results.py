@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Commands for the store of results: what goes in, what is in it, what goes out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """JSON schemas of everything that `--json` prints: `python -m harness.cli.schemas` writes them into docs/."""
 
 from __future__ import annotations

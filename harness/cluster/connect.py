@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """From what the user asked for to a cluster that plans can be carried out on."""
 
 from __future__ import annotations

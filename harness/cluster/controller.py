@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The controller's side: gives steps to workers, and sees to it that each is done exactly once.
 
 What was tried stands in the run's journal, not in the scheduler. Each attempt at a step has a number, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How files get from one machine to another: through a folder that all of them reach.
 
     EXCHANGE/builds/2/KEY/, programs/KEY/   as in a cache, with the sums of their files

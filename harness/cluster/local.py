@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A cluster on this machine alone, for a trial: a scheduler and some workers, which end with us."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A cluster as a place where plans are carried out: which of its tools are used, and the steps of a run."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Who is in a cluster, for people and as JSON."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What travels between controller and workers: an order for one attempt at a step, and its delivery."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The steps of real runs: a build, the guest's programs, a first guest with KVM, a boot."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a worker's machine can do, as it tells the controller; and the tags that steps are placed by.
 
 What is looked at is what `thp-harness doctor` looks at. A tag is there only if the thing really is:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Examines the machine: what is there, what is missing, and how to get it."""
 
 from __future__ import annotations

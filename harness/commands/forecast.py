@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a run would do: which kernels are cached, and how long the rest will take."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Makes one run of the shards that several machines took of a plan."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """One night: a run if anything is new, what became of each test since the night before, and who did it.
 
 Everything it does can be interrupted and goes on with the next call: the run, and each bisection.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Writes a run's reports into its folder, and prints its outcome."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The store of results: where it is, and how it is told when it can't be used."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The pipeline: sources, then for every architecture two builds and their boots, then the verdict.
 
 Every step's outcome is a fact in the run's journal before the next step begins; what a folder

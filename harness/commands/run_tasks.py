@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a run does on one architecture: series is built on top of base, each is booted when it is there."""
 
 from __future__ import annotations

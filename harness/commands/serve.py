@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The dashboard on 127.0.0.1: always of what is in the store, with a view of what is running now."""
 
 from __future__ import annotations

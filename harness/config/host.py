@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Records of physical hosts: those of `configs/hosts/`, and a person's own, which belong in no repository."""
 
 from __future__ import annotations

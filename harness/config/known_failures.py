@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`configs/known-failures.yaml`: tests that fail whatever the series, where, why, and until when."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Records of LAVA labs: those of `configs/labs/`, and a person's own, which belong in no repository."""
 
 from __future__ import annotations

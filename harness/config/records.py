@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The records of `configs/`: strict YAML in, pydantic values out.
 
 PyYAML alone reads `6.10` as a number, `no` as false and keeps the last of two equal keys. Here a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Records that a person may keep for themselves: beside those of `configs/`, in a folder of their own."""
 
 from __future__ import annotations

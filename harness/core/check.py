@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The outcome of one look at a machine, a host or a lab."""
 
 from __future__ import annotations

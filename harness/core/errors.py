@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the program says when it can't go on: a message, and what to do about it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """One pool of CPU tokens for everything that computes: GNU make's jobserver, shared by all makes and boots.
 
 A make that finds the pool in MAKEFLAGS takes a token for every job beyond its first; the first one

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Locks between processes, let go of by the kernel even when their holder is killed."""
 
 from __future__ import annotations

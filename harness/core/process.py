@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs long commands: in a process group of their own, logged line by line, never left behind."""
 
 from __future__ import annotations

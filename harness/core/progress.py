@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Tells on stderr what is going on: live lines on a terminal, plain ones elsewhere."""
 
 from __future__ import annotations

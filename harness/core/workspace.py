@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Where the program keeps things: XDG folders, and one folder a run."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What is done with one kernel on one architecture: it is built, then booted until nothing is left to learn.
 
 What fails is recorded, not raised: the other kernels go on.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """One boot, whatever the machine: manifest, initramfs, watch, and the fact that remains of it."""
 
 from __future__ import annotations

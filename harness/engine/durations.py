@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How long things took here before: the source of every time that is announced."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Who carries out the steps of a run: this machine, or others.
 
 A step is one build, the guest's programs, or one boot. What a step is for, what follows from it and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Decides which boot a cell needs next, from what its boots have shown so far. Pure."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A plan as the first fact of its run: the tests that its sources have, and all that decides the outcome."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The folder of a run: a new one, or that of the same plan, interrupted or come to its end."""
 
 from __future__ import annotations

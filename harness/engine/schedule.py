@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Works off tasks on several threads, in an order that gives the first complete verdict early.
 
 A task may make other tasks possible when it is done. The order is pure (`urgency`); the rest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """One run's shared state: its folder and journal, new or taken up again where it was interrupted."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The one protocol that every machine speaks: start, read the console, interrupt, stop."""
 
 from __future__ import annotations

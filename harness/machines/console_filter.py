@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What of a console is ours, where other kernels and firmware speak before and after.
 
 A token on the kernel command line, which the console shows, proves which kernel reports; what comes after

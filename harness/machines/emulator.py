@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Whether an emulator is installed, and new enough."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The kinds of machine that can boot an architecture here, and which test goes to which."""
 
 from __future__ import annotations

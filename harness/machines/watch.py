@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Follows one boot on any machine from power-on to its end, and says how it ended.
 
 The console is written to its log byte for byte; what it means is read later, by `results.console.report`.

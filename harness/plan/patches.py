@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which patches of a series to walk through, and which of them change no kernel."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What to do: turns a request and the records of `configs/` into a plan. Pure but for reading YAML."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Gets the sources of a plan: the tree's commit, the series on top of it, and what to call them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A plan split among machines: which architectures each of them takes. Pure.
 
 All machines must come to the same answer without asking each other, so it rests on the records of

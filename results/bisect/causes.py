@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a bisection can look for after a run: everything that the series broke, as `--until` has it."""
 
 from __future__ import annotations

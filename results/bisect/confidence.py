@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How sure one can be of a culprit where a failure may come and go, and how many boots that takes. Pure.
 
 Every commit that has the culprit fails in each boot with the same probability p, and no other commit

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a bisection looks for, as one line of text: `pmd_split.munmap fails`, `thp_split_pmd_failed > 0`.
 
 TEST fails                      a planned test, or a shell pattern of several

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Puts a bisection together from its folder: who began it on each architecture, and how that is known."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The search for the commit that began a fault: which kernel to boot next, and when enough is known.
 
 Git says which commit is worth a look; this says how often to boot it. What is seen once is believed:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What one kernel, or one boot of it, says to a predicate: bad, good, or nothing.
 
 Bad is only what shows the very thing that is looked for: another failure is not held against the

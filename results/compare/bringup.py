@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Base against series before any test has run: does the kernel build, without new warnings, and boot."""
 
 from __future__ import annotations

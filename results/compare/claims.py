@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a series says of its counters, against what was measured."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Base against series: the rules of an honest verdict (docs/architecture.md).
 
 - A PASS without its evidence is not exercised, and not exercised is never green.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Counters as evidence: what a test must have moved for its PASS to mean something, and totals."""
 
 from __future__ import annotations

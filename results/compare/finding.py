@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A finding of one architecture: a verdict and its words."""
 
 from __future__ import annotations

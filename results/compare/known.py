@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Known gaps and known failures: what need not be exercised, and what may fail, each with its reason."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """All runs of one test on one kernel, taken together: whose fault each run is, and what they say."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The verdict of a whole run: one word, one sentence, one exit code."""
 
 from __future__ import annotations

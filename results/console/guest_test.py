@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the guest program's lines say of one test, while they come in."""
 
 from __future__ import annotations

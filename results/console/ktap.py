@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """KTAP, TAP 13 and kselftest output: lines in, a tree of results out.
 
 The format is Documentation/dev-tools/ktap.rst of the kernel. Nesting is by indentation or by the

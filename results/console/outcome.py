@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What one run of a test came to: the end of its process and the KTAP it printed, taken together.
 
 The worse of the two wins: a program that prints only `ok` and exits with 1 has failed, and so has

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """One line of the guest protocol (docs/guest-protocol.md): found, checked and unescaped.
 
 Nothing in a console log is trusted: a line counts only with the nonce of this boot and a right CRC.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A boot's console log, decoded by the guest protocol (docs/guest-protocol.md).
 
 The log is untrusted and may be enormous. It is read once, line by line; what is kept is the

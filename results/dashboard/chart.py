@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Numbers over nights as SVG. Lines keep their width and dots stay round however the picture is stretched."""
 
 from __future__ import annotations

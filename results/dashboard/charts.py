@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which numbers are drawn together: one chart for each number, one curve for each architecture."""
 
 from __future__ import annotations

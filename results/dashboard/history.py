@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Reads the nights of the store that a dashboard shows, and what the rules over time say of them."""
 
 from __future__ import annotations

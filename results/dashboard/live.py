@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What is running now, from the journals of folders that have no end yet."""
 
 from __future__ import annotations

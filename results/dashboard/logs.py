@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Logs as pages with an address for every line."""
 
 from __future__ import annotations

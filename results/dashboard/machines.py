@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What booted the kernels: emulators and physical hosts, by architecture."""
 
 from __future__ import annotations

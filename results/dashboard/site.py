@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Writes the dashboard: a folder of pages that need nothing but each other."""
 
 from __future__ import annotations

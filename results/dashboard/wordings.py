@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Outcomes, changes and kinds of numbers as the pages show them: a sign, a word, and only then a colour."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Puts a run together from its folder: the journal's facts and what the console logs say."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A run's facts, appended as they happen: one JSON object a line in `events.jsonl`, each fsynced.
 
 Everything else in a run folder is derived from these lines and the raw logs, and can be made

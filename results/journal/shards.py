@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Joins the runs of a plan's shards into one: facts of all of them in one folder, judged as any run is.
 
 A shard that is missing leaves cells that nobody built, with that as the reason: a union that only looks

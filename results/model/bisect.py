@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a bisection found, as plain values; `bisect.json` is a `Bisection`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`bisect.json`: a `Bisection` as a JSON document; `docs/bisect.schema.json` describes it for machines."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`results.json`: a `Run` as a JSON document, and back.
 
 The layout is that of `results.model.run`; `docs/results-json.md` describes it for people and

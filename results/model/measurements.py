@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What guest tests measure, as plain values; `results.compare.measures` compares them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What came out of booting the same kernels many times, as plain values; `rerun.json` is a `Rerun`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`rerun.json`: a `Rerun` as a JSON document; `docs/rerun.schema.json` describes it for machines."""
 
 from __future__ import annotations

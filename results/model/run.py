@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The words of the project as plain, immutable values.
 
 Status names are KCIDB's (https://docs.kernelci.org/components/kcidb/). Every value here

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a walk through a series found, as plain values; `walk.json` is a `Walk`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`walk.json`: a `Walk` as a JSON document; `docs/walk.schema.json` describes it for machines."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How sure one can be of a failure rate after so many tries.
 
 The exact interval of C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits

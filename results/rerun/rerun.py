@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Puts a rerun together from its folder: how often each test failed, and how sure that is."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Error reports in the kernel's log: WARNING, BUG, Oops, KASAN, lockdep, hung tasks and their kin.
 
 The signature of a report is made of what stays the same between two builds and two boots: its

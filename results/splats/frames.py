@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Functions in the stack dumps of a kernel report, on every architecture."""
 
 from __future__ import annotations

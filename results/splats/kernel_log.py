@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The kernel's own lines of a console log, kept within limits that no flood can break."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How the reports of a kernel begin: one rule for each kind, the first that matches decides.
 
 The phrases are those of Linux 6.12 to 7.1 on x86, arm64, powerpc, s390 and sparc64.

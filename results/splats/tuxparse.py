@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What tuxparse sees in lines that no rule of ours explains.
 
 tuxparse searches whole logs with patterns whose time grows with the square of the log, so it is

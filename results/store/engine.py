@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Opens a store: SQLite by default, PostgreSQL by its address; and says in words what is wrong with one."""
 
 from __future__ import annotations

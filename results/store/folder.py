@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Finds run folders, and reads what is in one."""
 
 from __future__ import annotations

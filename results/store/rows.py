@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A run as rows of the store; pure. All text is made harmless here, and cut to a size."""
 
 from __future__ import annotations

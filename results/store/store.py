@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The store: takes folders in, tells what it has, lets go of old ones."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The tables of the store, and the numbered steps that bring an older store to them.
 
 A row of `folders` is one run, walk, bisection or rerun; all other rows belong to one of these. Nothing is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What nights say one after the other: what broke when, what comes and goes, what grew. Pure.
 
 A night is a run; all nights of a call are runs of the same series on the same tree, oldest first. The rules:

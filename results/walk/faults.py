@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a patch's kernel does wrong and base does not, and which patch began it.
 
 A fault is known again in another kernel by its kind and name, so that a failure that lasts through a

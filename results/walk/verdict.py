@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which patches a bisection may land on: rows, columns and the answer in one sentence.
 
 A patch is bad by what it brings itself. A fault that it has from an earlier patch is held against that

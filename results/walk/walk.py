@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Puts a walk through a series together: every patch on every architecture beside base."""
 
 from __future__ import annotations

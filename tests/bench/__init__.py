@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Figures: what the program costs compared with the same commands typed by hand.
 
     python -m tests.bench [--only NAME] [--skip NAME] [--arch NAME] [--workspace DIR] [--output bench.json]

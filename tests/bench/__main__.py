@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`python -m tests.bench`: measure the figures, print a line each, write bench.json."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Where figures are measured: folders, the harness as a user runs it, and clocks."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A console log of 1 GiB, as a guest writes it that never stops complaining.
 
 `python -m tests.bench.big_log FILE` reads one.

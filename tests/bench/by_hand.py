@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How kernels are configured and booted: as the harness does it, or as a person would.
 
 What the person knows stands in `by_hand/`: symbols to debug memory management, what each architecture

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Clocks: what an action takes, and whether others used the machine meanwhile.
 
 A ratio measured while somebody else compiles says nothing; so it is known how much of the

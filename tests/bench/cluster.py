@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A thousand cells that sleep, on eight workers: what scheduling, journal and files cost beside the work."""
 
 from __future__ import annotations

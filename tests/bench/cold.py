@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The cold run: from empty folders to a verdict, against the plain script from nothing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a figure is, how it is judged, and how it is told."""
 
 from __future__ import annotations

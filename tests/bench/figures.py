@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The table of figures. A new one is a function that returns `Measured`, and one line here."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The whole matrix of architectures: one script by hand, one run from an empty cache, one run again.
 
 Each of the three is done once, however many figures look at it.

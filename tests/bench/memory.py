@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How much memory a program takes at its peak, as seen from outside."""
 
 from __future__ import annotations

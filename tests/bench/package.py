@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The source package of the default tree, downloaded before any clock runs."""
 
 from __future__ import annotations

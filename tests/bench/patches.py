@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Patch by patch: a walk against clean builds of every commit, a bisection against the boots that it takes.
 
 Both are about the same fixture, whose faults are known. It has fewer patches than the series that the

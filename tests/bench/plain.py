@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The same work as a plain shell script: what a person would type instead of `thp-harness run`.
 
 The facts (fragments, make target, compiler flags, QEMU options) come from where the harness has

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A year of nights in a store: a million results of tests."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """When things happened in a run: from its journal, and from the progress that it told."""
 
 from __future__ import annotations

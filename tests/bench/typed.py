@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The plain scripts, run and clocked: what the harness is compared with."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Seeded faults in mid-run: something is killed and started again, or stopped for a while."""
 
 from __future__ import annotations

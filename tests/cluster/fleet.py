@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The processes of a cluster on this machine: a scheduler, workers, and whatever a test does to them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Two network namespaces with a bad line between them: packets are late, and some are lost.
 
 The line is a thread that carries packets from one tunnel device to the other (tun in the kernel's

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A plan whose steps sleep, and the controller that carries it out: `python -m tests.cluster.plan`.
 
 Its scheduling, its attempts and its journal are those of real runs. Like one it goes on where it stopped.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What two runs of one plan have in common: results.json but for times, names and what varies by boot."""
 
 from __future__ import annotations

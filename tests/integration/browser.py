@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Pages in a real Chromium, and what none of them may do."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the integration tests share: one cache, and the run of base against series that fills it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Packs the programs that misbehave in a guest, as first process or as test."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs on a lab host, and boots of tests that kill the kernel, with its record changed."""
 
 from __future__ import annotations

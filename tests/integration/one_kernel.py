@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Builds one kernel, or takes it from the cache, without a run around it."""
 
 from __future__ import annotations

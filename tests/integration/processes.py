@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Finds the processes that a test has started, however far they have gone from it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Histories of the stub tree for bisections: commits whose kernels boot, don't boot, or don't build."""
 
 from __future__ import annotations

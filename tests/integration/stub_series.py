@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A series of nine patches on the stub tree, in which each patch does one thing that a walk must notice."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A kernel tree that builds in a second: its objects are compiled, its image is a finished one, and boots.
 
 For tests of the program around the build: what it does when it is interrupted, runs twice at

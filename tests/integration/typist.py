@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Types into a program on a terminal of its own, and reads what it shows."""
 
 from __future__ import annotations

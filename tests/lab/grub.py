@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A disk from which GRUB starts the lab host's system, with a menu as grub-mkconfig makes it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The lab host: a QEMU guest that behaves like a physical machine.
 
 Its serial port is a socket, as serial-over-LAN is; QEMU's monitor is its power switch and its network

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Builds the lab host's system: Debian's cloud kernel and a small initramfs with an SSH server and kexec.
 
 Nothing is installed: packages are only downloaded, by apt, and taken apart. It takes some seconds.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Tells QEMU's monitor one thing: monitor.py SOCKET COMMAND [NAME=VALUE ...]."""
 
 from __future__ import annotations

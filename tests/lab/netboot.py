@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A network from which PXELINUX starts the lab host's system, or what a site's script names."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A disk from which UEFI firmware and systemd-boot start the lab host's system: one EFI System Partition."""
 
 from __future__ import annotations

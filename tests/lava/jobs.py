@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Jobs as LAVA runs them: files are fetched and compared, QEMU is started, its console goes into the log line
 by line, and the job is over when a prompt is seen."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """LAVA's own schema for jobs, out of Debian's package lava-common, by the Python that has it."""
 
 from __future__ import annotations

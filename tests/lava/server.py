@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The lab's server: as much of LAVA's XML-RPC interface as its clients use, and the files that jobs fetch.
 
 What it answers is that of LAVA's own `scheduler.jobs`, `scheduler.device_types` and `system`.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A cache as runs leave it, but small."""
 
 from __future__ import annotations

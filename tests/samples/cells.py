@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Builds cells for the tests of comparison from few words."""
 
 from __future__ import annotations

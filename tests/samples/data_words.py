@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Builds what the tests with numbers print, and the cells they ran in, from few words."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Recorded runs, and what the exports are expected to make of them."""
 
 from __future__ import annotations

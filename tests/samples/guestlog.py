@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Writes console logs the way the guest program does, and the ways in which they get damaged."""
 
 from __future__ import annotations

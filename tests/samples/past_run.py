@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The folder of a run that never was, on a tree of a few files: for what works on earlier runs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A run whose guest tests measured something: a sweep, page tables, times and fork storms."""
 
 from __future__ import annotations

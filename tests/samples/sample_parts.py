@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Builders for the sample runs: one green piece each, and the logs that belong to it."""
 
 from __future__ import annotations

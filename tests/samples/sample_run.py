@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Realistic runs for the tests of documents and reports."""
 
 from __future__ import annotations

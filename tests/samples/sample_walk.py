@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Builds walks from few words: one architecture's patches, each a word for what happens to it."""
 
 from __future__ import annotations

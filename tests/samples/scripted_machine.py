@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A machine that plays a script, for the tests of the watch."""
 
 from __future__ import annotations

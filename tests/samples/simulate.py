@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Earlier nights, made up from one real run: to show and try the dashboard before there is a history.
 
 Nothing here was ever booted. A made-up run says so in `simulated`, in its name, its headline, the title of

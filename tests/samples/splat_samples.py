@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Reports of the kernel as they look on a console, without printk's prefix; addresses are made up."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Run folders for the store, and what every store must do, whatever its database."""
 
 from __future__ import annotations

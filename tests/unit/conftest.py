@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the tests of the command line and of the cache share."""
 
 from __future__ import annotations

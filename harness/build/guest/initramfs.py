@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Writes initramfs archives in the kernel's `newc` format, byte for byte reproducible.
 
 Format: Documentation/driver-api/early-userspace/buffer-format.rst. Archives may be concatenated,

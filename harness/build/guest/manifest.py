@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Writes the manifest that tells the guest program what to do; see docs/guest-protocol.md."""
 
 from __future__ import annotations

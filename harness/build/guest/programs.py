@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Builds the programs that run in the guest, and packs them into the initramfs that all boots share."""
 
 from __future__ import annotations

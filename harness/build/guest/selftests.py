@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the suites of a plan take from the tree."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The shell that a person gets on a guest's console, as an archive to append to an initramfs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Whether the .config in an O= folder is still what kconfig would make of the sources.
 
 From patch to patch it nearly always is, and to ask kconfig takes longer than to compile a file.

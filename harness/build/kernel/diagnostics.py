@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Reads kbuild's output: compiler warnings by object, and the first error with its context.
 
 Builds are incremental, and an object that is not compiled again prints nothing; so warnings are

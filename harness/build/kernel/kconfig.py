@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Kernel configuration: fragments on top of a base, and proof that kconfig kept them.
 
 `make olddefconfig` silently drops a symbol whose dependencies are not met. A kernel without

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Builds one kernel: configuration, make, warnings, sizes, cache."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which configuration a kernel is built with: a base that the tree makes, and fragments on top of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Remembers the warnings of every object in an O= folder over incremental builds.
 
 While a build runs, a link names its log; so a build that was killed is read from its log the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How dask.distributed is set up for what we do: few, long steps that must not be done twice in silence."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The scheduler: knows who is there, and hands steps out. It keeps nothing that could be lost."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A worker: joins a scheduler, tells what its machine can do, carries out what it is given.
 
 When the scheduler goes away, everything that runs is ended (its results are nobody's any more), and the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Where a worker carries out steps: its cache, its pool of CPU tokens, what it has running."""
 
 from __future__ import annotations

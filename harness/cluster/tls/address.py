@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Where a scheduler is, and whether it may be spoken to as asked."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Certificates by which the machines of a cluster know each other, and the authority that signs them.
 
 Whoever shows a certificate of the authority may send programs to run, so its key stays where it was made.

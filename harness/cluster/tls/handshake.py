@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A first word with a scheduler, so that what is wrong with the certificates is said as it is."""
 
 from __future__ import annotations

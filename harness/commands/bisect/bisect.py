@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A bisection: which commit began what a predicate describes, on each architecture.
 
 Like a run it goes on where it stopped: what its journal and the cache know is not done again.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Where a bisection takes place: the patches of a series, or the history of a local tree."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Judges one commit of a local checkout, for people who drive `git bisect` themselves."""
 
 from __future__ import annotations

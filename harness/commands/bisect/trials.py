@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Builds and boots the commits of a bisection, and counts their votes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Makes room in the cache: what is left over, what is too old, and then what was not used for longest."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Everything that the cache folder holds, and what it takes."""
 
 from __future__ import annotations

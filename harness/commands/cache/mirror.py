@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Keeps the mirror small and whole. All of this takes having the cache to oneself."""
 
 from __future__ import annotations

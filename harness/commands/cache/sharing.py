@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Who may do what in the cache at once: runs share it, and whoever removes things has it alone."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Sizes and ages: as people write them, and as they read them."""
 
 from __future__ import annotations

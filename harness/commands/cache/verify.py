@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Reads everything in the cache that can be checked, and removes what is damaged."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A cell of an earlier run: what its folder says of it, and what the cache still has."""
 
 from __future__ import annotations

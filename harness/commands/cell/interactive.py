@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Boots a cached kernel for a person: with a shell on the console, or waiting for a debugger."""
 
 from __future__ import annotations

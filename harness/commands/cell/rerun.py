@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Boots the cached kernels of a run many times with its tests, to learn how often each fails.
 
 A round is one turn of every test: mostly one boot for each kind of machine, and more of them where a

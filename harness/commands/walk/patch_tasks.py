@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """One architecture's way through a series: every patch is built on top of the one before, then booted."""
 
 from __future__ import annotations

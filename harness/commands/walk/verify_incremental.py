@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Builds a kernel of a walk once more, from nothing, and compares it with the one that grew from the last.
 
 An incremental build is only worth what make knows of its dependencies; this asks whether it knew enough.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A walk through a series: every patch is built and booted on every architecture.
 
 Like a run it goes on where it stopped: what its folder and the cache know is not done again.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Reads the kernel's log out of a dump of a guest's memory.
 
 Nothing but the kernel's System.map is needed: the dump is searched for the banner that begins with

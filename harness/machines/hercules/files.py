@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The files that Hercules boots from: its configuration, and the guest's in the forms it loads.
 
 Their formats: https://hercules-390.github.io/html/hercconf.html, and Documentation/arch/s390 for

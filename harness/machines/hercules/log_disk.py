@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The host's end of the channel: a disk image that the guest writes its log to (docs/guest-protocol.md)."""
 
 from __future__ import annotations

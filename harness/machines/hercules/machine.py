@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Hercules as a machine: an s390 with huge pages, which QEMU's emulation lacks.
 
 Its consoles lose text, so the guest writes its log to a disk (docs/guest-protocol.md), and what did

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The operator's panel of a running Hercules: commands in, messages and the state of the CPUs out.
 
 Started with the argument EXTERNALGUI, Hercules takes commands on stdin, writes its messages to

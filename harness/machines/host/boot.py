@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What every boot on a physical host has in common: who has the host, how it is left, how it is got back."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A physical host as a machine: its own kernel starts ours, its console carries the report.
 
 Ours runs from RAM and restarts the machine at its end. A token on the kernel command line, which the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The system that is installed on a physical host, started by the kernel under test.
 
 It comes up with its SSH server; over that the guest program is put there, started, and followed. It goes on

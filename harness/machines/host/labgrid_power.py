@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Switches a host's power by labgrid; a program of its own, `python -m … ENVIRONMENT TARGET ACTION`.
 
 labgrid knows switchable sockets of many makers, USB hubs and boards; which of them, an environment

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Keeps a host for a run: nobody else gets it meanwhile, and in the end it is back on its own kernel."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """All hosts that are known, and what is remembered of them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Gets a host back to its own kernel: waits for it, then restarts it, each way harder than the one before."""
 
 from __future__ import annotations

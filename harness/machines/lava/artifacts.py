@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Puts kernels and initramfs where a lab's machines fetch them, named by their contents."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Looks a lab over: what a run in it needs, what is wrong, and how to put it right."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Follows a job from outside: its state, and its console as far as the lab's log has it."""
 
 from __future__ import annotations

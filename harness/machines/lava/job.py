@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A boot as the definition of a LAVA job: deploy a kernel and an initramfs, boot, and wait for our last line.
 
 The keys are those of LAVA's documentation on job definitions. There is no `test` action, since our first

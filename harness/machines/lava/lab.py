@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A lab for the time of a run: its server, where its files are put, and whether it has the boards."""
 
 from __future__ import annotations

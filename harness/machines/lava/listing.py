@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """All labs that are known; none of them is asked."""
 
 from __future__ import annotations

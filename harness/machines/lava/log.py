@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Takes a board's console back out of the log of a LAVA job.
 
 The log is YAML, one mapping a line: when, on which level, what. What the board printed is on level

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A board of a LAVA lab as a machine: the boot is a job there, its console is read from the job's log.
 
 Kernel and initramfs go to where the lab fetches them. A job that ends without the end of our report, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What is asked of a lab's server: LAVA's XML-RPC interface, as its page `API` documents it.
 
 Every error says what the lab answered, and none of them has the token in it.

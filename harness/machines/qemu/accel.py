@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which accelerator really works here.
 
 That /dev/kvm opens and answers proves nothing: on some paravirtual hosts every ioctl succeeds

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """QEMU as a machine: console on stdio, control by QMP over an inherited socket.
 
 No path in the file system is needed (a UNIX socket's name is limited to 107 bytes), and QEMU

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The history between a good and a bad commit, as `git bisect` sees it.
 
 git keeps the state of a bisection in the repository where it runs. Ours is a throw-away one that

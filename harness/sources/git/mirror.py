@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The one bare repository that holds every commit under test."""
 
 from __future__ import annotations

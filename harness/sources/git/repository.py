@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The git command, run so that no user's configuration, hook or locale changes what comes out."""
 
 from __future__ import annotations

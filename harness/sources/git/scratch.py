@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Throw-away repositories that read, and may write, the objects of another one."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Long-lived worktrees: one folder of files that moves from commit to commit.
 
 Moving touches only the files that differ, so that an incremental `make` rebuilds only what they reach.

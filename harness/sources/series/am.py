@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`git am` of a series, and what to say when it refuses.
 
 Patches are applied in a scratch repository that holds only the files they touch, which takes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Unified diffs as git writes them: which files, which hunks, and whether they are whole."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Where the patches of a series come from: files, folders, git ranges, a mail archive."""
 
 from __future__ import annotations

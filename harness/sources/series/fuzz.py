@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """GNU patch, for hunks whose surroundings have changed a little."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the headers of a mail say beyond its patch: who wrote it, to whom, under which Message-ID."""
 
 from __future__ import annotations

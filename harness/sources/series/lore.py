@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Series fetched from a mail archive by the `b4` command, and kept in the cache."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Patches as mail: an mbox taken apart, each mail read the way `git am` reads it.
 
 `git mailsplit` and `git mailinfo` do the reading, so that what is checked here is what gets applied.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The mails of a series put in order: cover letter, patches 1 to m, nothing else."""
 
 from __future__ import annotations

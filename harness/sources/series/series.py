@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Series: patches from wherever they come, made into commits on top of a tree."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Debian's kernel source packages: found and fetched with apt, without touching the system.
 
 The system's own package lists are asked first. Where they are missing or out of date, a private

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A Debian kernel source package as a commit in the mirror."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which defconfigs a kernel tree has."""
 
 from __future__ import annotations

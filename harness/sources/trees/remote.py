@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Commits brought into the mirror from other repositories: git servers and local checkouts."""
 
 from __future__ import annotations

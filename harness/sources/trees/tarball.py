@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A kernel tarball made into one git commit, several times faster than unpacking and `git add`.
 
 The entries of the tar stream go straight into `git fast-import`. The ids that come out depend

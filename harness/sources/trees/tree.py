@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Trees: where kernel source comes from, and the commit in the mirror that it becomes."""
 
 from __future__ import annotations

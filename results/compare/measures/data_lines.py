@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Numbers that a test prints: lines `data KIND key=value …` among its output.
 
 KIND and keys are lower-case words, values hold no blanks; what they mean is told in

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The fault sweep: every allocation of an operation fails once, on base and on the series.
 
 Rows are aligned by n, but the kernels need not allocate as often: a row that is broken at another n

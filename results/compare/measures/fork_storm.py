@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The fork storm: does reclaim get on when it must split the PMDs of every process that shares a THP?
 
 A storm is one run of the guest test: many forks share some THPs, memory gets short, and the THPs have to be

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Whether two groups of numbers differ by more than chance: a permutation test of their ranks.
 
 Ranks, because what is measured on a machine has outliers. The test asks how often numbers that are dealt

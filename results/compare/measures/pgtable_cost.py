@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What THPs cost in page tables, base against series, and whether everything is given back.
 
 A cost is information; a cost that rises by a page table for each THP, or page tables that stay

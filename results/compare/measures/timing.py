@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How long operations take, base against series: medians, and whether their difference is more than noise.
 
 The rules ask two things of a difference: that it is hardly ever seen between samples that were shuffled

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 // Search, filters, zoom and comparing; everything else is there without them.
 // What is chosen stands behind the # of the address: that works for files, too, and can be sent to others.
 const chosen = () => new URLSearchParams(location.hash.slice(1));

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A run as a GitHub workflow shows it: a summary in Markdown, and annotations.
 
 The runner takes lines of a step's output for commands if they begin with `::`; what a guest printed

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A run as a JUnit file, laid out as GitLab and Jenkins read it.
 
 One suite per architecture, one case per test: the comparison of both kernels, not each kernel's

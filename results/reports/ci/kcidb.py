@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A run as a KCIDB 5.3 report (https://docs.kernelci.org/components/kcidb/), for the owner of its origin.
 
 KCIDB knows kernels and test runs, not comparisons: base and series are a checkout each, every run

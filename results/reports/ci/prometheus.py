@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A run as gauges for Prometheus, in the text format that node_exporter's textfile collector reads.
 
 Verdicts are state sets: a series for every possible value, 1 for the one that holds, so that an

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What two builds or two machines are, side by side, as rows of text."""
 
 from __future__ import annotations

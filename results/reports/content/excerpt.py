@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Read a few lines of a log in the run folder, and cut long output to a readable size."""
 
 from __future__ import annotations

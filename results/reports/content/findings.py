@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a report must tell of a run: what went wrong, worst first, and what was not tested, by reason."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Find the parts of a run that belong together: the boot of a tally, the counters worth showing."""
 
 from __future__ import annotations

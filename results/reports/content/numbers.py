@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The fault sweep, page-table costs and timings in the words and shapes that reports show."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Fork storms in the words that reports show: both kernels beside each other, `base | series`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The phrases that a walk's reports share."""
 
 from __future__ import annotations

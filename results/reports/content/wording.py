@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The phrases that all reports share, and the one way to show text that a guest wrote."""
 
 from __future__ import annotations

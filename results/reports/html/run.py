@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A run as one HTML file that needs nothing else: no network, no scripts it can't do without."""
 
 from __future__ import annotations

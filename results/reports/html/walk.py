@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A walk as one HTML file that looks like the report of a run."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What our web pages have in common: strict templates, harmless texts, and a policy that forbids the rest."""
 
 from __future__ import annotations

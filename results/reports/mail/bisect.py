@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The mail that tells the author of a commit what a bisection found; text of 72 columns."""
 
 from __future__ import annotations

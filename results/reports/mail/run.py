@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A run as a mail: a reply to the cover letter, or a block for its author to paste into the next one."""
 
 from __future__ import annotations

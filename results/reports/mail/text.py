@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What all mails to a mailing list have in common: 72 columns, folded headers, harmless text."""
 
 from __future__ import annotations

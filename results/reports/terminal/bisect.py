@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A bisection as text: the commits that were looked at on each architecture, and what it came to."""
 
 from __future__ import annotations

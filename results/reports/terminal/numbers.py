@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The fault sweep, page-table costs, timings and fork storms on a terminal: a line for each."""
 
 from __future__ import annotations

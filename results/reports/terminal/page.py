@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The terminal as the reports see it: untrusted text, marks and tables."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A rerun as text: for each kernel a table of its tests, then what went wrong."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A run as text: tables on a terminal, plain aligned lines elsewhere."""
 
 from __future__ import annotations

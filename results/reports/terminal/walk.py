@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A walk as text: patches by architectures, then whatever is not well."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs on several workers: faults lose nothing and repeat nothing; who can't take part is told why."""
 
 from __future__ import annotations

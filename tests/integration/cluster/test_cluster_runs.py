@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Real plans on a cluster come to what they come to on one machine, also when its parts fail."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Base against series with real kernels: built from sources, booted under QEMU, judged."""
 
 from __future__ import annotations

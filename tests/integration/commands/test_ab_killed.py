@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A real build that is killed; it comes after test_ab, whose objects it goes on with."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A series that forgets a failed split; it comes before test_arches, which goes on with its objects."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Bisections: of stub trees that build in a moment and really boot, and once of a real series."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The cache over whole runs: damage is repaired, room is made, and nobody loses what he works with."""
 
 from __future__ import annotations

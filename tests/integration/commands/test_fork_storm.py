@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The fork storm on a real kernel: what it shows, and that it never passes where it could not look."""
 
 from __future__ import annotations

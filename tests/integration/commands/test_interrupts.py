@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs that are interrupted, run side by side, or have no room: nothing is left behind, nothing is lost."""
 
 from __future__ import annotations

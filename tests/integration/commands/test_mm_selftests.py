@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """mm's own selftests: out of a real tree, in a real guest."""
 
 from __future__ import annotations

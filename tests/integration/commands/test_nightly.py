@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Nights one after another, on a tree that builds in a moment and really boots."""
 
 from __future__ import annotations

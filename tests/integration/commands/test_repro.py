@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A cell by hand: scripts that really build and boot, a shell and a debugger on real kernels, reruns."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Walks through series: of a stub tree that builds in a moment, and once of a real one."""
 
 from __future__ import annotations

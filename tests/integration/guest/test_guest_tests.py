@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Our own guest tests on a real kernel, and on one that lies: what they print, and what they find."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Guests and emulators that misbehave: real QEMU, a real kernel, and programs that are up to no good."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Every architecture of the default plan, with real kernels on every kind of machine that there is."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """s390 guests under Hercules: real kernels that run tests, panic and hang, and an emulator that is killed."""
 
 from __future__ import annotations

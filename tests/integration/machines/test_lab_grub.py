@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A lab host that real GRUB starts from a disk, and that is made to start a kernel of ours once.
 
 It takes minutes, most of them in an emulated BIOS, and is for the night: pytest -m nightly.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Physical hosts, on one that is not quite physical: see tests/lab.
 
 One run is always made; the faults take minutes and are for the night: pytest -m nightly.

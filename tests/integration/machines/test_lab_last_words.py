@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Deaths on a physical host that no console shows: which test it was is known all the same (tests/lab).
 
 They take minutes and are for the night: pytest -m nightly. The kernel is one with pstore and a watchdog.

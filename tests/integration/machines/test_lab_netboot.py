@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A lab host that starts from its network, and a site's script that has it start a kernel of ours.
 
 It takes minutes, most of them in an emulated BIOS, and is for the night: pytest -m nightly.

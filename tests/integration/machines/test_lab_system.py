@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Tests on the system that is installed on a host: the lab host's own, which is an initramfs (tests/lab).
 
 They take minutes and are for the night: pytest -m nightly. The kernels have what that system needs.

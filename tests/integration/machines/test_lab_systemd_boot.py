@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A lab host that systemd-boot starts, and that is made to start another kernel once.
 
 It takes minutes, most of them in emulated firmware, and is for the night: pytest -m nightly. The kernel under

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs in a LAVA lab whose boards are QEMU on this machine: jobs are really fetched, booted and read."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The dashboard in a real Chromium, read from files: clicks, filters, deep links, zoom, phone, keyboard."""
 
 from __future__ import annotations

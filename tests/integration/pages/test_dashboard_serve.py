@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`dashboard serve`, the real program: only on 127.0.0.1, of what is in the store, and what runs now."""
 
 from __future__ import annotations

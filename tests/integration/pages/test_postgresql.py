@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The store in a real PostgreSQL, which does what the one in a file does."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The report page in a real Chromium: no errors, no sideways scrolling, keyboard, links."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What gets into a build: configuration, compiler cache. On a tree that builds in a moment."""
 
 from __future__ import annotations

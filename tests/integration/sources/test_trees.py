@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Trees and series from where they really come: an archive of packages, a git server, a mail archive.
 
 The servers are the tests' own and listen on 127.0.0.1 only.

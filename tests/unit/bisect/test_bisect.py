@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The search itself, on histories and failures that are only played."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What is said of a bisection: who began it, whether architectures agree, the mail, the document."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a bisection looks for: what can be said, what can't, and how one boot of a kernel votes on it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Warnings go to the right object, and the first error is found, in kbuild's own words."""
 
 from __future__ import annotations

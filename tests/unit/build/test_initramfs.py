@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The archives are what cpio and the kernel read."""
 
 from __future__ import annotations

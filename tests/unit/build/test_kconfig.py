@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """No symbol that was asked for gets lost unseen."""
 
 from __future__ import annotations

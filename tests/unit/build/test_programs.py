@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Programs of the tree's own: one that does not compile is said by name, and takes nothing else with it."""
 
 from __future__ import annotations

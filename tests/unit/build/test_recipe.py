@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What `--kconfig` and `--defconfig` make of an architecture's configuration."""
 
 from __future__ import annotations

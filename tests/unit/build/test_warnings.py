@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Warnings of objects that are not compiled again, when the sources move from commit to commit."""
 
 from __future__ import annotations

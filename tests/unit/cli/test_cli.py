@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The command line's promises: instant help, exit codes, words instead of tracebacks."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The published schemas are those of the code, and what the commands print follows them."""
 
 from __future__ import annotations

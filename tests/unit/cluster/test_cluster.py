@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What machines of a cluster tell and send each other, without a network."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Only whole, unchanged entries of this version are ever used."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`thp-harness cache`, and what the other commands say of a bad cache."""
 
 from __future__ import annotations

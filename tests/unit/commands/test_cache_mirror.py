@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The mirror becomes small again without losing what a tree, a series or a worktree needs."""
 
 from __future__ import annotations

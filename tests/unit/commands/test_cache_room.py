@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Room in the cache: leftovers go first, then the least recently used."""
 
 from __future__ import annotations

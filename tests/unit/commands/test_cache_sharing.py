@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Nobody loses what he works with, a bad place is told, and who is killed leaves nothing half done."""
 
 from __future__ import annotations

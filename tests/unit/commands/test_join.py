@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Shards of a plan joined into one run: the same that one machine would have come to, or said to be less."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Scripts that build and boot a cell by hand: what is in them, and that a shell reads it as it was meant."""
 
 from __future__ import annotations

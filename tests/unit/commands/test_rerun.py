@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Reruns: what many boots of one kernel come to, and that nothing else gets into the count."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A cell of a run on a physical host is booted again on that host, or not at all."""
 
 from __future__ import annotations

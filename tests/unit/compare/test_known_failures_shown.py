@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Known failures in the reports: the reason stands with the test, and CI does not take it for new."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Records are refused with file, line and reason; the shipped ones are all right."""
 
 from __future__ import annotations

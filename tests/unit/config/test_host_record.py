@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Records of physical hosts: what is refused, where they are found, and what is listed of them."""
 
 from __future__ import annotations

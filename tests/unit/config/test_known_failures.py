@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Known failures: what the list may say, and what it changes in a verdict."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Records of LAVA labs, the jobs that follow from them, and what is said of a lab before a boot."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Real makes share one pool, and nobody takes a token that is not there."""
 
 from __future__ import annotations

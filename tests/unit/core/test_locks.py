@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Locks keep others out, are told about once, and never hold up somebody who wants to stop."""
 
 from __future__ import annotations

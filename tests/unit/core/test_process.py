@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Children: their environment, their output, and that none of them is left behind."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What is told on stderr: plain lines off a terminal, a live line on one, nothing when quiet."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The dashboard's pages: written whole, in words that are right, and harmless whatever is in the store."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What was learned in earlier runs; losing it costs nothing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which boot comes next: a table of what was seen so far, and what it calls for."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The first verdict comes early, nothing is lost, and nothing runs on after a failure."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Worktrees that several builds of one process want at once."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Parts of the guest program, compiled for this machine and run on it: the copier of the kernel log, what
 outlives a crash, and how tests are run where others have the machine, too."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The suites of our own that measure: records, programs and manual agree."""
 
 from __future__ import annotations

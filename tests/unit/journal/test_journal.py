@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The journal: what was written is read again, whatever a crash did to the file."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What Hercules boots from, the end of the channel, and guests of a few instructions on Hercules itself."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A physical host as a machine, as far as nothing has to be booted: what is ours on its console, who has it,
 and how it is got back. The host is a real SSH server; nothing here starts a kernel."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The way to a physical host, and all that goes wrong on it: a real SSH server, and a wire that is cut."""
 
 from __future__ import annotations

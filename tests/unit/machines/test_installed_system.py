@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The system that is installed on a host, as far as nothing has to be booted: which kernel runs there, what
 starts it, and the guest program on it. The host is a real SSH server, this machine's own; the guest program
 is a script that writes the log itself."""

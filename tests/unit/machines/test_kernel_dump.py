@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """printk's ring buffer, found in memory dumps: made up ones, damaged ones, and a real one."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which machine runs which test, where an architecture has two kinds."""
 
 from __future__ import annotations

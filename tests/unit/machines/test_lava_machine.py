@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A board of a lab as a machine, and everything that can be wrong with a lab. The lab is a real server, its
 boards are programs that print a console; nothing here starts a kernel."""
 

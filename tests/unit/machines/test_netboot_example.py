@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The site's script that docs/hosts.md shows; test_lab_netboot.py really boots with it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a kernel leaves behind for the next one: what of it is news, and that it is taken from a host."""
 
 from __future__ import annotations

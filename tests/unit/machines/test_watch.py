@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The watch over a boot, on a machine that plays a script."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A request and the records of `configs/` become a plan."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A plan split among machines: nothing twice, nothing left out, the same everywhere."""
 
 from __future__ import annotations

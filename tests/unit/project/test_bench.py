@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The figures' own machinery: names, limits, the scripts that stand for a person's typing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The ready-made files for CI services, each checked by its own linter or schema as far as one can be had."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the exports make of recorded runs, of troubled ones, and of hostile ones."""
 
 from __future__ import annotations

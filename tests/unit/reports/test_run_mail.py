@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The mail that tells a mailing list what came out, and the block that goes into a cover letter."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A walk as terminal text, as a page and as a document: readable, complete, harmless."""
 
 from __future__ import annotations

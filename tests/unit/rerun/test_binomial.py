@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Exact intervals of failure rates, against published values and by what defines them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Made-up nights: always the same, marked everywhere, and with the story that they promise."""
 
 from __future__ import annotations

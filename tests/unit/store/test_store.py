@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The store in an SQLite file, and everything that can be wrong with one or with a folder."""
 
 from __future__ import annotations

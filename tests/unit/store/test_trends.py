@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What becomes of a test over nights, and when a number has changed."""
 
 from __future__ import annotations

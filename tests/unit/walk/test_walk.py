@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What is said of each patch of a walk, and which of them is to blame."""
 
 from __future__ import annotations

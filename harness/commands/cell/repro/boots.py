@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The part of a script that boots the kernels, each as the run did first on each kind of machine."""
 
 from __future__ import annotations

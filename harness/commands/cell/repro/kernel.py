@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The part of a script that configures and builds the kernels."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A shell script that builds and boots cells of a run, for a machine without this program."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Pieces of shell script: quoted words, commands over several lines, here-documents."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The part of a script that gets the sources: the tree as it was fetched, and our patches on it."""
 
 from __future__ import annotations

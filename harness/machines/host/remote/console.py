@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A host's console: the output of a command, a Unix socket, or a file that somebody writes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The guest program on a host's installed system: how it gets there, is started, followed and cleared away.
 
 All of it stands in one folder of the host, on a disk, so that it outlives a crash.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What starts a host's own system: its kernel's command line, and its initramfs."""
 
 from __future__ import annotations

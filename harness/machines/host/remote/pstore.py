@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a kernel leaves behind for the next one: pstore (Documentation/admin-guide/ramoops.rst).
 
 A kernel keeps its last words in memory that a restart leaves alone, or in the firmware's flash. The next one

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Who has a host: a file on the host itself, so that all who use it see the same.
 
 Times are those of the host's clock, for writing and for reading, so clocks need not agree.

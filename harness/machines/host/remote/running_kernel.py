@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Whether the kernel that runs somewhere is the one that was built."""
 
 from __future__ import annotations

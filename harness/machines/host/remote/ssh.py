@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The way to a host: SSH with known host keys only, and with a bound to every wait."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What we remember of a host between two commands: is it away with a kernel of ours, does it need care."""
 
 from __future__ import annotations

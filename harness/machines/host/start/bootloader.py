@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A boot loader's menu on a host, in which an entry of ours is chosen for one boot.
 
 Kernel, initramfs and the entry stand there until the host is back.

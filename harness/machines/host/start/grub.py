@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Has a host start another kernel once, by GRUB: whatever becomes of it, the next boot is the host's own.
 
 Kernel and initramfs stand in /boot (grub-reboot(8); the menu is that of the GRUB manual's `custom.cfg`, which

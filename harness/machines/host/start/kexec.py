@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Has a host start another kernel: kexec(8)."""
 
 from __future__ import annotations

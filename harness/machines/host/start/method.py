@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The ways in which a host starts a kernel of ours: kexec, once by its boot loader, a command of the site."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Has a host start another kernel once, by systemd-boot; the boot after that is the host's own in any case.
 
 Kernel, initramfs and an entry of the Boot Loader Specification stand in $BOOT, which is what

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 // Conveniences only; the page says everything without them.
 for (const box of document.querySelectorAll(".command")) {
   if (!navigator.clipboard) break;
