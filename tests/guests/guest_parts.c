@@ -11,12 +11,12 @@
  * RECORDS are what read() of /dev/kmsg gives, with a NUL behind each; the
  * record `EPIPE` stands for that error. Linked with --wrap=open,--wrap=read.
  */
-#include "channel.h"
-#include "console_text.h"
-#include "leftovers.h"
-#include "manifest.h"
-#include "report.h"
-#include "run.h"
+#include "init/channel.h"
+#include "init/console_text.h"
+#include "init/leftovers.h"
+#include "init/manifest.h"
+#include "init/report.h"
+#include "init/run.h"
 
 #include <errno.h>
 #include <fcntl.h>

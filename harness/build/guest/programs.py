@@ -18,7 +18,7 @@ from harness.core.errors import HarnessError, InfrastructureError
 from harness.core.process import clean_environment
 
 WRAPPERS = ROOT / "kselftest_wrappers"
-HEADERS = WRAPPERS / "tree_headers"
+HEADERS = WRAPPERS / "lib" / "tree_headers"
 """What the tree's own Makefile generates or asks for by a flag."""
 TREE_FLAGS = ("-static", "-s", "-O2", "-Wall", "-pthread")
 TREE_LIBRARIES = ("-lrt", "-lm")
@@ -83,8 +83,8 @@ def build_programs(
 
 
 def _key(compiler: Compiler, suites: Sequence[SuiteRecord], tree_id: str) -> str:
-    files = (path for folder in (WRAPPERS, HEADERS) for path in sorted(folder.glob("*")) if path.is_file())
-    wrappers = {path.name: sha256_of(path) for path in files}
+    files = (path for name in ("Makefile", "**/*.[ch]") for path in sorted(WRAPPERS.glob(name)))
+    wrappers = {str(path.relative_to(WRAPPERS)): sha256_of(path) for path in files}
     programs = [program.model_dump() for suite in suites for program in suite.programs]
     return digest({"compiler": compiler.version, "wrappers": wrappers, "programs": programs, "tree": tree_id})
 

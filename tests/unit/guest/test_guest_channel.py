@@ -21,8 +21,8 @@ from tests.samples.guestlog import NONCE, frame
 
 PARTS = Path(__file__).parents[2] / "guests" / "guest_parts.c"
 SOURCES = (
-    *("channel.c", "console_text.c", "manifest.c", "kfile.c", "report.c"),
-    *("run.c", "leftovers.c", "counters.c", "output.c", "watchdog.c"),
+    *("init/channel.c", "init/console_text.c", "init/manifest.c", "lib/kfile.c", "init/report.c"),
+    *("init/run.c", "init/leftovers.c", "init/counters.c", "init/output.c", "init/watchdog.c"),
 )
 FULL = b"channel: the device is full, the log ends here\n"
 
@@ -35,7 +35,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     program = tmp_path_factory.mktemp("parts") / "guest_parts"
     sources = [str(WRAPPERS / name) for name in SOURCES]
     flags = ["-std=gnu11", "-D_GNU_SOURCE", "-pthread", "-Wall", "-Werror", "-Wl,--wrap=open,--wrap=read"]
-    command = ["gcc", *flags, f"-I{WRAPPERS}", "-o", str(program), str(PARTS), *sources]
+    command = ["gcc", *flags, f"-iquote{WRAPPERS}", "-o", str(program), str(PARTS), *sources]
     subprocess.run(command, check=True)
 
     def run(*arguments: str, records: list[bytes] | None = None) -> bytes:

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "fail_nth.h"
+#include "lib/kfile.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SWITCH "/proc/self/fail-nth"
+#define DEBUGFS "/sys/kernel/debug/"
+
+struct setting {
+	const char *path;
+	const char *value;
+};
+
+/*
+ * By default only allocations of several pages that may not wait can fail, which
+ * is nearly none. GFP flags of user pages say "highmem" on 64-bit kernels too.
+ */
+static const struct setting page_settings[] = {
+	{ DEBUGFS "fail_page_alloc/ignore-gfp-wait", "N" },
+	{ DEBUGFS "fail_page_alloc/ignore-gfp-highmem", "N" },
+	{ DEBUGFS "fail_page_alloc/min-order", "0" },
+	/* 1 is two lines for each failure, 2 would be a backtrace more. */
+	{ DEBUGFS "fail_page_alloc/verbose", "1" },
+};
+
+static const struct setting slab_settings[] = {
+	{ DEBUGFS "failslab/ignore-gfp-wait", "N" },
+	{ DEBUGFS "failslab/cache-filter", "N" },
+	{ DEBUGFS "failslab/verbose", "1" },
+};
+
+static bool apply(const struct setting *settings, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (kfile_write(settings[i].path, settings[i].value))
+			return false;
+	return true;
+}
+
+const char *fail_nth_set_up(void)
+{
+	if (access(SWITCH, W_OK))
+		return "no " SWITCH;
+	if (!apply(page_settings, sizeof(page_settings) / sizeof(page_settings[0])))
+		return "no " DEBUGFS "fail_page_alloc, so that fail-nth would reach no page";
+	apply(slab_settings, sizeof(slab_settings) / sizeof(slab_settings[0]));
+	return NULL;
+}
+
+int fail_nth_open(void)
+{
+	return open(SWITCH, O_RDWR | O_CLOEXEC);
+}
+
+void fail_nth_arm(int fd, unsigned int n)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%u", n);
+
+	if (pwrite(fd, text, length, 0) != length)
+		abort();
+}
+
+/* The kernel counts down to the failure. */
+static bool is_counted_down(int fd)
+{
+	char text[16] = "";
+
+	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
+		abort();
+	return !strtoul(text, NULL, 10);
+}
+
+bool fail_nth_disarm(int fd)
+{
+	bool fired = is_counted_down(fd);
+
+	fail_nth_arm(fd, 0);
+	return fired;
+}
+
+bool fail_nth_has_fired_in(pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fail-nth", (int)pid);
+	return kfile_number(path) == 0;
+}

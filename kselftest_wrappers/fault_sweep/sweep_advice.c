@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* madvise() of anonymous memory in the fault sweep. */
+#include "lib/proc_self.h"
+#include "sweep_ops.h"
+#include "lib/zram_swap.h"
+
+#include <linux/mman.h>
+#include <sys/mman.h>
+
+#define SWAP_BYTES ((size_t)64 << 20)
+
+static struct returned advise_range(const struct attempt *attempt, int advice)
+{
+	return returned_from(madvise(at(attempt, attempt->range.start),
+				     length_of(attempt->range), advice));
+}
+
+/* An advice that the kernel does not know is refused even for no bytes at all. */
+static void need_advice(const struct attempt *attempt, int advice, const char *name)
+{
+	if (madvise(attempt->thp.base, 0, advice))
+		sweep_skip("this kernel has no %s", name);
+}
+
+static struct returned discard_range(const struct attempt *attempt)
+{
+	return advise_range(attempt, MADV_DONTNEED);
+}
+
+const struct sweep_op sweep_madv_dontneed = {
+	.name = "madv_dontneed",
+	.operate = discard_range,
+	.look = look_zeroed,
+};
+
+static void need_free(const struct attempt *attempt)
+{
+	need_advice(attempt, MADV_FREE, "MADV_FREE");
+	if (smaps_bytes(attempt->thp.base, "LazyFree") < 0)
+		sweep_skip("/proc/self/smaps has no LazyFree");
+}
+
+static struct returned free_range(const struct attempt *attempt)
+{
+	return advise_range(attempt, MADV_FREE);
+}
+
+/* A page may be taken at any time from now on, and then it is zero. */
+static bool is_old_or_zero(const struct attempt *attempt)
+{
+	struct range range = attempt->range;
+
+	for (size_t page = range.start; page < range.end; page += attempt->thp.page_size)
+		if (!page_holds(attempt, page, OLD_PATTERN) && !page_holds_zero(attempt, page))
+			return false;
+	return true;
+}
+
+/* The CPU collects pages before it puts them on another list; MADV_COLD of any page ends that. */
+static void put_pages_on_lists(const struct attempt *attempt)
+{
+	size_t page_size = attempt->thp.page_size;
+	void *page = mmap(NULL, page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	madvise(page, page_size, MADV_COLD);
+	munmap(page, page_size);
+}
+
+static enum effect measure_freed(const struct attempt *attempt)
+{
+	long long lazy;
+
+	put_pages_on_lists(attempt);
+	lazy = smaps_bytes(at(attempt, attempt->range.start), "LazyFree");
+	if (lazy >= (long long)length_of(attempt->range))
+		return EFFECT_FULL;
+	return lazy > 0 ? EFFECT_PART : EFFECT_NONE;
+}
+
+const struct sweep_op sweep_madv_free = {
+	.name = "madv_free",
+	.prepare = need_free,
+	.operate = free_range,
+	.measure = measure_freed,
+	.range_is_well = is_old_or_zero,
+};
+
+static const char *get_swap(void)
+{
+	return zram_swap_on(SWAP_BYTES);
+}
+
+static void need_pageout(const struct attempt *attempt)
+{
+	need_advice(attempt, MADV_PAGEOUT, "MADV_PAGEOUT");
+}
+
+static struct returned page_out_range(const struct attempt *attempt)
+{
+	return advise_range(attempt, MADV_PAGEOUT);
+}
+
+/* Where the page is must be asked before its data is read, which swaps it in. */
+static enum page_state look_swapped(const struct attempt *attempt, size_t offset)
+{
+	bool swapped = page_is_swapped(at(attempt, offset));
+
+	if (!page_holds(attempt, offset, OLD_PATTERN))
+		return PAGE_DAMAGED;
+	return swapped ? PAGE_DONE : PAGE_UNTOUCHED;
+}
+
+const struct sweep_op sweep_madv_pageout = {
+	.name = "madv_pageout",
+	.set_up = get_swap,
+	.tear_down = zram_swap_off,
+	.choose = four_pages,
+	.prepare = need_pageout,
+	.operate = page_out_range,
+	.look = look_swapped,
+};
+
+static void need_cold(const struct attempt *attempt)
+{
+	need_advice(attempt, MADV_COLD, "MADV_COLD");
+}
+
+static struct returned cool_range(const struct attempt *attempt)
+{
+	return advise_range(attempt, MADV_COLD);
+}
+
+/* A colder place in the kernel's lists does not show in a page. */
+static enum page_state look_same(const struct attempt *attempt, size_t offset)
+{
+	return page_holds(attempt, offset, OLD_PATTERN) ? PAGE_UNTOUCHED : PAGE_DAMAGED;
+}
+
+const struct sweep_op sweep_madv_cold = {
+	.name = "madv_cold",
+	.prepare = need_cold,
+	.operate = cool_range,
+	.look = look_same,
+};
+
+static struct range everything(const struct thp *thp)
+{
+	return (struct range){ 0, thp->size };
+}
+
+static long long huge_bytes(const struct attempt *attempt)
+{
+	return smaps_bytes(attempt->thp.base, "AnonHugePages");
+}
+
+/* Read-only and back again: the PMD is split, the data is as it was. */
+static void split_the_pmd(const struct attempt *attempt)
+{
+	size_t half = attempt->thp.size / 2;
+
+	need_advice(attempt, MADV_COLLAPSE, "MADV_COLLAPSE");
+	sweep_need(!mprotect(attempt->thp.base, half, PROT_READ) &&
+		   !mprotect(attempt->thp.base, half, PROT_READ | PROT_WRITE),
+		   "mprotect of a half and back");
+	if (huge_bytes(attempt))
+		sweep_skip("mprotect of a half did not split the PMD, or smaps does not show it");
+}
+
+static struct returned collapse_range(const struct attempt *attempt)
+{
+	return advise_range(attempt, MADV_COLLAPSE);
+}
+
+static enum effect measure_collapsed(const struct attempt *attempt)
+{
+	return huge_bytes(attempt) == (long long)attempt->thp.size ? EFFECT_FULL : EFFECT_NONE;
+}
+
+const struct sweep_op sweep_madv_collapse = {
+	.name = "madv_collapse",
+	.choose = everything,
+	.prepare = split_the_pmd,
+	.operate = collapse_range,
+	.measure = measure_collapsed,
+};

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "sweep_attempt.h"
+#include "fail_nth.h"
+#include "lib/kfile.h"
+#include "lib/proc_self.h"
+#include "sweep_check.h"
+#include "sweep_quiet.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A call that waits for ever is ended by SIGALRM; emulated machines are slow. */
+#define SECONDS 60
+
+static struct record *record;
+
+/* In the attempt's processes */
+
+static __attribute__((noreturn)) void leave(enum stage stage)
+{
+	record->stage = stage;
+	_exit(0);
+}
+
+void sweep_skip(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(record->words, sizeof(record->words), format, arguments);
+	va_end(arguments);
+	leave(STAGE_SKIPPED);
+}
+
+void sweep_need(bool succeeded, const char *what)
+{
+	if (succeeded)
+		return;
+	snprintf(record->words, sizeof(record->words), "%s: %s", what, strerror(errno));
+	leave(STAGE_FAILED);
+}
+
+void attempt_limit_time(void)
+{
+	alarm(SECONDS);
+}
+
+void attempt_blame_peer(void)
+{
+	record->intact = false;
+}
+
+void attempt_end_like(int status)
+{
+	if (WIFSIGNALED(status)) {
+		signal(WTERMSIG(status), SIG_DFL);
+		raise(WTERMSIG(status));
+	}
+	_exit(WEXITSTATUS(status));
+}
+
+static struct split_counters read_counters(void)
+{
+	return (struct split_counters){
+		.splits = vmstat_counter("thp_split_pmd"),
+		.failures = vmstat_counter("thp_split_pmd_failed"),
+	};
+}
+
+static void map_anonymous_thp(struct attempt *attempt)
+{
+	const char *reason = thp_map(&attempt->thp);
+
+	if (reason)
+		sweep_skip("no THP: %s", reason);
+	pattern_fill(attempt->thp.base, (struct range){ 0, attempt->thp.size }, OLD_PATTERN);
+}
+
+static struct range upper_half(const struct thp *thp)
+{
+	return (struct range){ thp->size / 2, thp->size };
+}
+
+static void prepare(const struct sweep_op *op, struct attempt *attempt)
+{
+	if (op->map)
+		op->map(attempt);
+	else
+		map_anonymous_thp(attempt);
+	attempt->range = op->choose ? op->choose(&attempt->thp) : upper_half(&attempt->thp);
+	if (op->prepare)
+		op->prepare(attempt);
+}
+
+/* Between arm and disarm nothing but the call may happen. */
+static void call(const struct sweep_op *op, const struct attempt *attempt, int fd, unsigned int n)
+{
+	long long mapped = mapped_bytes();
+
+	record->before = read_counters();
+	record->stage = STAGE_CALLING;
+	fail_nth_arm(fd, n);
+	record->returned = op->operate(attempt);
+	record->fired = fail_nth_disarm(fd);
+	record->stage = STAGE_CHECKING;
+	record->after = read_counters();
+	record->remapped = record->returned.error && mapped_bytes() != mapped;
+}
+
+static void retry(const struct sweep_op *op, const struct attempt *attempt)
+{
+	record->retried = true;
+	record->retry = op->operate(attempt);
+	record->retry_effect = check_effect(op, attempt, &record->intact);
+	check_outside(op, attempt, &record->intact);
+}
+
+/* If it succeeds, nothing can be looked at any more. */
+static __attribute__((noreturn)) void retry_to_the_end(const struct sweep_op *op,
+						       const struct attempt *attempt)
+{
+	record->usable = check_usable(op, attempt);
+	record->retried = true;
+	record->retry_effect = EFFECT_FULL;
+	record->stage = STAGE_RETRYING;
+	record->retry = op->operate(attempt);
+	leave(STAGE_FINISHED);
+}
+
+static __attribute__((noreturn)) void perform(const struct sweep_op *op, unsigned int n)
+{
+	struct attempt attempt;
+	int fd;
+
+	attempt_limit_time();
+	prepare(op, &attempt);
+	fd = fail_nth_open();
+	sweep_need(fd >= 0, "open /proc/self/fail-nth");
+	sweep_need(quiet_process(fd), "failures hit the test itself, not the call");
+	call(op, &attempt, fd, n);
+	record->effect = check_effect(op, &attempt, &record->intact);
+	check_outside(op, &attempt, &record->intact);
+	if (record->returned.error && op->ends_process)
+		retry_to_the_end(op, &attempt);
+	if (record->returned.error)
+		retry(op, &attempt);
+	if (op->peer_is_well && !op->peer_is_well(&attempt))
+		record->intact = false;
+	record->usable = check_usable(op, &attempt);
+	leave(STAGE_FINISHED);
+}
+
+/* In the program, and where an attempt has several processes */
+
+/* A zombie still knows whether its failure was injected. */
+int attempt_wait(pid_t pid)
+{
+	siginfo_t info;
+	int status;
+
+	waitid(P_PID, pid, &info, WEXITED | WNOWAIT);
+	if (record->stage == STAGE_CALLING && !record->fired_is_known) {
+		record->fired = fail_nth_has_fired_in(pid);
+		record->fired_is_known = true;
+	}
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+static void forget_last_record(void)
+{
+	if (!record)
+		record = mmap(NULL, sizeof(*record), PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (record == MAP_FAILED)
+		abort();
+	*record = (struct record){ .intact = true };
+}
+
+/* The process is gone, and with it what could be looked at. */
+static void complete_for_the_dead(const struct sweep_op *op)
+{
+	bool well = op->ends_process && !record->signal && !record->exit_code;
+
+	record->after = read_counters();
+	record->effect = well ? EFFECT_FULL : EFFECT_NONE;
+	record->usable = well;
+}
+
+const struct record *attempt_run(const struct sweep_op *op, unsigned int n)
+{
+	int status;
+	pid_t pid;
+
+	forget_last_record();
+	pid = fork();
+	if (!pid)
+		perform(op, n);
+	if (pid < 0)
+		abort();
+	status = attempt_wait(pid);
+	if (WIFSIGNALED(status))
+		record->signal = WTERMSIG(status);
+	else
+		record->exit_code = WEXITSTATUS(status);
+	if (record->stage == STAGE_CALLING)
+		complete_for_the_dead(op);
+	if (record->stage == STAGE_RETRYING && !record->signal && !record->exit_code)
+		record->stage = STAGE_FINISHED;
+	return record;
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Operations of the fault sweep that cut a mapping (VMA) in two inside of a THP. */
+#include "lib/proc_self.h"
+#include "sweep_ops.h"
+
+#include <sys/mman.h>
+
+static struct returned unmap_range(const struct attempt *attempt)
+{
+	return returned_from(munmap(at(attempt, attempt->range.start), length_of(attempt->range)));
+}
+
+const struct sweep_op sweep_munmap = {
+	.name = "munmap",
+	.operate = unmap_range,
+	.look = look_unmapped,
+};
+
+/* Exactly one of two states, and never other data. */
+static enum page_state look_protected(const struct attempt *attempt, size_t offset,
+				      bool done_if_faults)
+{
+	if (!page_holds(attempt, offset, OLD_PATTERN))
+		return PAGE_DAMAGED;
+	return write_faults(at(attempt, offset)) == done_if_faults ? PAGE_DONE : PAGE_UNTOUCHED;
+}
+
+static struct returned protect_range(const struct attempt *attempt, int protection)
+{
+	return returned_from(mprotect(at(attempt, attempt->range.start),
+				      length_of(attempt->range), protection));
+}
+
+static struct returned make_readonly(const struct attempt *attempt)
+{
+	return protect_range(attempt, PROT_READ);
+}
+
+static enum page_state look_readonly(const struct attempt *attempt, size_t offset)
+{
+	return look_protected(attempt, offset, true);
+}
+
+const struct sweep_op sweep_mprotect_ro = {
+	.name = "mprotect_ro",
+	.operate = make_readonly,
+	.look = look_readonly,
+	.release = make_all_writable,
+};
+
+/* The whole THP, so that its PMD stays whole until the call. */
+static void make_all_readonly(const struct attempt *attempt)
+{
+	sweep_need(!mprotect(attempt->thp.base, attempt->thp.size, PROT_READ),
+		   "mprotect of the whole THP");
+}
+
+static struct returned make_writable(const struct attempt *attempt)
+{
+	return protect_range(attempt, PROT_READ | PROT_WRITE);
+}
+
+static enum page_state look_writable(const struct attempt *attempt, size_t offset)
+{
+	return look_protected(attempt, offset, false);
+}
+
+const struct sweep_op sweep_mprotect_rw = {
+	.name = "mprotect_rw",
+	.prepare = make_all_readonly,
+	.operate = make_writable,
+	.look = look_writable,
+	.release = make_all_writable,
+	.outside_is_readonly = true,
+};
+
+/* Of the mapping that holds the range: the half that was split off, or the whole THP. */
+static long long locked_bytes(const struct attempt *attempt)
+{
+	return smaps_bytes(at(attempt, attempt->range.start), "Locked");
+}
+
+static void need_smaps(const struct attempt *attempt)
+{
+	if (locked_bytes(attempt) < 0)
+		sweep_skip("/proc/self/smaps has no Locked");
+}
+
+static struct returned lock_range(const struct attempt *attempt)
+{
+	return returned_from(mlock(at(attempt, attempt->range.start), length_of(attempt->range)));
+}
+
+static enum effect measure_locked(const struct attempt *attempt)
+{
+	long long locked = locked_bytes(attempt);
+
+	if (locked >= (long long)length_of(attempt->range))
+		return EFFECT_FULL;
+	return locked ? EFFECT_PART : EFFECT_NONE;
+}
+
+const struct sweep_op sweep_mlock = {
+	.name = "mlock",
+	.prepare = need_smaps,
+	.operate = lock_range,
+	.measure = measure_locked,
+};
+
+static void lock_all(const struct attempt *attempt)
+{
+	need_smaps(attempt);
+	sweep_need(!mlock(attempt->thp.base, attempt->thp.size), "mlock of the whole THP");
+}
+
+static struct returned unlock_range(const struct attempt *attempt)
+{
+	return returned_from(munlock(at(attempt, attempt->range.start),
+				     length_of(attempt->range)));
+}
+
+static enum effect measure_unlocked(const struct attempt *attempt)
+{
+	switch (measure_locked(attempt)) {
+	case EFFECT_FULL:
+		return EFFECT_NONE;
+	case EFFECT_NONE:
+		return EFFECT_FULL;
+	default:
+		return EFFECT_PART;
+	}
+}
+
+const struct sweep_op sweep_munlock = {
+	.name = "munlock",
+	.prepare = lock_all,
+	.operate = unlock_range,
+	.measure = measure_unlocked,
+};
+
+static bool is_mapped_over;
+
+/* Anonymous memory of nobody takes the place of what was there. */
+static struct returned map_over_range(const struct attempt *attempt)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+	void *mapped = mmap(at(attempt, attempt->range.start), length_of(attempt->range),
+			    PROT_READ | PROT_WRITE, flags, -1, 0);
+
+	is_mapped_over = mapped != MAP_FAILED;
+	return returned_from(is_mapped_over ? 0 : -1);
+}
+
+/* A call that fails may leave a hole. */
+static enum page_state look_mapped_over(const struct attempt *attempt, size_t offset)
+{
+	bool is_hole = !page_is_mapped(at(attempt, offset), attempt->thp.page_size);
+
+	return is_hole && !is_mapped_over ? PAGE_DONE : look_zeroed(attempt, offset);
+}
+
+const struct sweep_op sweep_map_fixed = {
+	.name = "map_fixed",
+	.operate = map_over_range,
+	.look = look_mapped_over,
+};

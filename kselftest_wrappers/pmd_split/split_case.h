@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What every case of pmd_split is made of, and the checks that they share. */
+#ifndef SPLIT_CASE_H
+#define SPLIT_CASE_H
+
+#include "lib/thp.h"
+
+/* What the THP holds before the operation, and what is written over it later. */
+#define OLD_PATTERN UINT64_C(0x0123456700000000)
+#define NEW_PATTERN UINT64_C(0x76543210abcd0000)
+
+/*
+ * One way to split a PMD. Counters are read around @operate alone, so that
+ * neither the preparation nor the checks can supply the evidence.
+ */
+struct split_case {
+	const char *name;
+	void (*prepare)(const struct thp *thp);
+	void (*operate)(const struct thp *thp);
+	void (*verify)(const struct thp *thp);
+};
+
+extern const struct split_case munmap_case, mprotect_case, mlock_case, mremap_case;
+extern const struct split_case madv_dontneed_case, madv_pageout_case, madv_free_case;
+extern const struct split_case fork_cow_case, gup_case;
+extern const struct split_case uffdio_move_case, pagemap_scan_case;
+
+/* End the test as failed unless @range holds the pattern of @seed; @what names the range. */
+void check_pattern(const unsigned char *base, struct range range, uint64_t seed,
+		   const char *what);
+
+/* The same, but for zeros. */
+void check_zero(const unsigned char *base, struct range range, const char *what);
+
+/* Everything outside of the middle still holds the old pattern and can be written to. */
+void check_outside(const struct thp *thp);
+
+#endif
