@@ -153,7 +153,7 @@ def _alone(workspace: Workspace) -> Iterator[None]:
 
 def _nothing_new(night: _Night) -> Path | None:
     """The run that has done all this already."""
-    plan, workspace, say = night.request.plan, night.workspace, night.progress.say
+    plan, workspace, say = night.request.plan, night.workspace, night.progress.log
     with in_use(workspace.cache, say):
         found = finished_run(plan, prepare(plan, workspace.cache, say), workspace)
     if not found:
@@ -176,7 +176,7 @@ def _compilers(run: Run) -> set[str]:
 def _run(night: _Night) -> tuple[Run, Path]:
     outcome, run_dir = run(night.request.plan, night.workspace, night.progress, night.command, night.site)
     write_reports(outcome, run_dir)
-    remember(run_dir, night.workspace, night.progress.say)
+    remember(run_dir, night.workspace, night.progress.log)
     return outcome, run_dir
 
 
@@ -221,7 +221,7 @@ def _culprits(night: _Night, run: Run, run_dir: Path) -> tuple[Culprit, ...]:
             for until, arches in wanted.items():
                 found = (*found, _bisect(night, until, arches))
     except _TimeIsOverError:
-        night.progress.say("the time for bisections is over; what is not found yet goes on the next night")
+        night.progress.log("the time for bisections is over; what is not found yet goes on the next night")
     return found
 
 
@@ -251,7 +251,7 @@ def _bisect(night: _Night, until: str, arches: tuple[str, ...]) -> Culprit:
     except HarnessError as error:
         return Culprit(until, arches, f"could not be bisected: {error}", "")
     write_bisect_reports(outcome, folder)
-    remember(folder, night.workspace, night.progress.say)
+    remember(folder, night.workspace, night.progress.log)
     return Culprit(until, arches, outcome.headline, str(folder))
 
 
@@ -281,7 +281,7 @@ def _show(night: _Night) -> None:
         with opened(store_address(night.workspace)) as store:
             build_site(store, night.request.dashboard, NIGHTS)
     except (HarnessError, SiteError) as error:
-        night.progress.say(f"no dashboard: {error}")
+        night.progress.log(f"no dashboard: {error}")
 
 
 def _let_go(night: _Night, current: Path) -> None:
@@ -293,4 +293,4 @@ def _let_go(night: _Night, current: Path) -> None:
             continue
         with lock:
             shutil.rmtree(folder, ignore_errors=True)
-        night.progress.say(f"removed {folder}: there are more than {night.request.keep_runs} runs")
+        night.progress.log(f"removed {folder}: there are more than {night.request.keep_runs} runs")

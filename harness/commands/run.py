@@ -52,10 +52,10 @@ def run(
     """
     limit = size_limit()
     workspace.create()
-    with in_use(workspace.cache, progress.say):
+    with in_use(workspace.cache, progress.log):
         check_disk(workspace, room(plan, workspace))
         outcome = _run(plan, workspace, progress, command, site or ThisMachine())
-    trim(workspace.cache, limit, progress.say)
+    trim(workspace.cache, limit, progress.log)
     return outcome
 
 
@@ -63,7 +63,7 @@ def _run(
     plan: Plan, workspace: Workspace, progress: Progress, command: Sequence[str], site: Site
 ) -> tuple[Run, Path]:
     tools, lacking = site.find_tools(plan)
-    checkouts = prepare(plan, workspace.cache, progress.say)
+    checkouts = prepare(plan, workspace.cache, progress.log)
     session = open_session(plan, workspace, progress, checkouts, command, site=site)
     carry_out(
         session,

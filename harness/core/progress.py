@@ -48,8 +48,8 @@ class Progress:
             self._live.stop()
             self._live = None
 
-    def say(self, text: str) -> None:
-        """One line that stays."""
+    def log(self, text: str) -> None:
+        """Print one line that stays."""
         if not self._quiet:
             with self._lock:
                 self._console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -68,14 +68,14 @@ class Progress:
         doing = Activity(what, seconds, steps)
         self._board[cell] = doing
         if not self._live:
-            self.say(f"{cell}: {what} … (about {clock(seconds)})")
+            self.log(f"{cell}: {what} … (about {clock(seconds)})")
         try:
             yield doing
         except BaseException:
             self._board[cell] = f"{what}: stopped"
             raise
         self._board[cell] = f"{what}: {doing.outcome}"
-        self.say(f"{cell}: {what}: {doing.outcome} ({clock(doing.elapsed)})")
+        self.log(f"{cell}: {what}: {doing.outcome} ({clock(doing.elapsed)})")
 
     def _draw(self) -> Table:
         table = Table(box=None, pad_edge=False, show_header=False)

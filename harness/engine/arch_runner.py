@@ -30,7 +30,7 @@ from results.model.run import Build, Capabilities, Cell, PlannedTest
 def give_up(session: Session, arch: ArchRecord, reason: HarnessError) -> None:
     """Record that an architecture can't be built or booted here; the others go on."""
     said = "; ".join(filter(None, (str(reason), reason.hint)))
-    session.progress.say(f"{arch.name}: {said}")
+    session.progress.log(f"{arch.name}: {said}")
     for variant in session.fact.variants:
         session.record_build(_unbuilt(session, arch, variant, said))
 
@@ -138,7 +138,7 @@ class ArchRunner:
         return BuildContext(
             cache=cache,
             log=session.run_dir / "logs" / f"{self.arch.name}-{name}-build.log",
-            say=session.progress.say,
+            say=session.progress.log,
             step=lambda steps: None,
             children=session.children,
             jobserver=session.jobserver,
@@ -160,13 +160,13 @@ class ArchRunner:
         try:
             with self._sharing:
                 if twin := self._booted_twin(variant):
-                    session.progress.say(f"{self.label(variant)}: the same image as {twin}, booted once")
+                    session.progress.log(f"{self.label(variant)}: the same image as {twin}, booted once")
                     session.record_twin(TwinFact(self.arch.name, variant, twin))
                     return
                 bootable = Bootable(self.arch, kernel / "image", self._initramfs())
                 kinds = self._machine_kinds(bootable)
         except HarnessError as error:
-            session.progress.say(f"{self.label(variant)}: {error}")
+            session.progress.log(f"{self.label(variant)}: {error}")
             session.record_build(_unbuilt(session, self.arch, variant, str(error)))
             return
         for kind, tests in share_out(session.planned, kinds):

@@ -74,7 +74,7 @@ def _resume(workspace: Workspace, fact: PlanFact, progress: Progress) -> OpenedF
             continue
         if opened := _taken_up(run_dir, fact, lock):
             kind = "bisection" if fact.bisect else "walk" if fact.walk else "run"
-            progress.say(f"going on with the interrupted {kind} {run_dir.name}")
+            progress.log(f"going on with the interrupted {kind} {run_dir.name}")
             return opened
         lock.close()
     return None

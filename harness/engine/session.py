@@ -155,7 +155,7 @@ def open_session(
     """
     suites: tuple[SuiteRecord, ...] = ()
     if walk is None or walk.boots:
-        suites = suites_in_tree(plan, checkouts, workspace.cache, progress.say)
+        suites = suites_in_tree(plan, checkouts, workspace.cache, progress.log)
     planned = planned_tests(suites)
     fact = plan_fact(plan, checkouts, planned, command, walk, bisect)
     children = Children()
@@ -190,11 +190,11 @@ def open_session(
         checks=list(opened.checks),
         jobserver=jobserver,
         executor=(site or ThisMachine()).begin(context),
-        worktrees=Worktrees(workspace.cache, progress.say),
+        worktrees=Worktrees(workspace.cache, progress.log),
         host=host,
         children=children,
     )
 
 
 def _take_host(plan: Plan, workspace: Workspace, progress: Progress, children: Children) -> HostLease | None:
-    return take_host(plan.host, workspace.state, progress.say, children) if plan.host else None
+    return take_host(plan.host, workspace.state, progress.log, children) if plan.host else None

@@ -61,10 +61,10 @@ def bisect(
     predicate = read_predicate(request.until, plan)
     limit = size_limit()
     workspace.create()
-    with in_use(workspace.cache, progress.say):
+    with in_use(workspace.cache, progress.log):
         check_disk(workspace, room(plan, workspace))
         outcome = _bisect(plan, request, predicate, workspace, progress, command)
-    trim(workspace.cache, limit, progress.say)
+    trim(workspace.cache, limit, progress.log)
     return outcome
 
 
@@ -113,7 +113,7 @@ def _bisect(
         plan = renamed(plan, f"{abbrev(request.good)}..{abbrev(request.bad)}")
     tools, lacking = ThisMachine().find_tools(plan)
     make_ground = history_ground if request.in_history else series_ground
-    ground = make_ground(plan, request.good, request.bad, workspace.cache, progress.say)
+    ground = make_ground(plan, request.good, request.bad, workspace.cache, progress.log)
     history = ground.history
     scope = BisectScope(
         until=str(predicate),
@@ -174,7 +174,7 @@ class _ArchSearch:
         except HarnessError as error:
             finding = SearchResult(SearchEnding.END_UNJUDGED, marks=self._search.marks())
             words = "; ".join(filter(None, (str(error), error.hint)))
-            self._work.session.progress.say(f"{self._work.arch.name}: {words}")
+            self._work.session.progress.log(f"{self._work.arch.name}: {words}")
         self._work.session.record_found(self._fact(finding, words))
         return []
 
@@ -201,7 +201,7 @@ class _ArchSearch:
     def hint(self, marks: Mapping[str, Mark]) -> Hint:
         """What git says; tells the user what is known by now."""
         hint = self._ground.history.hint(marks)
-        say, arch = self._work.session.progress.say, self._work.arch.name
+        say, arch = self._work.session.progress.log, self._work.arch.name
         for commit, mark in marks.items():
             if self._said.get(commit) is not mark:
                 say(f"{arch}: {name_of(self._ground.note(commit))} is {mark}: {self._why(commit, mark)}")

@@ -127,7 +127,7 @@ def judge(
     predicate = read_predicate(until, plan)
     plan = renamed(plan, "judge")
     workspace.create()
-    with in_use(workspace.cache, progress.say):
+    with in_use(workspace.cache, progress.log):
         check_disk(workspace, room(plan, workspace))
         tools, lacking = ThisMachine().find_tools(plan)
         if lacking:
@@ -180,9 +180,9 @@ def _checked_out(
         raise UsageError(f"{plan.tree.name} is no checkout", hint="Name a folder: --tree PATH.")
     repository, cache = open_local(tree.path), workspace.cache
     revision = "BISECT_HEAD" if repository.succeeds("rev-parse", "--verify", "BISECT_HEAD") else "HEAD"
-    commit, notes = fetch_local(tree.path, local_commit(repository, revision), cache, progress.say)
+    commit, notes = fetch_local(tree.path, local_commit(repository, revision), cache, progress.log)
     for words in notes:
-        progress.say(words)
+        progress.log(words)
     title, author = repository.run("show", "-s", "--format=%s%x00%an <%ae>", commit).split("\0")
     subject = Subject(
         tree=plan.tree.name,

@@ -56,7 +56,7 @@ class TrialRunner:
         speaker = self._speakers.setdefault(image, self._speaker(cell))
         if speaker != cell.variant:
             name, other = self._work.label(cell.variant), speaker
-            self._work.session.progress.say(f"{name}: the same image as {other}, booted once")
+            self._work.session.progress.log(f"{name}: the same image as {other}, booted once")
         return image, self._votes(self._work.cell(speaker))
 
     def boot(self, commits: Sequence[str]) -> Sequence[Vote]:
@@ -102,7 +102,7 @@ class TrialRunner:
         name = session.worktree_name(self._work.arch)
         if not is_untouched(session.workspace.cache, name, checkout.commit):
             why = f"somebody changed the worktree {name} while it was built"
-            session.progress.say(f"{self._work.label(checkout.variant)}: {why}")
+            session.progress.log(f"{self._work.label(checkout.variant)}: {why}")
             session.record_build(replace(build, error=why, error_is_infrastructure=True))
 
     def _cell(self, commit: str) -> Cell:

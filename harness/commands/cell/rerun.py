@@ -106,7 +106,7 @@ def rerun(request: RerunRequest, workspace: Workspace, progress: Progress) -> tu
     if not request.tests:
         raise UsageError(f"{request.cells[0].plan.id} has no tests", hint="Name another run with --run.")
     workspace.create()
-    with in_use(workspace.cache, progress.say):
+    with in_use(workspace.cache, progress.log):
         check_disk(workspace, in_cache=0)
         folder = _rerun(request, workspace, progress)
     outcome = assemble_rerun(folder)
@@ -128,7 +128,7 @@ def _host(
     if not (name := request.cells[0].host):
         yield None
         return
-    keeper = take_host(find_host(name), workspace.state, progress.say, children)
+    keeper = take_host(find_host(name), workspace.state, progress.log, children)
     try:
         yield keeper
     finally:
@@ -169,7 +169,7 @@ def _distinct(request: RerunRequest, progress: Progress) -> Iterator[RecordedCel
         if first == past.label:
             yield past
         else:
-            progress.say(f"{past.label}: the same image as {first}, booted once")
+            progress.log(f"{past.label}: the same image as {first}, booted once")
 
 
 def _kernel(
@@ -209,7 +209,7 @@ def _opened(fact: RerunFact, workspace: Workspace, progress: Progress) -> Iterat
             continue
         with lock:
             if _is_unfinished(folder, fact):
-                progress.say(f"going on with the interrupted rerun {folder.name}")
+                progress.log(f"going on with the interrupted rerun {folder.name}")
                 Journal(folder).append("resume")
                 yield folder, fact
                 return

@@ -56,7 +56,7 @@ def _check(work: ArchRunner, number: int) -> RebuildCheck:
     folder = cache / "objects" / f"{work.arch.kernel_name}-{ANEW}"
     busy = f"{work.arch.name}: waiting for another walk that builds a kernel from nothing"
     lock = folder.with_suffix(".lock")
-    with locked(lock, lambda: session.progress.say(busy), session.children.raise_if_stopping):
+    with locked(lock, lambda: session.progress.log(busy), session.children.raise_if_stopping):
         try:
             delete(folder)
             folder.mkdir()
@@ -70,7 +70,7 @@ def _check(work: ArchRunner, number: int) -> RebuildCheck:
     if ok is False:
         _distrust(work, grown)
         words = f"{words}; the other one is left in {folder}"
-    session.progress.say(f"{work.label(grown.variant)}: {words}")
+    session.progress.log(f"{work.label(grown.variant)}: {words}")
     return replace(blank, ok=ok, words=words, log=anew.log)
 
 

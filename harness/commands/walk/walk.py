@@ -65,10 +65,10 @@ def walk(
         )
     limit = size_limit()
     workspace.create()
-    with in_use(workspace.cache, progress.say):
+    with in_use(workspace.cache, progress.log):
         check_disk(workspace, room(plan, workspace))
         outcome = _walk(plan, request, workspace, progress, command, site or ThisMachine())
-    trim(workspace.cache, limit, progress.say)
+    trim(workspace.cache, limit, progress.log)
     return outcome
 
 
@@ -81,7 +81,7 @@ def _walk(
     site: Site,
 ) -> tuple[Walk, Path]:
     tools, lacking = site.find_tools(plan)
-    checkouts = prepare(plan, workspace.cache, progress.say)
+    checkouts = prepare(plan, workspace.cache, progress.log)
     scope = _scope(request, checkouts, workspace.cache)
     checkouts = with_patches(checkouts, scope.own, workspace.cache)
     session = open_session(plan, workspace, progress, checkouts, command, scope, site=site)
@@ -107,11 +107,11 @@ def _scope(request: WalkRequest, checkouts: Checkouts, cache: Path) -> WalkScope
 
 
 def _announce(session: Session, scope: WalkScope) -> None:
-    subject, say = session.checkouts.subject, session.progress.say
+    subject, log = session.checkouts.subject, session.progress.log
     kernels = len(scope.own) - 1
     patches = len(scope.numbers) - 1
-    say(f"{patches} of {len(subject.patches)} patches, {kernels} of them change what kernels are built from")
+    log(f"{patches} of {len(subject.patches)} patches, {kernels} of them change what kernels are built from")
     if scope.checks:
         for arch in session.plan.arches:
             drawn = ", ".join(patch_variant(number) for number in scope.drawn(arch.name))
-            say(f"{arch.name}: {drawn} will be built once more from nothing (--seed {scope.seed})")
+            log(f"{arch.name}: {drawn} will be built once more from nothing (--seed {scope.seed})")

@@ -129,9 +129,9 @@ COLLECT = """
 import sys, time
 from contextlib import nullcontext
 from pathlib import Path
-from harness.commands.cache.collect import Request, collect
+from harness.commands.cache.collect import TrimRequest, collect
 print("ready", flush=True)
-collect(Path(sys.argv[1]), Request(0), lambda line: None, nullcontext())
+collect(Path(sys.argv[1]), TrimRequest(0), lambda line: None, nullcontext())
 """
 
 

@@ -70,7 +70,7 @@ def test_what_was_stopped_has_no_outcome(time: Clock) -> None:
 def test_quiet_says_nothing() -> None:
     console, output = plain()
     with Progress(console, quiet=True) as progress:
-        progress.say("hello")
+        progress.log("hello")
         with progress.activity("x86_64 base", "build", 5):
             pass
     assert output.getvalue() == ""

@@ -52,8 +52,8 @@ def session(tmp_path: Path) -> Session:
     )
     plan: Any = SimpleNamespace(tree=SimpleNamespace(name="mine"))
     workspace: Any = SimpleNamespace(cache=tmp_path / "cache")
-    progress: Any = SimpleNamespace(say=lambda text: None)
-    worktrees = Worktrees(workspace.cache, progress.say)
+    progress: Any = SimpleNamespace(log=lambda text: None)
+    worktrees = Worktrees(workspace.cache, progress.log)
     return Session(
         plan=plan,
         workspace=workspace,
