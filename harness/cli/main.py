@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from harness import __version__
 from harness.cli.bisect import bisect_command, judge_command
 from harness.cli.cache import cache_group
 from harness.cli.cell import repro_command, rerun_command
@@ -24,6 +23,7 @@ from harness.cli.nightly import nightly_command
 from harness.cli.options import as_json_option, console, quiet_option, tell
 from harness.cli.planning import complete, make_plan_of, planning, sharding
 from harness.cli.results import results_command
+from harness.core import version
 from harness.core.errors import HarnessError, InfrastructureError, UsageError
 
 if TYPE_CHECKING:
@@ -74,12 +74,25 @@ def _complain(message: str, hint: str) -> None:
         click.echo(f"  {hint}", err=True)
 
 
+def _show_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked and not context.resilient_parsing:
+        click.echo(f"thp-harness {version.describe()}")
+        context.exit()
+
+
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog='Shell completion: eval "$(_THP_HARNESS_COMPLETE=bash_source thp-harness)" (or zsh, fish).',
 )
-@click.version_option(__version__, prog_name="thp-harness")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and the commit, and exit.",
+)
 def main() -> None:
     """Build a Linux kernel with and without a patch series, boot both, and say honestly what changed.
 

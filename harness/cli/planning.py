@@ -21,7 +21,7 @@ def complete(kind: str) -> Any:
     """Return a shell completion for the names of `configs/KIND`."""
 
     def names(context: click.Context, parameter: click.Parameter, start: str) -> list[str]:
-        from harness.config.records import CONFIGS
+        from harness.core.shipped import CONFIGS
 
         return sorted(path.stem for path in (CONFIGS / kind).glob(f"{start}*.yaml"))
 
@@ -31,7 +31,7 @@ def complete(kind: str) -> Any:
 def _complete_fragments(context: click.Context, parameter: click.Parameter, start: str) -> Any:
     from click.shell_completion import CompletionItem
 
-    from harness.config.records import CONFIGS
+    from harness.core.shipped import CONFIGS
 
     names = sorted(path.stem for path in (CONFIGS / "kconfig").glob("*.config"))
     known = [CompletionItem(name) for name in names if name.startswith(start)]

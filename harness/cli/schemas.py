@@ -18,8 +18,8 @@ from harness.commands.cache.listing import Listing
 from harness.commands.forecast import Forecast
 from harness.commands.nightly import SCHEMA as NIGHTLY
 from harness.commands.nightly import NightReport
-from harness.config.records import ROOT
 from harness.core.check import Check
+from harness.core.shipped import ROOT
 from harness.machines.host.check import SCHEMA as HOST_CHECK
 from harness.machines.host.listing import SCHEMA as HOSTS
 from harness.machines.host.listing import ListedHost

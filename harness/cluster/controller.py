@@ -19,9 +19,10 @@ from typing import Any
 from harness.cluster.exchange import Exchange
 from harness.cluster.node.worker import perform
 from harness.cluster.step_messages import Delivery, Order, Step
-from harness.cluster.tags import Ability, demand, from_document, harness_tag, program_version
+from harness.cluster.tags import Ability, demand, from_document, harness_tag
 from harness.core.errors import InfrastructureError
 from harness.core.process import Stopped
+from harness.core.version import program_version
 from results.journal.journal import AttemptFact, Journal, decode, read_events
 
 LOST_ATTEMPTS = 20

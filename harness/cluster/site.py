@@ -18,9 +18,10 @@ from harness.build.toolchain import Compiler, compiler_packages
 from harness.cluster.controller import StepDispatcher, StepFailedError, WorkerInfo, WorkerList
 from harness.cluster.exchange import BUILDS, PROGRAMS, Exchange
 from harness.cluster.steps import BootDone, BootStep, BuildDone, BuildStep, Guest, KvmStep, ProgramsStep
-from harness.cluster.tags import harness_tag, kvm_tag, program_version, qemu_tag
+from harness.cluster.tags import harness_tag, kvm_tag, qemu_tag
 from harness.config.records import ArchRecord
 from harness.core.errors import HarnessError, InfrastructureError, UsageError
+from harness.core.version import program_version
 from harness.engine.boot import Bootable, BootRequest
 from harness.engine.executor import Executor, RunContext, Tools, ToolsByArch, emulators, sort_tools
 from harness.machines.kinds import MachineKind, qemu_kind

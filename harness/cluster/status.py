@@ -10,7 +10,8 @@ from typing import Any
 from rich.console import Console
 
 from harness.cluster.controller import WorkerInfo
-from harness.cluster.tags import MEMORY, Ability, program_version
+from harness.cluster.tags import MEMORY, Ability
+from harness.core.version import program_version
 
 SCHEMA = "thp-harness/cluster-status/1"
 CERTS_SCHEMA = "thp-harness/cluster-certs/1"

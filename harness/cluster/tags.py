@@ -7,7 +7,6 @@ What is looked at is what `thp-harness doctor` looks at. A tag is there only if 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import shutil
@@ -15,21 +14,18 @@ import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness import __version__
 from harness.build.toolchain import HOST_HEADERS, HOST_TOOLS, find_compiler
-from harness.config.records import ROOT, ArchRecord, load_all
+from harness.config.records import ArchRecord, load_all
 from harness.core.errors import HarnessError
+from harness.core.version import program_version
 from harness.machines import emulator
 from harness.machines.qemu import accel
 
 KEPT_FREE_MB = 512
 """Of a machine's memory, for everything that is no guest."""
-_SOURCES = ("harness", "results", "kselftest_wrappers")
-_SUFFIXES = {".py", ".c", ".h", ".html", ".css", ".js"}
 MEMORY = "memory-mb"
 """dask's resource for the memory of guests."""
 
@@ -156,16 +152,3 @@ def _accelerator(arch: ArchRecord, version: str, cache_folder: Path) -> accel.Ac
 def _memory_mb() -> int:
     installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
     return max(installed - KEPT_FREE_MB, 0)
-
-
-@cache
-def program_version() -> str:
-    """The program's version, and a sum of its sources: two must be equal to work together.
-
-    Records of `configs/` may differ: the controller's travel with each step.
-    """
-    total = hashlib.sha256()
-    files = [path for folder in _SOURCES for path in (ROOT / folder).rglob("*") if path.suffix in _SUFFIXES]
-    for path in sorted(files):
-        total.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return f"{__version__}+{total.hexdigest()[:12]}"

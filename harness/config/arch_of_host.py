@@ -6,8 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.config.host import HostRecord
-from harness.config.records import CONFIGS, ArchRecord, load_all, pick
+from harness.config.records import ArchRecord, load_all, pick
 from harness.core.errors import UsageError
+from harness.core.shipped import CONFIGS
 
 
 def arch_of(record: HostRecord, configs: Path = CONFIGS) -> ArchRecord:

@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from harness.config.records import CONFIGS, Items, Record, pick
+from harness.config.records import Items, Record, pick
 from harness.config.user_records import OwnRecord, Seconds, Word, load_with_own, one_word
+from harness.core.shipped import CONFIGS
 
 KIND = "hosts"
 

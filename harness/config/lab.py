@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from harness.config.records import CONFIGS, ArchRecord, Items, Record, pick
+from harness.config.records import ArchRecord, Items, Record, pick
 from harness.config.user_records import OwnRecord, Seconds, Word, load_with_own
 from harness.core.errors import InfrastructureError, UsageError
+from harness.core.shipped import CONFIGS
 
 KIND = "labs"
 _TOKEN = re.compile(r"[!-~]{8,}")

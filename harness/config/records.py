@@ -27,9 +27,7 @@ from pydantic import (
 )
 
 from harness.core.errors import UsageError, did_you_mean
-
-ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = ROOT / "configs"
+from harness.core.shipped import CONFIGS
 
 
 def _as_tuple(value: object) -> object:

@@ -11,7 +11,8 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, Field, PrivateAttr
 
-from harness.config.records import CONFIGS, Record, load_all
+from harness.config.records import Record, load_all
+from harness.core.shipped import CONFIGS
 from harness.core.workspace import PROGRAM
 
 

@@ -9,8 +9,9 @@ from fnmatch import fnmatchcase
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
-from harness.config.records import CONFIGS, Items, Record, load
+from harness.config.records import Items, Record, load
 from harness.core.errors import UsageError
+from harness.core.shipped import CONFIGS
 from harness.plan.prepare import Checkouts, patch_commit
 from harness.sources.git.mirror import open_mirror, tree_hash
 from results.journal.journal import patch_variant

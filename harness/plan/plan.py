@@ -15,7 +15,6 @@ from harness.config.host import HostRecord, find_host
 from harness.config.known_failures import read_known_failures
 from harness.config.lab import LabRecord, board_of, find_lab
 from harness.config.records import (
-    CONFIGS,
     ArchRecord,
     CaseRecord,
     PlanRecord,
@@ -28,6 +27,7 @@ from harness.config.records import (
     pick,
 )
 from harness.core.errors import UsageError
+from harness.core.shipped import CONFIGS
 from harness.plan.shard import Shard
 from harness.sources.trees.tree import DebianSource, GitRemote, LocalTree, TreeSource
 from results.model.run import Claim, Evidence, KnownFailure, KnownGap, PlannedTest

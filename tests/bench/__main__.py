@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.config.records import ROOT
 from harness.core.errors import HarnessError
+from harness.core.shipped import ROOT
 from tests.bench.bench import Bench, BenchError
 from tests.bench.by_hand import KNOWN
 from tests.bench.figure import Figure, Outcome, judge

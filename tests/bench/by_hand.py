@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from harness.config.records import CONFIGS, ArchRecord, Items, Record, load
+from harness.config.records import ArchRecord, Items, Record, load
+from harness.core.shipped import CONFIGS
 from tests.bench.bench import BenchError
 
 FOLDER = Path(__file__).parent / "by_hand"

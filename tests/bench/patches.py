@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.config.records import ROOT
+from harness.core.shipped import ROOT
 from harness.plan.plan import Plan, PlanRequest, make_plan
 from results.journal.journal import read_events
 from tests.bench import plain, timeline

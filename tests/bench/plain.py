@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.build.guest.manifest import PATH_IN_GUEST
-from harness.build.guest.programs import TREE_FLAGS, WRAPPERS
+from harness.build.guest.programs import TREE_FLAGS
 from harness.build.kernel.kernel import REPRODUCIBLE
 from harness.config.records import ArchRecord, SuiteRecord
+from harness.core.shipped import WRAPPERS
 from harness.engine.boot import COMMON_CMDLINE
 from harness.machines.base import BootFiles
 from harness.machines.qemu import machine

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.config.records import ROOT
+from harness.core.shipped import ROOT
 from tests.cluster.network import BadLine
 from tests.integration.processes import Marker
 

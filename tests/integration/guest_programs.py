@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from harness.build.guest import initramfs
-from harness.build.guest.programs import WRAPPERS
+from harness.core.shipped import WRAPPERS
 
 GUESTS = Path(__file__).parent.parent / "guests"
 MISBEHAVE = Path(__file__).parent.parent / "golden" / "console" / "misbehave.c"

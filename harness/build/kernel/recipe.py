@@ -10,8 +10,9 @@ from pathlib import Path
 
 from harness.build.kernel import kconfig
 from harness.build.kernel.kconfig import Fragment, read_fragment
-from harness.config.records import CONFIGS, ArchRecord, find
+from harness.config.records import ArchRecord, find
 from harness.core.errors import UsageError, did_you_mean
+from harness.core.shipped import CONFIGS
 
 TINY = "tinyconfig"
 OWN_DEFCONFIG = ""

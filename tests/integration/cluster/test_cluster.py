@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from harness.cluster.tls.certificates import make_certificates
-from harness.config.records import ROOT
+from harness.core.shipped import ROOT
 from tests.cluster.faults import run_over, run_with_faults
 from tests.cluster.fleet import PROGRAM, Fleet, await_true
 from tests.cluster.network import BadLine, NoNetworkError
@@ -20,7 +20,7 @@ from tests.program import Answer, Program
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 JOIN_SECONDS = 120
-OLDER = "import harness.cluster.tags as a; a.program_version = lambda: '0.0.1+older'; "
+OLDER = "import harness.core.version as a; a.program_version = lambda: '0.0.1+older'; "
 
 
 def test_a_few_faults_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from junitparser import Failure, JUnitXml
 
 from harness.build.build_cache import BuildCache
 from harness.build.guest.manifest import new_nonce
-from harness.config.records import CONFIGS, ArchRecord
+from harness.config.records import ArchRecord
 from harness.core.process import Children
+from harness.core.shipped import CONFIGS
 from harness.engine.boot import COMMON_CMDLINE
 from harness.machines.base import BootFiles
 from harness.machines.qemu.machine import Qemu

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.records import CONFIGS
+from harness.core.shipped import CONFIGS
 from tests.integration.commands.test_interrupts import await_event, read_until, stop
 from tests.integration.conftest import SMALL_SERIES
 from tests.integration.processes import Marker

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.records import CONFIGS
+from harness.core.shipped import CONFIGS
 from tests.integration.commands.test_ab import FIXTURES, arch_of
 from tests.program import Answer, Program
 

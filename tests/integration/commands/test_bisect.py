@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from harness.config.records import ROOT
+from harness.core.shipped import ROOT
 from tests.integration.commands.test_interrupts import await_event, finish
 from tests.integration.stub_history import make_stub_history
 from tests.integration.stub_tree import StubTree

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from harness.config.records import CONFIGS
+from harness.core.shipped import CONFIGS
 from tests.integration.conftest import SMALL_SERIES
 from tests.integration.processes import Marker
 from tests.integration.stub_tree import StubTree, make_stub_tree

@@ -11,8 +11,9 @@ import pytest
 
 from harness.build.guest.programs import build_programs
 from harness.build.toolchain import find_compiler
-from harness.config.records import ROOT, ArchRecord, CaseRecord, SuiteRecord, find
+from harness.config.records import ArchRecord, CaseRecord, SuiteRecord, find
 from harness.core.process import Children
+from harness.core.shipped import ROOT
 from harness.engine.boot import Bootable, BootRequest, boot
 from harness.machines.kinds import qemu_kind
 from harness.machines.qemu.accel import Accelerator

@@ -10,8 +10,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from harness.config.records import ROOT
 from harness.core.locks import claim
+from harness.core.shipped import ROOT
 from tests.integration.stub_history import make_stub_history
 from tests.program import Answer, Program
 from tests.samples.tiny_kernel import commit

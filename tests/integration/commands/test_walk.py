@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from harness.config.records import ROOT
+from harness.core.shipped import ROOT
 from results.journal.journal import JOURNAL, read_events
 from tests.integration.commands.test_interrupts import await_event, finish
 from tests.integration.stub_series import make_stub_series

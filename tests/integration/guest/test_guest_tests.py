@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from harness.build.guest import initramfs
-from harness.build.guest.programs import WRAPPERS
 from harness.config.records import ArchRecord, SuiteRecord, find
 from harness.core.process import Children
+from harness.core.shipped import WRAPPERS
 from harness.engine.boot import Bootable, BootRequest, boot
 from harness.machines.kinds import qemu_kind
 from harness.machines.qemu.accel import Accelerator

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from harness.build.guest.manifest import new_nonce, overlay, render
-from harness.config.records import ROOT, ArchRecord, HerculesFacts, SuiteRecord, find
+from harness.config.records import ArchRecord, HerculesFacts, SuiteRecord, find
 from harness.core.process import Children
+from harness.core.shipped import ROOT
 from harness.engine.boot import COMMON_CMDLINE, limits_for
 from harness.machines.base import BootFiles
 from harness.machines.hercules.machine import Hercules

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from harness.build.kernel.recipe import OWN_DEFCONFIG, TINY, Recipe, make_recipes
-from harness.config.records import CONFIGS, ArchRecord, find, load_all
+from harness.config.records import ArchRecord, find, load_all
 from harness.core.errors import UsageError
+from harness.core.shipped import CONFIGS
 from harness.sources.git.mirror import open_mirror
 from harness.sources.trees.defconfigs import require_defconfigs
 from tests.samples.tiny_kernel import FILES, git, make_kernel

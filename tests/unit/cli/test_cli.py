@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import __version__
+from harness.core.version import describe
 from results.journal.journal import JOURNAL
 from tests.program import Invoke, Program
 from tests.samples.tiny_kernel import FILES, git, make_kernel, make_series
@@ -40,7 +40,7 @@ def test_short_help_of_the_program_names_every_command_and_the_exit_codes(invoke
 
 def test_version(program: Program) -> None:
     answer = program("--version")
-    assert (answer.code, answer.stdout) == (0, f"thp-harness, version {__version__}\n")
+    assert (answer.code, answer.stdout) == (0, f"thp-harness {describe()}\n")
 
 
 @pytest.mark.parametrize(

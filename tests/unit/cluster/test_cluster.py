@@ -21,11 +21,12 @@ from harness.cluster.exchange import PARCELS, PROGRAMS, Exchange
 from harness.cluster.node.worker_session import Workbench
 from harness.cluster.site import Cluster
 from harness.cluster.step_messages import MissingCommit, Order, WorkerContext
-from harness.cluster.tags import Ability, demand, from_document, program_version
+from harness.cluster.tags import Ability, demand, from_document
 from harness.cluster.tls.address import parse_address
 from harness.cluster.tls.certificates import make_certificates, read_certificates
 from harness.core.errors import HarnessError, InfrastructureError, UsageError
 from harness.core.process import Stopped
+from harness.core.version import program_version
 from harness.core.workspace import Workspace
 from harness.sources.git.mirror import open_mirror
 from tests.samples.tiny_kernel import commit, git, make_kernel

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from harness.config.records import (
-    CONFIGS,
     ArchRecord,
     PlanRecord,
     SeriesRecord,
@@ -19,6 +18,7 @@ from harness.config.records import (
     load_all,
 )
 from harness.core.errors import UsageError
+from harness.core.shipped import CONFIGS
 
 GOOD = """\
 name: mine

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.config.known_failures import FILE, read_known_failures
-from harness.config.records import CONFIGS, ArchRecord, load_all
+from harness.config.records import ArchRecord, load_all
 from harness.core.errors import UsageError
+from harness.core.shipped import CONFIGS
 from harness.plan.plan import PlanRequest, make_plan
 from results.compare.compare import compare_arch, run_verdict
 from results.model.run import ArchComparison, Cell, KnownFailure, Status, Verdict

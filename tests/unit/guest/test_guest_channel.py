@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.build.guest.manifest import render
-from harness.build.guest.programs import WRAPPERS
+from harness.core.shipped import WRAPPERS
 from results.console.report import read_report
 from results.model.run import PlannedTest
 from tests.samples.guestlog import NONCE, frame

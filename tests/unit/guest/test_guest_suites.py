@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from harness.build.guest.programs import WRAPPERS
-from harness.config.records import ROOT, SuiteRecord, find
+from harness.config.records import SuiteRecord, find
+from harness.core.shipped import ROOT, WRAPPERS
 from results.compare.measures.fork_storm import FEWEST_STORMS
 
 MANUAL = ROOT / "docs" / "guest-tests.md"

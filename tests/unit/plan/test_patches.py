@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.records import CONFIGS, load
+from harness.config.records import load
 from harness.core.errors import UsageError
+from harness.core.shipped import CONFIGS
 from harness.plan.patches import Choice, InertRecord, choose, find_kernels, is_inert
 from harness.sources.git.mirror import open_mirror
 from results.model.run import Patch, Subject

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.records import CONFIGS, ArchRecord, SuiteRecord, find
+from harness.config.records import ArchRecord, SuiteRecord, find
 from harness.core.errors import UsageError
+from harness.core.shipped import CONFIGS
 from harness.plan.plan import (
     DEFAULT_TESTS,
     PlanRequest,

@@ -13,8 +13,8 @@ from harness.build.kernel.recipe import TINY, Recipe, make_recipes
 from harness.build.toolchain import Compiler
 from harness.commands.cell.cell import RecordedCell
 from harness.commands.cell.repro.shell_text import Part, comment, function, here, join, printable
-from harness.config.records import ROOT
 from harness.core.errors import InfrastructureError, UsageError
+from harness.core.shipped import ROOT
 from harness.sources.git.mirror import tree_hash
 from harness.sources.git.repository import GitError
 
