@@ -4,7 +4,7 @@
 # make test           the whole test suite, real kernel boots included
 # make test-nightly   the tests that are left out of it, since they take minutes each
 # make quick          the tests that take seconds
-# make check          ruff and mypy
+# make check          ruff, mypy, the import contracts, codespell (shellcheck is one of the quick tests)
 # make schemas        the JSON schemas in docs/, made from the code
 # make bench          figures against the plain commands, hours (ONLY=name for one)
 
@@ -34,6 +34,8 @@ check: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/codespell
 
 schemas: $(VENV)/ready
 	$(BIN)/python -m harness.cli.schemas

@@ -27,11 +27,12 @@ Scheme = Literal["light", "dark"]
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Chromium, until the end of the block; the test is skipped where there is none."""
-    playwright = pytest.importorskip("playwright.sync_api")
+    from playwright.sync_api import sync_playwright
+
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("no chromium: install Debian's package `chromium`")
-    with playwright.sync_playwright() as driver:
+    with sync_playwright() as driver:
         running: Browser = driver.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield running
         running.close()

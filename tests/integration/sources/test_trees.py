@@ -234,7 +234,6 @@ REVIEW = "> quoted\n\nReviewed-by: Reviewer <reviewer@kernel.example>"
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("apt-get") is None, reason="needs Debian")
 class TestDebianPackage:
     @pytest.fixture(autouse=True)
     def _gigabytes_are_not_kept(self, tmp_path: Path) -> Iterator[None]:

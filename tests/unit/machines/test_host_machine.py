@@ -340,7 +340,6 @@ def test_every_way_to_restart_it_is_taken_in_turn(server: PrivateSshd, now: Iden
 @pytest.mark.slow
 @needs_sshd
 def test_labgrid_switches_the_power(server: PrivateSshd, now: Identity, tmp_path: Path) -> None:
-    pytest.importorskip("labgrid")
     steps, environment = tmp_path / "steps", tmp_path / "lab.yaml"
     failing = tmp_path / "cycle"
     failing.write_text(f"#!/bin/sh\necho cycle >>{steps}\nexit 3\n")

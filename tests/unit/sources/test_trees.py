@@ -31,8 +31,6 @@ from harness.sources.trees.tree import (
 )
 from tests.samples.tiny_kernel import FILES, MAKEFILE, commit, git, make_kernel
 
-needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb")
-
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
@@ -382,7 +380,6 @@ class TestDebianSource:
     def _build(self, root: Path, package: Path) -> None:
         subprocess.run(["dpkg-deb", "--root-owner-group", "-b", str(root), str(package)], check=True)
 
-    @needs_dpkg
     def test_package_becomes_a_commit(self, package: Path, cache: Path, tmp_path: Path) -> None:
         tree = prepare_tree(DebianSource("linux-source-6.12"), cache, silent)
         assert (tree.version, tree.description) == ("6.12.117", "linux-source-6.12 6.12.117-1")
@@ -393,7 +390,6 @@ class TestDebianSource:
         assert said == "thp-harness 2026-11-14T11:56:01+00:00 linux-source-6.12 6.12.117-1"
         assert not package.exists()
 
-    @needs_dpkg
     @pytest.mark.parametrize("position", [-40, 200])
     def test_damaged_tarball_leaves_nothing_that_is_trusted(
         self, package: Path, cache: Path, tmp_path: Path, position: int
