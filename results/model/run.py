@@ -13,6 +13,8 @@ from enum import StrEnum
 
 from results.model.measurements import PageTables, Samples, Storms, SweepRun
 
+LEAF_SEPARATOR = "/"
+"""Between the names of a leaf's path, where it is one text."""
 UFFD_FEATURE_WP_ASYNC = 1 << 15
 """include/uapi/linux/userfaultfd.h; only where the architecture can write-protect a userfaultfd range."""
 
@@ -118,6 +120,10 @@ class KnownFailure:
     reason: str
     expires: str
     """The last day on which it counts, `2027-03-31`."""
+    subtests: tuple[str, ...] = ()
+    """Leaves that may fail: paths or shell patterns of them."""
+    says: str = ""
+    """A failure is covered if its reason has this pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +150,28 @@ class LineRange:
 
 
 @dataclass(frozen=True, slots=True)
+class Leaf:
+    """One result of a test's KTAP that has no subtests of its own: what is compared between kernels."""
+
+    path: tuple[str, ...]
+    """Names from the outermost test to this one; empty for the end of the test's own process."""
+    number: int
+    """Its KTAP number among its siblings; 0 where its line has none."""
+    status: Status
+    reason: str = ""
+    """Why it is not simply PASS."""
+    directive: str = ""
+    """SKIP, TODO, XFAIL, XPASS, TIMEOUT, ERROR, or empty."""
+    lines: LineRange | None = None
+    """Its diagnostics and its result in the console log; None for one that was planned and never came."""
+
+    @property
+    def name(self) -> str:
+        """The path as one text."""
+        return LEAF_SEPARATOR.join(self.path)
+
+
+@dataclass(frozen=True, slots=True)
 class TestResult:
     """One run of one test in one boot."""
 
@@ -159,6 +187,8 @@ class TestResult:
     """The test's own lines, unescaped by the guest protocol, still untrusted."""
     lines: LineRange | None = None
     """Where the test stands in the console log."""
+    leaves: tuple[Leaf, ...] = ()
+    """Its results one by one; one with an empty path is the end of its process, if that was no plain one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +349,20 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class LeafComparison:
+    """A leaf that fails, or that is not the same on base and with the series."""
+
+    name: str
+    """Its path, with its number where the path is not unique; empty for the end of the test's own process."""
+    base: Tally
+    series: Tally
+    verdict: Verdict
+    reason: str
+    known_failure: str = ""
+    """Why it may fail here; it has no part in the test's verdict then."""
+
+
+@dataclass(frozen=True, slots=True)
 class TestComparison:
     """One test, base against series."""
 
@@ -333,6 +377,8 @@ class TestComparison:
     """Why it need not be exercised here, if base did not; it has no part in the architecture's verdict."""
     known_failure: str = ""
     """Why it may fail here, if it is not the series alone that fails; it has no part in it, either."""
+    leaves: tuple[LeafComparison, ...] = ()
+    """Leaves that fail or differ, the most serious first."""
 
 
 @dataclass(frozen=True, slots=True)
