@@ -8,6 +8,7 @@
 
 #include "lib/thp.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -15,6 +16,9 @@
 /* What the THP holds before the call, and what is written over it later. */
 #define OLD_PATTERN UINT64_C(0x2468ace000000000)
 #define NEW_PATTERN UINT64_C(0x13579bdf55550000)
+
+/* A call that waits for ever is ended by SIGALRM; emulated machines are slow. */
+#define ATTEMPT_SECONDS 60
 
 /* How much of what a call is for has happened; the values can be combined to a set. */
 enum effect {
@@ -77,36 +81,10 @@ struct sweep_op {
 	bool ends_process;
 };
 
-/* For operations: end the attempt, because the kernel lacks something. */
-__attribute__((noreturn, format(printf, 1, 2)))
-void sweep_skip(const char *format, ...);
-
-/* For operations: end the attempt, with errno in words, unless @succeeded. */
-void sweep_need(bool succeeded, const char *what);
-
 /* ok where a call returned 0 or more, else errno. */
-struct returned returned_from(long result);
-
-/* The address of an offset, and the length of the range. */
-unsigned char *at(const struct attempt *attempt, size_t offset);
-size_t length_of(struct range range);
-
-/* Whether the page at @offset is mapped and holds the pattern, or zero. */
-bool page_holds(const struct attempt *attempt, size_t offset, uint64_t seed);
-bool page_holds_zero(const struct attempt *attempt, size_t offset);
-
-/* Address space for @thps THPs, aligned, that shares no page table with anything. */
-unsigned char *reserve_own_place(const struct attempt *attempt, size_t thps);
-
-/* Common ways to choose: the lower half, and a few pages in the middle. */
-struct range lower_half(const struct thp *thp);
-struct range four_pages(const struct thp *thp);
-
-/* Common @look functions. */
-enum page_state look_unmapped(const struct attempt *attempt, size_t offset);
-enum page_state look_zeroed(const struct attempt *attempt, size_t offset);
-
-/* A common @release. */
-void make_all_writable(const struct attempt *attempt);
+static inline struct returned returned_from(long result)
+{
+	return (struct returned){ .error = result < 0 ? errno : 0 };
+}
 
 #endif

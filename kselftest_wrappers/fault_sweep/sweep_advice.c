@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* madvise() of anonymous memory in the fault sweep. */
 #include "lib/proc_self.h"
-#include "sweep_ops.h"
 #include "lib/zram_swap.h"
+#include "sweep_ops.h"
+#include "sweep_range.h"
+#include "sweep_record.h"
 
 #include <linux/mman.h>
 #include <sys/mman.h>

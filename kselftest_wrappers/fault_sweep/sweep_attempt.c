@@ -6,65 +6,12 @@
 #include "sweep_check.h"
 #include "sweep_quiet.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A call that waits for ever is ended by SIGALRM; emulated machines are slow. */
-#define SECONDS 60
-
+/* Of the attempt that runs now. */
 static struct record *record;
-
-/* In the attempt's processes */
-
-static __attribute__((noreturn)) void leave(enum stage stage)
-{
-	record->stage = stage;
-	_exit(0);
-}
-
-void sweep_skip(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(record->words, sizeof(record->words), format, arguments);
-	va_end(arguments);
-	leave(STAGE_SKIPPED);
-}
-
-void sweep_need(bool succeeded, const char *what)
-{
-	if (succeeded)
-		return;
-	snprintf(record->words, sizeof(record->words), "%s: %s", what, strerror(errno));
-	leave(STAGE_FAILED);
-}
-
-void attempt_limit_time(void)
-{
-	alarm(SECONDS);
-}
-
-void attempt_blame_peer(void)
-{
-	record->intact = false;
-}
-
-void attempt_end_like(int status)
-{
-	if (WIFSIGNALED(status)) {
-		signal(WTERMSIG(status), SIG_DFL);
-		raise(WTERMSIG(status));
-	}
-	_exit(WEXITSTATUS(status));
-}
 
 static struct split_counters read_counters(void)
 {
@@ -131,7 +78,7 @@ static __attribute__((noreturn)) void retry_to_the_end(const struct sweep_op *op
 	record->retry_effect = EFFECT_FULL;
 	record->stage = STAGE_RETRYING;
 	record->retry = op->operate(attempt);
-	leave(STAGE_FINISHED);
+	record_end(STAGE_FINISHED);
 }
 
 static __attribute__((noreturn)) void perform(const struct sweep_op *op, unsigned int n)
@@ -139,7 +86,7 @@ static __attribute__((noreturn)) void perform(const struct sweep_op *op, unsigne
 	struct attempt attempt;
 	int fd;
 
-	attempt_limit_time();
+	alarm(ATTEMPT_SECONDS);
 	prepare(op, &attempt);
 	fd = fail_nth_open();
 	sweep_need(fd >= 0, "open /proc/self/fail-nth");
@@ -154,34 +101,7 @@ static __attribute__((noreturn)) void perform(const struct sweep_op *op, unsigne
 	if (op->peer_is_well && !op->peer_is_well(&attempt))
 		record->intact = false;
 	record->usable = check_usable(op, &attempt);
-	leave(STAGE_FINISHED);
-}
-
-/* In the program, and where an attempt has several processes */
-
-/* A zombie still knows whether its failure was injected. */
-int attempt_wait(pid_t pid)
-{
-	siginfo_t info;
-	int status;
-
-	waitid(P_PID, pid, &info, WEXITED | WNOWAIT);
-	if (record->stage == STAGE_CALLING && !record->fired_is_known) {
-		record->fired = fail_nth_has_fired_in(pid);
-		record->fired_is_known = true;
-	}
-	waitpid(pid, &status, 0);
-	return status;
-}
-
-static void forget_last_record(void)
-{
-	if (!record)
-		record = mmap(NULL, sizeof(*record), PROT_READ | PROT_WRITE,
-			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (record == MAP_FAILED)
-		abort();
-	*record = (struct record){ .intact = true };
+	record_end(STAGE_FINISHED);
 }
 
 /* The process is gone, and with it what could be looked at. */
@@ -199,13 +119,13 @@ const struct record *attempt_run(const struct sweep_op *op, unsigned int n)
 	int status;
 	pid_t pid;
 
-	forget_last_record();
+	record = record_reset();
 	pid = fork();
 	if (!pid)
 		perform(op, n);
 	if (pid < 0)
 		abort();
-	status = attempt_wait(pid);
+	status = record_wait(pid);
 	if (WIFSIGNALED(status))
 		record->signal = WTERMSIG(status);
 	else

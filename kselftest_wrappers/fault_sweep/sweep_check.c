@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "sweep_check.h"
+#include "sweep_range.h"
 
 #include <sys/mman.h>
 

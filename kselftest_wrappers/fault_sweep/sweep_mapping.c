@@ -2,6 +2,8 @@
 /* Operations of the fault sweep that cut a mapping (VMA) in two inside of a THP. */
 #include "lib/proc_self.h"
 #include "sweep_ops.h"
+#include "sweep_range.h"
+#include "sweep_record.h"
 
 #include <sys/mman.h>
 

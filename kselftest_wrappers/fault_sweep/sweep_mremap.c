@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* mremap() in the fault sweep: move, shrink and grow. */
 #include "sweep_ops.h"
+#include "sweep_range.h"
+#include "sweep_record.h"
 
 #include <sys/mman.h>
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "sweep_peer.h"
-#include "sweep_attempt.h"
+#include "sweep_record.h"
 
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,6 +50,15 @@ bool peer_is_well(const struct attempt *attempt)
 	return waitpid(child, &status, 0) == child && WIFEXITED(status) && !WEXITSTATUS(status);
 }
 
+static __attribute__((noreturn)) void end_like(int status)
+{
+	if (WIFSIGNALED(status)) {
+		signal(WTERMSIG(status), SIG_DFL);
+		raise(WTERMSIG(status));
+	}
+	_exit(WEXITSTATUS(status));
+}
+
 void peer_become_child(const struct attempt *attempt)
 {
 	int status;
@@ -56,11 +66,11 @@ void peer_become_child(const struct attempt *attempt)
 	child = fork();
 	sweep_need(child >= 0, "fork");
 	if (!child) {
-		attempt_limit_time();
+		alarm(ATTEMPT_SECONDS);
 		return;
 	}
-	status = attempt_wait(child);
+	status = record_wait(child);
 	if (!copy_is_as_it_was(attempt))
-		attempt_blame_peer();
-	attempt_end_like(status);
+		record_damage();
+	end_like(status);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The end of an address space in which a THP is half unmapped: exit and exec. */
 #include "sweep_ops.h"
+#include "sweep_range.h"
+#include "sweep_record.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

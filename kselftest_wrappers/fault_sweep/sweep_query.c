@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* mincore(), the NUMA policies and subpage_prot() in the fault sweep. */
 #include "sweep_ops.h"
+#include "sweep_range.h"
+#include "sweep_record.h"
 
 #include <errno.h>
 #include <linux/mempolicy.h>

@@ -3,6 +3,8 @@
 #include "lib/proc_self.h"
 #include "sweep_ops.h"
 #include "sweep_peer.h"
+#include "sweep_range.h"
+#include "sweep_record.h"
 
 #include <errno.h>
 #include <fcntl.h>

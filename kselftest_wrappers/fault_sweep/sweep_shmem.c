@@ -3,6 +3,8 @@
 #include "lib/kfile.h"
 #include "lib/proc_self.h"
 #include "sweep_ops.h"
+#include "sweep_range.h"
+#include "sweep_record.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

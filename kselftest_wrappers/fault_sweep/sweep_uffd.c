@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* userfaultfd in the fault sweep: write protection, moving pages, scanning by PAGEMAP_SCAN. */
 #include "lib/proc_self.h"
-#include "sweep_ops.h"
 #include "lib/uapi_compat.h"
+#include "sweep_ops.h"
+#include "sweep_range.h"
+#include "sweep_record.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,12 +5,12 @@
  */
 #include "lib/kfile.h"
 #include "lib/ktap.h"
+#include "lib/thp.h"
+#include "lib/zram_swap.h"
 #include "storm.h"
 #include "storm_field.h"
 #include "storm_press.h"
 #include "storm_sharers.h"
-#include "lib/thp.h"
-#include "lib/zram_swap.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -7,8 +7,8 @@
  */
 #include "channel.h"
 #include "console_shell.h"
-#include "lib/kfile.h"
 #include "leftovers.h"
+#include "lib/kfile.h"
 #include "manifest.h"
 #include "probe.h"
 #include "report.h"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "probe.h"
 #include "lib/kfile.h"
-#include "report.h"
 #include "lib/thp.h"
 #include "lib/uapi_compat.h"
+#include "report.h"
 
 #include <fcntl.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* userfaultfd: moving a part of a THP, and write-protecting a part by PAGEMAP_SCAN. */
 #include "lib/ktap.h"
-#include "split_case.h"
 #include "lib/uapi_compat.h"
+#include "split_case.h"
 
 #include <errno.h>
 #include <fcntl.h>

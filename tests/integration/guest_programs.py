@@ -26,6 +26,7 @@ def pack_guests(folder: Path, compiler: str, *tests: Path) -> Path:
         str(WRAPPERS),
         f"CROSS_COMPILE={compiler}",
         f"O={folder}",
+        "WERROR=1",
         "init",
         "pmd_split",
     ]

@@ -44,8 +44,8 @@ Results = Mapping[str, TestResult]
 def programs(x86_64: ArchRecord, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The initramfs without a manifest."""
     folder, prefix = tmp_path_factory.mktemp("fork-storm"), x86_64.compiler.prefix
-    make = ("make", "-s", "-C", str(WRAPPERS), f"CROSS_COMPILE={prefix}", f"O={folder}", "init", "fork_storm")
-    subprocess.run(make, check=True)
+    make = ("make", "-s", "-C", str(WRAPPERS), f"CROSS_COMPILE={prefix}", f"O={folder}", "WERROR=1")
+    subprocess.run([*make, "init", "fork_storm"], check=True)
     trouble = folder / "storm_trouble"
     subprocess.run([f"{prefix}gcc", "-static", "-O1", "-o", str(trouble), str(TROUBLE)], check=True)
     entries = {

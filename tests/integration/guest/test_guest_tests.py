@@ -16,6 +16,7 @@ from harness.core.shipped import WRAPPERS
 from harness.engine.boot import Bootable, BootRequest, boot
 from harness.machines.kinds import qemu_kind
 from harness.machines.qemu.accel import Accelerator
+from harness.plan.plan import PlanRequest, make_plan
 from results.compare.measures.data_lines import DataLine, parse_data_lines
 from results.compare.measures.fault_sweep import read_sweep
 from results.journal.assemble import read_boot
@@ -76,7 +77,7 @@ def folder(x86_64: ArchRecord, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def make(prefix: str, folder: Path, *goals: str) -> None:
-    make = ("make", "-s", "-j2", "-C", str(WRAPPERS), f"CROSS_COMPILE={prefix}", f"O={folder}")
+    make = ("make", "-s", "-j2", "-C", str(WRAPPERS), f"CROSS_COMPILE={prefix}", f"O={folder}", "WERROR=1")
     subprocess.run([*make, *goals], check=True)
 
 
@@ -145,6 +146,11 @@ def test_the_usage_is_told(native: Path, name: str) -> None:
     wrong = subprocess.run([native / name, "nonsense", "more"], capture_output=True, text=True, check=False)
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert wrong.stderr.startswith(f"usage: {name}")
+
+
+@pytest.mark.parametrize("arch", make_plan(PlanRequest()).arches, ids=lambda arch: arch.name)
+def test_no_compiler_warns(arch: ArchRecord, tmp_path: Path) -> None:
+    make(arch.compiler.prefix, tmp_path, "all")
 
 
 # The sweep of a good kernel

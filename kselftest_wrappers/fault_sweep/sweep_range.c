@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What operations of the fault sweep have in common. */
-#include "sweep.h"
+#include "sweep_range.h"
+#include "sweep_record.h"
 
-#include <errno.h>
 #include <sys/mman.h>
-
-struct returned returned_from(long result)
-{
-	return (struct returned){ .error = result < 0 ? errno : 0 };
-}
 
 unsigned char *at(const struct attempt *attempt, size_t offset)
 {
