@@ -28,8 +28,10 @@ _ID_MASK = (1 << 62) - 1
 _COMMITTED, _FINALIZED = 1, 2
 _DESCRIPTOR = struct.Struct(">QQQ")
 """State and id in one; where the text begins, and where the next one does."""
-_INFO = struct.Struct(">8xQH70x")
-"""Time in nanoseconds, length of the text."""
+_INFO = struct.Struct(">8xQH2xI64x")
+"""Time in nanoseconds, length of the text, caller."""
+_CALLER_IS_CPU = 1 << 31
+"""In `caller_id` of `struct printk_info`: else the rest is the number of a task (kernel/printk/printk.c)."""
 _ID = struct.Struct(">Q")
 
 
@@ -79,7 +81,7 @@ class FoundKernel:
     moved_by: int
     """Virtual addresses minus those of System.map."""
     log: tuple[bytes, ...]
-    """Lines as a serial console shows them, without their ends."""
+    """Lines as a serial console shows them with CONFIG_PRINTK_CALLER, without their ends."""
 
     def function_at(self, address: int) -> str:
         """`name+0x1f` for a virtual address of the kernel's code; empty for any other."""
@@ -177,7 +179,7 @@ class _Ring:
             text = self._text_of(number, _unpack(_DESCRIPTOR, self._memory, descriptor))
             if text is not None:
                 info = _unpack(_INFO, self._memory, self._physical(infos) + index * _INFO.size)
-                yield from _lines_of(text[: info[1]], info[0])
+                yield from _lines_of(text[: info[1]], info[0], info[2])
 
     def _find_text(self, address: int) -> None:
         """Linux 6.7 has one more field before it, a sequence number: its upper half is zero."""
@@ -205,7 +207,8 @@ class _Ring:
         return self._memory[self._text + start + _ID.size : self._text + end]
 
 
-def _lines_of(text: bytes, nanoseconds: int) -> Iterator[bytes]:
+def _lines_of(text: bytes, nanoseconds: int, caller_id: int) -> Iterator[bytes]:
     seconds, microseconds = divmod(nanoseconds // 1000, 1_000_000)
+    caller = b"%c%d" % (b"C" if caller_id & _CALLER_IS_CPU else b"T", caller_id & ~_CALLER_IS_CPU)
     for line in text.replace(b"\0", rb"\x00").split(b"\n"):
-        yield b"[%5d.%06d] %s" % (seconds, microseconds, line)
+        yield b"[%5d.%06d][%6s] %s" % (seconds, microseconds, caller, line)

@@ -11,6 +11,7 @@ from pathlib import Path
 CHUNK = 1 << 20
 _TAIL = 16 << 10
 _CALLER = re.compile(rb"^(\[ *\d+\.\d+\])\[ *[TC]\d+\]")
+"""A dump has the caller of every line, the channel only with CONFIG_PRINTK_CALLER."""
 GAP = b"hercules: part of the kernel log is missing here"
 
 
@@ -46,7 +47,7 @@ class Channel:
 
     def continued_by(self, log: Sequence[bytes]) -> bytes:
         """The lines of the kernel's whole log that come after what was read."""
-        places = {line: number for number, line in enumerate(log)}
+        places = {_CALLER.sub(rb"\1", line): number for number, line in enumerate(log)}
         for line in self.last_lines:
             place = places.get(_CALLER.sub(rb"\1", line))
             if place is not None:

@@ -125,13 +125,13 @@ def test_a_long_log_comes_in_pieces(tmp_path: Path) -> None:
 
 
 def test_the_memory_goes_on_where_the_channel_ends(image: Path) -> None:
-    log = [b"[    0.1] one", b"[    0.2] two", b"[    0.3] three"]
+    log = [b"[    0.1][    T1] one", b"[    0.2][   T12] two", b"[    0.3][    C0] three"]
     assert Channel(image).continued_by(log) == b"".join(line + b"\n" for line in log)
     put(image, 0, b"[    0.1] one\nchannel: 3 records were overwritten\n[    0.2][   T12] two\n")
     channel = Channel(image)
     channel.read()
-    assert channel.continued_by(log) == b"[    0.3] three\n"
-    assert channel.continued_by(log[2:]) == GAP + b"\n[    0.3] three\n"
+    assert channel.continued_by(log) == b"[    0.3][    C0] three\n"
+    assert channel.continued_by(log[2:]) == GAP + b"\n[    0.3][    C0] three\n"
 
 
 def test_a_mark_at_the_channels_end_does_not_hide_the_place(image: Path) -> None:

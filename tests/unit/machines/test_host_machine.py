@@ -43,10 +43,10 @@ from tests.samples.guestlog import frame
 TOKEN = "thp.token=0123456789abcdef"
 FIRMWARE = b"\x1b[2JSeaBIOS\r\n"
 OLD = b"[ 1000.1] kexec_core: Starting new kernel\r\n"
-BANNER = b"[    0.000000] Linux version 6.12.117 (gcc) #1 SMP\r\n"
-PROOF = f"[    0.000000] Kernel command line: {TOKEN} console=ttyS0\r\n".encode()
-REPORT = f"[    0.5] {frame(1, 'hello 1')}\r\n[    0.9] {frame(2, 'done 3')}\r\n".encode()
-RESTART = b"[    1.0] reboot: Restarting system\r\n"
+BANNER = b"[    0.000000][    T0] Linux version 6.12.117 (gcc) #1 SMP\r\n"
+PROOF = f"[    0.000000][    T0] Kernel command line: {TOKEN} console=ttyS0\r\n".encode()
+REPORT = f"[    0.5][    T1] {frame(1, 'hello 1')}\r\n[    0.9][    T1] {frame(2, 'done 3')}\r\n".encode()
+RESTART = b"[    1.0][    T1] reboot: Restarting system\r\n"
 OURS = OLD + BANNER + PROOF + REPORT + RESTART
 
 
@@ -93,7 +93,7 @@ def test_what_a_console_server_repeats_of_earlier_boots_does_not_count() -> None
 
 
 def test_a_test_can_not_end_the_boot_by_printing_its_words() -> None:
-    said = f"[    0.6] {frame(2, 'out 1 reboot: Restarting system')}\r\n".encode()
+    said = f"[    0.6][    T1] {frame(2, 'out 1 reboot: Restarting system')}\r\n".encode()
     said += f"[    0.6] {frame(3, 'out 1 Linux version 6.12')}\r\n".encode()
     kept, screen = shown(OLD + BANNER + PROOF + said, 10_000)
     assert kept.endswith(said)

@@ -42,14 +42,16 @@ class FakeKernel:
         place = linked + self.loaded_by
         self.memory[place : place + len(content)] = content
 
-    def say(self, text: bytes, state: int = FINAL, nanoseconds: int = 1_234_567_999) -> None:
+    def say(
+        self, text: bytes, state: int = FINAL, nanoseconds: int = 1_234_567_999, caller: int = 1 << 31
+    ) -> None:
         """Store a record; like printk, a text that does not fit at the end is put at the start."""
         identity = (FIRST_ID + self.number) & (1 << 62) - 1
         index = identity % (1 << COUNT_BITS)
         begin, following = self.store(identity, text)
         descriptor = struct.pack(">QQQ", state << 62 | identity, begin, following)
         self.put(DESCRIPTORS + index * 24, descriptor)
-        info = struct.pack(">QQHBBI64x", self.number, nanoseconds, len(text), 0, 6, 0x80000000)
+        info = struct.pack(">QQHBBI64x", self.number, nanoseconds, len(text), 0, 6, caller)
         self.put(INFOS + index * 88, info)
         self.number += 1
 
@@ -92,13 +94,15 @@ def test_the_log_is_read_in_console_form(tmp_path: Path, newer: bool, loaded_by:
     kernel.say(b"Linux version 6.12.0", nanoseconds=0)
     kernel.say(b"two\nlines\0")
     kernel.say(b"")
-    kernel.say(b"being continued", COMMITTED, nanoseconds=123_456_000_001_999)
+    kernel.say(b"from a task", caller=1234567)
+    kernel.say(b"being continued", COMMITTED, nanoseconds=123_456_000_001_999, caller=1 << 31 | 12)
     assert log_of(kernel, tmp_path) == (
-        b"[    0.000000] Linux version 6.12.0",
-        b"[    1.234567] two",
-        b"[    1.234567] lines\\x00",
-        b"[    1.234567] ",
-        b"[123456.000001] being continued",
+        b"[    0.000000][    C0] Linux version 6.12.0",
+        b"[    1.234567][    C0] two",
+        b"[    1.234567][    C0] lines\\x00",
+        b"[    1.234567][    C0] ",
+        b"[    1.234567][T1234567] from a task",
+        b"[123456.000001][   C12] being continued",
     )
 
 
@@ -108,14 +112,14 @@ def test_a_log_that_has_gone_round_several_times(tmp_path: Path) -> None:
         kernel.say(b"line %d %s" % (number, b"x" * (number % 9)))
     kernel.write(tmp_path / "core", records=5)
     log = find_kernel(tmp_path / "core", kernel.symbols()).log
-    assert log == tuple(b"[    1.234567] line %d %s" % (n, b"x" * (n % 9)) for n in range(95, 100))
+    assert log == tuple(b"[    1.234567][    C0] line %d %s" % (n, b"x" * (n % 9)) for n in range(95, 100))
 
 
 def test_a_record_that_is_being_written_is_left_out(tmp_path: Path) -> None:
     kernel = FakeKernel()
     for text, state in ((b"before", FINAL), (b"half", RESERVED), (b"after", FINAL)):
         kernel.say(text, state)
-    assert log_of(kernel, tmp_path) == (b"[    1.234567] before", b"[    1.234567] after")
+    assert log_of(kernel, tmp_path) == (b"[    1.234567][    C0] before", b"[    1.234567][    C0] after")
 
 
 def test_a_text_that_is_another_records_is_left_out(tmp_path: Path) -> None:
@@ -123,7 +127,7 @@ def test_a_text_that_is_another_records_is_left_out(tmp_path: Path) -> None:
     kernel.say(b"overwritten")
     kernel.say(b"kept")
     kernel.put(TEXT, b"\0" * 8)
-    assert log_of(kernel, tmp_path) == (b"[    1.234567] kept",)
+    assert log_of(kernel, tmp_path) == (b"[    1.234567][    C0] kept",)
 
 
 def test_a_copy_that_was_never_run_is_not_the_kernel(tmp_path: Path) -> None:
@@ -134,7 +138,7 @@ def test_a_copy_that_was_never_run_is_not_the_kernel(tmp_path: Path) -> None:
     content = copy.write(tmp_path / "copy").read_bytes()
     core.write_bytes(content + core.read_bytes()[len(content) :])
     found = find_kernel(core, kernel.symbols())
-    assert (found.loaded_by, found.log) == (0x800000, (b"[    1.234567] running",))
+    assert (found.loaded_by, found.log) == (0x800000, (b"[    1.234567][    C0] running",))
 
 
 def test_addresses_are_given_as_function_and_offset(tmp_path: Path) -> None:

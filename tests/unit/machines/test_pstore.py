@@ -26,7 +26,7 @@ DEATH = frame(5, "start 2 two")
 PANIC = "Kernel panic - not syncing: dead"
 
 
-def text(*lines: str, prefix: str = "[    1.000000] ") -> bytes:
+def text(*lines: str, prefix: str = "[    1.000000][    T1] ") -> bytes:
     return "".join(f"{prefix}{line}\n" for line in lines).encode()
 
 
