@@ -13,6 +13,7 @@
 #include "probe.h"
 #include "report.h"
 #include "run.h"
+#include "taint.h"
 #include "watchdog.h"
 
 #include <errno.h>
@@ -99,6 +100,7 @@ static void set_up_for_tests(void)
 static size_t run_all(const struct manifest *manifest)
 {
 	report("plan %zu", manifest->test_count);
+	taint_report(0);
 	for (size_t i = 0; i < manifest->test_count; i++) {
 		/* What is lost when a test kills the kernel must not be of the tests before it. */
 		if (manifest->attempted)

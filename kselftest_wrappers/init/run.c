@@ -4,6 +4,7 @@
 #include "leftovers.h"
 #include "output.h"
 #include "report.h"
+#include "taint.h"
 #include "watchdog.h"
 
 #include <errno.h>
@@ -257,6 +258,7 @@ void run_test(const struct test *test, size_t index, const struct manifest *mani
 	drain_output(&run);
 	output_finish(&run.output);
 	counters_report("after", index, manifest);
+	taint_report(index);
 	if (run.pid >= 0)
 		report_end(&run, test, index);
 }

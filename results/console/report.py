@@ -7,8 +7,9 @@ tests' own output, which the guest caps, and the kernel's lines within the limit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from results.console.guest_test import GuestTest, counter_changes, parse_counters, parse_end
 from results.console.outcome import judge
@@ -34,6 +35,7 @@ MOST_FACTS = 1000
 LINES_REMEMBERED = 1 << 16
 """A line that is older when it comes again is told from a forged one no more; it counts in neither case."""
 _EXCERPT = 120
+_TAINT = re.compile(r"([0-9]{1,9}) ([0-9]{1,20})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class BootReport:
     kernel_lines: tuple[KernelLine, ...]
     notes: tuple[str, ...]
     """Lost, forged and corrupt lines, and what the guest program complained about."""
+    taint: int | None = None
+    """Taint flags before the first test."""
 
 
 @dataclass(slots=True)
@@ -67,6 +71,8 @@ class _Reading:
     """Checksum and running test of the last lines that counted, by SEQ."""
     lost: int = 0
     facts: dict[str, str] = field(default_factory=dict)
+    taints: dict[int, int] = field(default_factory=dict)
+    """Taint flags after each test; 0 is before the first."""
     done: bool = False
     notes: list[str] = field(default_factory=list)
     unsaid_notes: int = 0
@@ -109,6 +115,8 @@ def _take_frame(reading: _Reading, frame: Frame) -> None:
         _note(reading, f"after the end, does not count: {_shown(frame.payload)}")
     elif verb in ("start", "before", "out", "out+", "cut", "after", "end"):
         _take_line_of_test(reading, verb, rest)
+    elif verb == "taint":
+        _take_taint(reading, rest)
     else:
         _take_line_of_boot(reading, verb, rest)
     reading.seen[frame.seq] = (checksum(frame.seq, frame.payload), reading.running)
@@ -166,6 +174,14 @@ def _take_line_of_boot(reading: _Reading, verb: str, rest: str) -> None:
                 _note(reading, f"the guest program ran {_shown(rest)} tests, {len(reading.tests)} were seen")
         case _:
             _note(reading, f"not understood: {_shown(verb)}")
+
+
+def _take_taint(reading: _Reading, rest: str) -> None:
+    found = _TAINT.fullmatch(rest)
+    if found and int(found[1]) <= len(reading.planned):
+        reading.taints[int(found[1])] = int(found[2])
+    else:
+        _note(reading, f"not understood: taint {_shown(rest)}")
 
 
 def _take_line_of_test(reading: _Reading, verb: str, rest: str) -> None:
@@ -266,12 +282,21 @@ def _damage(reading: _Reading, number: int | None, why: str) -> None:
 def _report(reading: _Reading) -> BootReport:
     capabilities = _capabilities(reading.facts)
     machine = capabilities.machine if capabilities else ""
-    tests = tuple(_result(reading, number, machine) for number in range(1, len(reading.planned) + 1))
+    tests = tuple(
+        replace(_result(reading, number, machine), taint=reading.taints.get(number))
+        for number in range(1, len(reading.planned) + 1)
+    )
     notes = [*reading.notes, *reading.kernel.notes()]
     if reading.unsaid_notes:
         notes.append(f"… and {reading.unsaid_notes} more of the kind")
     return BootReport(
-        capabilities, tests, reading.done, bool(reading.tests), tuple(reading.kernel.kept), tuple(notes)
+        capabilities,
+        tests,
+        reading.done,
+        bool(reading.tests),
+        tuple(reading.kernel.kept),
+        tuple(notes),
+        reading.taints.get(0),
     )
 
 

@@ -21,6 +21,7 @@ from results.journal.journal import (
 )
 from results.model.run import ArchComparison, Boot, Build, Cell, Claim, PlannedTest, Run
 from results.splats.find import find_splats
+from results.splats.taint import unexplained_taints
 
 
 def read_boot(fact: BootFact, planned: Sequence[PlannedTest], run_dir: Path) -> Boot:
@@ -32,6 +33,7 @@ def read_boot(fact: BootFact, planned: Sequence[PlannedTest], run_dir: Path) -> 
         raise JournalError(f"console log of boot {fact.id}: {error.strerror}: {fact.log}") from None
     with log:
         report = read_report(log, fact.nonce, wanted)
+    splats = find_splats(report.kernel_lines)
     return Boot(
         id=fact.id,
         purpose=fact.purpose,
@@ -44,8 +46,9 @@ def read_boot(fact: BootFact, planned: Sequence[PlannedTest], run_dir: Path) -> 
         command=fact.command,
         capabilities=report.capabilities,
         tests=report.tests,
-        splats=find_splats(report.kernel_lines),
+        splats=splats + unexplained_taints(report.taint, report.tests, splats),
         notes=fact.notes + report.notes,
+        taint=report.taint,
     )
 
 

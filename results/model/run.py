@@ -189,6 +189,8 @@ class TestResult:
     """Where the test stands in the console log."""
     leaves: tuple[Leaf, ...] = ()
     """Its results one by one; one with an empty path is the end of its process, if that was no plain one."""
+    taint: int | None = None
+    """Flags of /proc/sys/kernel/tainted after the test; None where the guest program did not report them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +265,8 @@ class Boot:
     splats: tuple[Splat, ...] = ()
     notes: tuple[str, ...] = ()
     """What the reader must know: lost or forged protocol lines, KVM that did not work, …"""
+    taint: int | None = None
+    """Flags of /proc/sys/kernel/tainted before the first test."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ class GuestLog:
             "release 6.12.0-thp", "machine x86_64", "page_size 4096", "pmd_size 2097152", "thp 1", "cpus 2",
         ):  # fmt: skip
             self.say(f"probe {fact}")
-        return self.say(f"plan {count}")
+        return self.say(f"plan {count}").say("taint 0 0")
 
     def start(self, number: int, name: str) -> GuestLog:
         self.say(f"start {number} {name}")
@@ -65,8 +65,8 @@ class GuestLog:
             self.say(f"out {number} {escape(text)}")
         return self
 
-    def end(self, number: int, how: str = "exit 0") -> GuestLog:
-        self.say(f"after {number} thp_split_pmd=5 meminfo.PageTables=904")
+    def end(self, number: int, how: str = "exit 0", taint: int = 0) -> GuestLog:
+        self.say(f"after {number} thp_split_pmd=5 meminfo.PageTables=904").say(f"taint {number} {taint}")
         return self.say(f"end {number} {how} 1500")
 
     def test(self, number: int, name: str, output: Sequence[str] = (), how: str = "exit 0") -> GuestLog:

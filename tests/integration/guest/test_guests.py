@@ -76,7 +76,8 @@ class Guests:
 @pytest.fixture(scope="module")
 def programs(x86_64: ArchRecord, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two initramfs: with the first process that misbehaves, and with tests that do."""
-    folder = pack_guests(tmp_path_factory.mktemp("guests"), x86_64.compiler.prefix, GUESTS / "forger.c")
+    sources = (GUESTS / "forger.c", GUESTS / "tainter.c")
+    folder = pack_guests(tmp_path_factory.mktemp("guests"), x86_64.compiler.prefix, *sources)
     return folder / BAD_INIT, folder / TESTS
 
 
@@ -158,6 +159,19 @@ def test_tests_that_misbehave_harm_only_themselves(guests: Guests) -> None:
     assert results["hang"].reason.startswith("timed out")
     assert results["healthy"].status is Status.PASS
     assert results["healthy"].counters["thp_split_pmd"].delta == 1
+
+
+def test_a_flag_of_the_kernel_that_no_report_explains_is_a_splat_of_its_test(guests: Guests) -> None:
+    seen = guests.boot_tests(
+        case("before", "/bin/pmd_split", "munmap"),
+        case("tainter", "/bin/tainter", "512"),
+        case("after", "/bin/pmd_split", "munmap"),
+    )
+    assert (seen.taint, [result.taint for result in seen.tests]) == (0, [0, 512, 512])
+    assert {result.status for result in seen.tests} == {Status.PASS}
+    (splat,) = seen.splats
+    assert (splat.kind, splat.signature, splat.test) == ("taint", "taint | W", "tainter")
+    assert splat.lines == seen.tests[1].lines
 
 
 def test_a_test_that_kills_the_guest_takes_the_blame_and_the_others_run_in_a_fresh_boot(

@@ -52,6 +52,21 @@ def test_a_clean_boot() -> None:
     assert "end 1" in log.lines[first.lines.last - 1]
 
 
+def test_taint_flags() -> None:
+    log = GuestLog().begin(3).start(1, "mm.one").end(1, taint=512).start(2, "mm.two").end(2, taint=640)
+    report = read(log.start(3, "mm.three"), "mm.one", "mm.two", "mm.three")
+    assert (report.taint, [test.taint for test in report.tests]) == (0, [512, 640, None])
+    assert read(GuestLog().say("hello 1").say("plan 0")).taint is None
+
+
+@pytest.mark.parametrize("rest", ["", "1", "2 512", "-1 0", "1 -5", "1 0x200", "1 512 9", f"1 {'9' * 21}"])
+def test_taint_flags_that_can_not_be_read(rest: str) -> None:
+    report = read(GuestLog().begin(1).say(f"taint {rest}").test(1, "mm.one", ktap("ok")).done(1), "mm.one")
+    (note,) = report.notes
+    assert f"not understood: taint {rest}" in note
+    assert (report.taint, report.tests[0].taint, report.tests[0].status) == (0, 0, Status.PASS)
+
+
 def test_capabilities() -> None:
     log = GuestLog().begin(0).say("probe thp_reason no\\x20way \\x41")
     capabilities = read(log).capabilities

@@ -22,7 +22,14 @@ from tests.samples.guestlog import NONCE, frame
 PARTS = Path(__file__).parents[2] / "guests" / "guest_parts.c"
 SOURCES = (
     *("init/channel.c", "init/console_text.c", "init/manifest.c", "lib/kfile.c", "init/report.c"),
-    *("init/run.c", "init/leftovers.c", "init/counters.c", "init/output.c", "init/watchdog.c"),
+    *(
+        "init/run.c",
+        "init/leftovers.c",
+        "init/counters.c",
+        "init/output.c",
+        "init/taint.c",
+        "init/watchdog.c",
+    ),
 )
 FULL = b"channel: the device is full, the log ends here\n"
 
