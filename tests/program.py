@@ -42,6 +42,7 @@ class Program:
 
     cache_home: Path
     state_home: Path
+    path: Path = PROGRAM
 
     @property
     def cache(self) -> Path:
@@ -74,7 +75,7 @@ class Program:
     ) -> subprocess.Popen[str]:
         """Start a command and leave it running; `through` is a command line that starts it."""
         return subprocess.Popen(
-            [*through, str(PROGRAM), *arguments],
+            [*through, str(self.path), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
