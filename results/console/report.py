@@ -55,6 +55,8 @@ class BootReport:
     """Lost, forged and corrupt lines, and what the guest program complained about."""
     taint: int | None = None
     """Taint flags before the first test."""
+    log_incomplete: str = ""
+    """What is missing of the log, as far as the protocol and our own limits tell."""
 
 
 @dataclass(slots=True)
@@ -286,7 +288,7 @@ def _report(reading: _Reading) -> BootReport:
         replace(_result(reading, number, machine), taint=reading.taints.get(number))
         for number in range(1, len(reading.planned) + 1)
     )
-    notes = [*reading.notes, *reading.kernel.notes()]
+    notes = list(reading.notes)
     if reading.unsaid_notes:
         notes.append(f"… and {reading.unsaid_notes} more of the kind")
     return BootReport(
@@ -296,8 +298,14 @@ def _report(reading: _Reading) -> BootReport:
         bool(reading.tests),
         tuple(reading.kernel.kept),
         tuple(notes),
-        reading.taints.get(0),
+        taint=reading.taints.get(0),
+        log_incomplete=_missing(reading),
     )
+
+
+def _missing(reading: _Reading) -> str:
+    lost = f"{reading.lost} lines of the guest program are lost" if reading.lost else ""
+    return "; ".join(filter(None, (lost, reading.kernel.missing())))
 
 
 def _capabilities(facts: Mapping[str, str]) -> Capabilities | None:

@@ -20,6 +20,7 @@ from results.journal.journal import (
     read_events,
 )
 from results.model.run import ArchComparison, Boot, Build, Cell, Claim, PlannedTest, Run
+from results.splats.checkers import loss_notes, lost_evidence
 from results.splats.find import find_splats
 from results.splats.taint import unexplained_taints
 
@@ -34,6 +35,8 @@ def read_boot(fact: BootFact, planned: Sequence[PlannedTest], run_dir: Path) -> 
     with log:
         report = read_report(log, fact.nonce, wanted)
     splats = find_splats(report.kernel_lines)
+    lost = lost_evidence(report.kernel_lines, splats)
+    incomplete = "; ".join(filter(None, (report.log_incomplete, lost.messages_lost)))
     return Boot(
         id=fact.id,
         purpose=fact.purpose,
@@ -47,8 +50,10 @@ def read_boot(fact: BootFact, planned: Sequence[PlannedTest], run_dir: Path) -> 
         capabilities=report.capabilities,
         tests=report.tests,
         splats=splats + unexplained_taints(report.taint, report.tests, splats),
-        notes=fact.notes + report.notes,
+        notes=fact.notes + report.notes + loss_notes(lost.checkers_off, incomplete),
         taint=report.taint,
+        checkers_off=lost.checkers_off,
+        log_incomplete=incomplete,
     )
 
 

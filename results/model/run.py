@@ -210,6 +210,16 @@ class Splat:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckerOff:
+    """A checker of the kernel that switched itself off in a boot; its silence after that proves nothing."""
+
+    checker: str
+    """`KASAN`, `lockdep`, …"""
+    line: int
+    """Line of the console log, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What the guest's own probe found before the first test."""
 
@@ -267,6 +277,9 @@ class Boot:
     """What the reader must know: lost or forged protocol lines, KVM that did not work, …"""
     taint: int | None = None
     """Flags of /proc/sys/kernel/tainted before the first test."""
+    checkers_off: tuple[CheckerOff, ...] = ()
+    log_incomplete: str = ""
+    """What the log lacks, in words: messages that the kernel dropped, lost lines of the guest program, …"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,40 +33,36 @@ class KernelLog:
 
     kept: list[KernelLine] = field(default_factory=list)
     dropped: int = 0
-    dropped_hints: int = 0
-    """How many of the dropped lines might have begun a report."""
-    _recent: deque[KernelLine] = field(default_factory=lambda: deque(maxlen=_LINES_BEFORE))
+    unseen: int = 0
+    """How many of the dropped lines came when the log was full, so that nothing looked at them."""
+    _recent: deque[tuple[int, str, str | None]] = field(default_factory=lambda: deque(maxlen=_LINES_BEFORE))
     _still_to_keep: int = 0
 
     def add(self, number: int, text: str, test: str | None) -> None:
         """Take the next line."""
-        line = KernelLine(number, text[:LONGEST_KERNEL_LINE], test)
         if len(self.kept) < PLAIN_LINES:
-            self.kept.append(line)
+            self.kept.append(KernelLine(number, text[:LONGEST_KERNEL_LINE], test))
         else:
-            self._add_to_full_log(line)
+            self._add_to_full_log(number, text[:LONGEST_KERNEL_LINE], test)
 
-    def _add_to_full_log(self, line: KernelLine) -> None:
-        hint = hints_at_report(line.text)
-        if hint:
-            self._still_to_keep = LONGEST_REPORT
+    def _add_to_full_log(self, number: int, text: str, test: str | None) -> None:
         if len(self.kept) + _LINES_BEFORE >= MOST_LINES:
             self.dropped += 1
-            self.dropped_hints += hint
-        elif self._still_to_keep:
+            self.unseen += 1
+            return
+        if hints_at_report(text):
+            self._still_to_keep = LONGEST_REPORT
+        if self._still_to_keep:
             self.dropped -= len(self._recent)
-            self.kept += [*self._recent, line]
+            self.kept += [KernelLine(*line) for line in (*self._recent, (number, text, test))]
             self._recent.clear()
             self._still_to_keep -= 1
         else:
-            self._recent.append(line)
+            self._recent.append((number, text, test))
             self.dropped += 1
 
-    def notes(self) -> list[str]:
-        """Say what the reader of the kept lines must know."""
-        if not self.dropped_hints:
-            return []
-        return [
-            f"the console log has too many kernel reports: {self.dropped_hints} lines that may begin one "
-            f"were not looked at"
-        ]
+    def missing(self) -> str:
+        """Say what the reader of the kept lines must know; empty where nothing is missing."""
+        if not self.unseen:
+            return ""
+        return f"the log has too many kernel reports: its last {self.unseen} lines were not looked at"

@@ -57,8 +57,20 @@ EXPLAINED: Mapping[str, str] = {
     "memory-corruption": "B",
     "lockup": "L",
     "hardware-error": "M",
-    **dict.fromkeys(("allocation-failure", "hung-task", "irq", "kcsan", "lockdep", "memory-leak"), ""),
-    **dict.fromkeys(("oom-kill", "preemptible", "rcu-stall", "swap-entry", "sysfs", "unaligned-access"), ""),
+    **dict.fromkeys(("allocation-failure", "bad-page-table", "hung-task", "irq", "kcsan", "kmemleak"), ""),
+    **dict.fromkeys(
+        (
+            "lockdep",
+            "memory-leak",
+            "oom-kill",
+            "preemptible",
+            "rcu-stall",
+            "swap-entry",
+            "sysfs",
+            "unaligned-access",
+        ),
+        "",
+    ),
 }
 """Kind of splat → the flags that the kernel sets with it (callers of add_taint(), Linux 6.12)."""
 _ANY = "WDBLM"

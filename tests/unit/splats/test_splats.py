@@ -2,8 +2,7 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from results.console.report import KernelLine, read_report
 from results.model.run import LineRange, Splat
-from results.splats import find as splat_module
 from results.splats.find import LONGEST_EXCERPT, MOST_SPLATS, find_splats
 from results.splats.rules import LONGEST_REPORT, RULES
 from tests.samples import splat_samples as sample
@@ -150,6 +148,28 @@ CASES = [
 ]  # fmt: skip
 
 
+def _more() -> Iterable[tuple[str, str, str, str]]:
+    text = (Path(__file__).parent / "reports.txt").read_text(encoding="utf-8")
+    for case in re.split(r"^== ", text, flags=re.MULTILINE)[1:]:
+        head, _, report = case.partition("\n")
+        name, kind, title = (*head.split(" | "), "")[:3]
+        yield name, kind, title, report.rstrip("\n")
+
+
+MORE = tuple(_more())
+
+
+@pytest.mark.parametrize(
+    ("kind", "title", "text"), [case[1:] for case in MORE], ids=[case[0] for case in MORE]
+)
+@pytest.mark.parametrize(
+    "prefix", ["", "[    9.000001][   T77] ", "guest login: [    9.000001] ", "<3>[    9.000001][    C0] "]
+)
+def test_report_in_its_words(kind: str, title: str, text: str, prefix: str) -> None:
+    expected = [] if kind == "none" else [(kind, title)]
+    assert [(splat.kind, splat.title) for splat in find(text, prefix)] == expected
+
+
 @pytest.mark.parametrize(("name", "kind", "title", "signature"), CASES, ids=[case[0] for case in CASES])
 def test_report(name: str, kind: str, title: str, signature: str) -> None:
     (splat,) = find(getattr(sample, name))
@@ -262,44 +282,10 @@ def test_harmless_lines(line: str) -> None:
     assert find(line) == ()
 
 
-@pytest.mark.parametrize(
-    ("line", "kind"),
-    [
-        ("Unhandled fault: alignment exception (0x221) at 0x0000ffff", "fault"),
-        ("WARNING: memory map is odd", "warning"),
-    ],
-)
-def test_second_opinion(line: str, kind: str) -> None:
-    """tuxparse knows phrases that no rule of ours has."""
-    (splat,) = find(f"harmless\n{line}\nharmless")
-    assert splat.kind == kind
-    assert splat.title == line
-    assert splat.lines == LineRange(2, 2)
-    assert not re.search("[0-9]", splat.signature)
-
-
-def test_tuxparse_is_not_imported_without_need(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tuxparse", None)
-    monkeypatch.setitem(sys.modules, "tuxparse.boot_test_parser", None)
-    assert len(find(sample.WARNING_612)) == 1
-    with pytest.raises(ImportError):
-        find("WARNING: memory map is odd")
-
-
-def test_second_opinion_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
-
-    def count(lines: Sequence[KernelLine]) -> tuple[Splat, ...]:
-        asked.append(len(lines))
-        return ()
-
-    monkeypatch.setattr(splat_module, "second_opinion", count)
-    find("\n".join(["WARNING: odd"] * 5000))
-    assert asked == [200]
-
-
 def test_every_kind_has_a_sample() -> None:
-    assert {rule.kind for rule in RULES} - {"kmsan", "oops"} <= {case[1] for case in CASES}
+    assert {rule.kind for rule in RULES} - {"kmsan"} <= {case[1] for case in CASES} | {
+        kind for _, kind, *_ in MORE
+    }
 
 
 @pytest.mark.parametrize(
@@ -354,8 +340,8 @@ PROVOKED = {
     "exec_null": ["NULL pointer dereference in execute_location"],
     "write_ro": ["unable to handle page fault in lkdtm_WRITE_RO"],
     "softlockup": [
-        "INFO: rcu_sched detected stall in lkdtm_SOFTLOCKUP",
-        "BUG: soft lockup in lkdtm_SOFTLOCKUP",
+        "INFO: rcu_sched detected stall in sys_write",
+        "BUG: soft lockup in sys_write",
         "Kernel panic: softlockup: hung tasks",
     ],
 }
