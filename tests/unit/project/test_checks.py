@@ -22,7 +22,7 @@ SCRIPTS = [
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed (ci/test-packages)")
 def test_shellcheck_accepts_every_script() -> None:
-    assert {"run", "enough-room", "install-packages", "test-packages", "netboot.sh"} <= {
+    assert {"run", "check-free-space", "install-packages", "test-packages", "netboot.sh"} <= {
         s.name for s in SCRIPTS
     }
     answer = subprocess.run(["shellcheck", *SCRIPTS], capture_output=True, text=True, check=False)

@@ -138,14 +138,14 @@ class TestSystemd:
     ("arguments", "status", "words"),
     [
         (("0", "/", "/"), 0, ""),
-        (("99999999", "/"), 1, "/ has "),
+        (("99999999", "/"), 1, " of free space"),
         (("1", "/no/such/folder"), 2, "No such file"),
         (("1",), 2, "usage:"),
         (("1G", "/"), 2, "usage:"),
         (("", "/"), 2, "usage:"),
     ],
 )
-def test_enough_room(arguments: tuple[str, ...], status: int, words: str) -> None:
-    answer = run(CI / "enough-room", *arguments)
+def test_check_free_space(arguments: tuple[str, ...], status: int, words: str) -> None:
+    answer = run(CI / "check-free-space", *arguments)
     assert answer.returncode == status
     assert words in answer.stderr
