@@ -17,14 +17,14 @@ struct setting {
 };
 
 /*
- * By default only allocations of several pages that may not wait can fail, which
- * is nearly none. GFP flags of user pages say "highmem" on 64-bit kernels too.
+ * By default only atomic allocations of several pages can fail, which are rare.
+ * GFP flags of user pages contain "highmem" on 64-bit kernels, too.
  */
 static const struct setting page_settings[] = {
 	{ DEBUGFS "fail_page_alloc/ignore-gfp-wait", "N" },
 	{ DEBUGFS "fail_page_alloc/ignore-gfp-highmem", "N" },
 	{ DEBUGFS "fail_page_alloc/min-order", "0" },
-	/* 1 is two lines for each failure, 2 would be a backtrace more. */
+	/* 1 logs two lines per failure, 2 also a backtrace. */
 	{ DEBUGFS "fail_page_alloc/verbose", "1" },
 };
 
@@ -66,7 +66,7 @@ void fail_nth_arm(int fd, unsigned int n)
 		abort();
 }
 
-/* The kernel counts down to the failure. */
+/* Return whether the kernel counts down, i.e. the failure is still to come. */
 static bool is_counted_down(int fd)
 {
 	char text[16] = "";

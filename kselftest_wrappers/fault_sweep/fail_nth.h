@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Make one allocation of one task fail: the n-th that comes after a number was
- * written to its /proc/PID/fail-nth (Documentation/fault-injection of the kernel).
+ * Make one allocation of one task fail: the n-th after n is written to its
+ * /proc/PID/fail-nth (Documentation/fault-injection/fault-injection.rst).
  */
 #ifndef FAIL_NTH_H
 #define FAIL_NTH_H
@@ -10,21 +10,21 @@
 #include <sys/types.h>
 
 /*
- * Let failures reach every page, and every slab object where the kernel has
- * CONFIG_FAILSLAB. Return NULL, or why this kernel can't do that.
+ * Configure injection to affect every page allocation, and with CONFIG_FAILSLAB
+ * every slab object. Return NULL, or why this kernel lacks it.
  */
 const char *fail_nth_set_up(void);
 
-/* Open the switch of the calling task; -1 if that fails. It does not survive a fork. */
+/* Open fail-nth of the calling task; -1 on failure. A forked child needs its own. */
 int fail_nth_open(void);
 
-/* From here on the @n-th allocation of the task fails. Allocates nothing itself. */
+/* Let the @n-th allocation of the task from now on fail. Does not allocate. */
 void fail_nth_arm(int fd, unsigned int n);
 
-/* Stop that. Return whether a failure was injected since. */
+/* Disarm. Return whether a failure was injected since fail_nth_arm(). */
 bool fail_nth_disarm(int fd);
 
-/* Whether the failure that task @pid was armed with was injected; @pid may be a zombie. */
+/* Return whether the failure armed in task @pid was injected; @pid may be a zombie. */
 bool fail_nth_has_fired_in(pid_t pid);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Let every allocation of one operation on a THP fail, one after the other, and
- * judge each time: success means that it was done, failure that nothing was.
+ * Fail each allocation of one operation on a THP in turn, and check each time:
+ * success must have the full effect, failure none.
  */
 #include "fail_nth.h"
 #include "lib/ktap.h"
@@ -16,7 +16,7 @@
 
 #define MOST_FAILURES 200
 
-/* An allocation that was not there once may be there again: how often to look. */
+/* Attempts without a failure that end the sweep; not all allocations happen in each attempt. */
 #define QUIET_ATTEMPTS 3
 
 struct totals {
@@ -28,7 +28,7 @@ struct totals {
 	bool skipped;
 };
 
-/* The attempt never came to its call. */
+/* Report an attempt that ended before its call. */
 static bool ended_early(const struct record *record, struct totals *totals)
 {
 	if (record->stage >= STAGE_CALLING)
@@ -58,7 +58,7 @@ static void count_row(const struct sweep_rule *rule, unsigned int n, const struc
 			 effect_name(record->effect));
 }
 
-/* Return whether there may be more allocations to fail. */
+/* Return whether more allocations may be left to fail. */
 static bool sweep_one(const struct sweep_rule *rule, unsigned int n, struct totals *totals)
 {
 	const struct record *record;

@@ -17,7 +17,7 @@ static struct returned advise_range(const struct attempt *attempt, int advice)
 				     length_of(attempt->range), advice));
 }
 
-/* An advice that the kernel does not know is refused even for no bytes at all. */
+/* The kernel rejects unknown advice even for a length of 0. */
 static void need_advice(const struct attempt *attempt, int advice, const char *name)
 {
 	if (madvise(attempt->thp.base, 0, advice))
@@ -47,7 +47,7 @@ static struct returned free_range(const struct attempt *attempt)
 	return advise_range(attempt, MADV_FREE);
 }
 
-/* A page may be taken at any time from now on, and then it is zero. */
+/* The kernel may free each page at any time; then it reads as zero. */
 static bool is_old_or_zero(const struct attempt *attempt)
 {
 	struct range range = attempt->range;
@@ -58,7 +58,7 @@ static bool is_old_or_zero(const struct attempt *attempt)
 	return true;
 }
 
-/* The CPU collects pages before it puts them on another list; MADV_COLD of any page ends that. */
+/* MADV_COLD of any page drains the per-CPU batch of pages that wait for their LRU list. */
 static void put_pages_on_lists(const struct attempt *attempt)
 {
 	size_t page_size = attempt->thp.page_size;
@@ -84,7 +84,7 @@ const struct sweep_op sweep_madv_free = {
 	.prepare = need_free,
 	.operate = free_range,
 	.measure = measure_freed,
-	.range_is_well = is_old_or_zero,
+	.range_is_intact = is_old_or_zero,
 };
 
 static const char *get_swap(void)
@@ -102,7 +102,7 @@ static struct returned page_out_range(const struct attempt *attempt)
 	return advise_range(attempt, MADV_PAGEOUT);
 }
 
-/* Where the page is must be asked before its data is read, which swaps it in. */
+/* Query the location first: reading the data swaps the page in. */
 static enum page_state look_swapped(const struct attempt *attempt, size_t offset)
 {
 	bool swapped = page_is_swapped(at(attempt, offset));
@@ -132,7 +132,7 @@ static struct returned cool_range(const struct attempt *attempt)
 	return advise_range(attempt, MADV_COLD);
 }
 
-/* A colder place in the kernel's lists does not show in a page. */
+/* The position on the kernel's LRU lists is not visible in a page. */
 static enum page_state look_same(const struct attempt *attempt, size_t offset)
 {
 	return page_holds(attempt, offset, OLD_PATTERN) ? PAGE_UNTOUCHED : PAGE_DAMAGED;
@@ -155,7 +155,7 @@ static long long huge_bytes(const struct attempt *attempt)
 	return smaps_bytes(attempt->thp.base, "AnonHugePages");
 }
 
-/* Read-only and back again: the PMD is split, the data is as it was. */
+/* mprotect() to read-only and back splits the PMD and keeps the data. */
 static void split_the_pmd(const struct attempt *attempt)
 {
 	size_t half = attempt->thp.size / 2;

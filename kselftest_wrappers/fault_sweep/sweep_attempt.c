@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Of the attempt that runs now. */
+/* The current attempt's. */
 static struct record *record;
 
 static struct split_counters read_counters(void)
@@ -46,7 +46,7 @@ static void prepare(const struct sweep_op *op, struct attempt *attempt)
 		op->prepare(attempt);
 }
 
-/* Between arm and disarm nothing but the call may happen. */
+/* Between arm and disarm, only the call may allocate. */
 static void call(const struct sweep_op *op, const struct attempt *attempt, int fd, unsigned int n)
 {
 	long long mapped = mapped_bytes();
@@ -69,7 +69,7 @@ static void retry(const struct sweep_op *op, const struct attempt *attempt)
 	check_outside(op, attempt, &record->intact);
 }
 
-/* If it succeeds, nothing can be looked at any more. */
+/* Success ends the process, so all checks come before the call. */
 static __attribute__((noreturn)) void retry_to_the_end(const struct sweep_op *op,
 						       const struct attempt *attempt)
 {
@@ -98,14 +98,14 @@ static __attribute__((noreturn)) void perform(const struct sweep_op *op, unsigne
 		retry_to_the_end(op, &attempt);
 	if (record->returned.error)
 		retry(op, &attempt);
-	if (op->peer_is_well && !op->peer_is_well(&attempt))
+	if (op->peer_is_intact && !op->peer_is_intact(&attempt))
 		record->intact = false;
 	record->usable = check_usable(op, &attempt);
 	record_end(STAGE_FINISHED);
 }
 
-/* The process is gone, and with it what could be looked at. */
-static void complete_for_the_dead(const struct sweep_op *op)
+/* Fill in what the process would have recorded after its call. */
+static void complete_ended(const struct sweep_op *op)
 {
 	bool well = op->ends_process && !record->signal && !record->exit_code;
 
@@ -131,7 +131,7 @@ const struct record *attempt_run(const struct sweep_op *op, unsigned int n)
 	else
 		record->exit_code = WEXITSTATUS(status);
 	if (record->stage == STAGE_CALLING)
-		complete_for_the_dead(op);
+		complete_ended(op);
 	if (record->stage == STAGE_RETRYING && !record->signal && !record->exit_code)
 		record->stage = STAGE_FINISHED;
 	return record;

@@ -5,7 +5,7 @@
 
 #include "sweep_record.h"
 
-/* Try @op with the @n-th allocation of its call failing. The next call reuses the record. */
+/* Run @op while the @n-th allocation of its call fails. The next run reuses the record. */
 const struct record *attempt_run(const struct sweep_op *op, unsigned int n);
 
 #endif

@@ -32,7 +32,7 @@ enum effect check_effect(const struct sweep_op *op, const struct attempt *attemp
 	if (op->look)
 		return effect_by_pages(op, attempt, intact);
 	effect = op->measure(attempt);
-	if (!(op->range_is_well ? op->range_is_well : range_holds_old_pattern)(attempt))
+	if (!(op->range_is_intact ? op->range_is_intact : range_holds_old_pattern)(attempt))
 		*intact = false;
 	return effect;
 }
@@ -48,8 +48,8 @@ static bool is_in(size_t offset, struct range range)
 }
 
 /*
- * Nothing is written here, unless it must fault: a write to a page that is
- * shared after a fork splits the PMD, and a retry would find that done.
+ * Does not write, except where the write must fault: writing to a page that is
+ * shared after fork() would split the PMD before the retry.
  */
 void check_outside(const struct sweep_op *op, const struct attempt *attempt, bool *intact)
 {
@@ -76,7 +76,7 @@ static bool page_is_usable(const struct attempt *attempt, size_t offset)
 	return pattern_mismatch(attempt->thp.base, page, NEW_PATTERN) == page.end;
 }
 
-/* The call may have unmapped parts of the range; what lies outside was looked at. */
+/* Skips unmapped pages: the call may unmap parts of the range, and the rest was checked. */
 static bool all_pages_are_usable(const struct attempt *attempt)
 {
 	size_t page_size = attempt->thp.page_size;

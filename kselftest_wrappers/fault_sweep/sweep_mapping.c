@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Operations of the fault sweep that cut a mapping (VMA) in two inside of a THP. */
+/* Operations of the fault sweep that split a VMA within a THP. */
 #include "lib/proc_self.h"
 #include "sweep_ops.h"
 #include "sweep_range.h"
@@ -18,7 +18,7 @@ const struct sweep_op sweep_munmap = {
 	.look = look_unmapped,
 };
 
-/* Exactly one of two states, and never other data. */
+/* Either protection is valid, but only with the old data. */
 static enum page_state look_protected(const struct attempt *attempt, size_t offset,
 				      bool done_if_faults)
 {
@@ -50,7 +50,7 @@ const struct sweep_op sweep_mprotect_ro = {
 	.release = make_all_writable,
 };
 
-/* The whole THP, so that its PMD stays whole until the call. */
+/* Applies to the whole THP, so that the PMD is not split before the call. */
 static void make_all_readonly(const struct attempt *attempt)
 {
 	sweep_need(!mprotect(attempt->thp.base, attempt->thp.size, PROT_READ),
@@ -76,7 +76,7 @@ const struct sweep_op sweep_mprotect_rw = {
 	.outside_is_readonly = true,
 };
 
-/* Of the mapping that holds the range: the half that was split off, or the whole THP. */
+/* Locked bytes of the mapping at the range: the split-off half, or the whole THP. */
 static long long locked_bytes(const struct attempt *attempt)
 {
 	return smaps_bytes(at(attempt, attempt->range.start), "Locked");
@@ -142,7 +142,7 @@ const struct sweep_op sweep_munlock = {
 
 static bool is_mapped_over;
 
-/* Anonymous memory of nobody takes the place of what was there. */
+/* Replaces the range with new anonymous memory. */
 static struct returned map_over_range(const struct attempt *attempt)
 {
 	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
@@ -153,7 +153,7 @@ static struct returned map_over_range(const struct attempt *attempt)
 	return returned_from(is_mapped_over ? 0 : -1);
 }
 
-/* A call that fails may leave a hole. */
+/* A failed call may leave a hole. */
 static enum page_state look_mapped_over(const struct attempt *attempt, size_t offset)
 {
 	bool is_hole = !page_is_mapped(at(attempt, offset), attempt->thp.page_size);

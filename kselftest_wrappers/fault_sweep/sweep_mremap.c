@@ -6,12 +6,12 @@
 
 #include <sys/mman.h>
 
-/* More than the range needs, also when it grows. */
+/* Room for the range, also after it grew. */
 #define PLACE_THPS 2
 
 static unsigned char *new_place;
 
-/* Nothing else maps memory in this process, so what is free now stays free. */
+/* Nothing else maps memory in this process, so the place stays free. */
 static void find_new_place(const struct attempt *attempt)
 {
 	new_place = reserve_own_place(attempt, PLACE_THPS);
@@ -32,7 +32,7 @@ static bool is_mapped_here(const unsigned char *page, const struct attempt *atte
 	return page_is_mapped(page, attempt->thp.page_size);
 }
 
-/* It is in one place, with its data, and there is nothing in the other. */
+/* The page must be in exactly one of the two places, with its data. */
 static enum page_state look_moved(const struct attempt *attempt, size_t offset)
 {
 	struct range page = { offset, offset + attempt->thp.page_size };
@@ -65,7 +65,7 @@ const struct sweep_op sweep_mremap_shrink = {
 	.look = look_unmapped,
 };
 
-/* The upper half is in the way, so the lower one has to move. */
+/* The upper half blocks growth in place, so the lower half has to move. */
 static struct returned grow_half(const struct attempt *attempt)
 {
 	size_t length = length_of(attempt->range);

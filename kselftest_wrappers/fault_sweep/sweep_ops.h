@@ -19,7 +19,7 @@ extern const struct sweep_op sweep_mincore, sweep_mbind, sweep_move_pages;
 extern const struct sweep_op sweep_set_mempolicy_home_node, sweep_subpage_prot;
 extern const struct sweep_op sweep_exit_half, sweep_exec_half;
 
-/* The program was started anew by the exec_half operation; it only has to end well. */
+/* Argument of the program that exec_half executes; it just exits with 0. */
 #define AFTER_EXEC "--after-exec"
 
 #endif

@@ -9,21 +9,21 @@
 static pid_t child;
 static int to_child;
 
-static bool copy_is_as_it_was(const struct attempt *attempt)
+static bool copy_is_intact(const struct attempt *attempt)
 {
 	size_t size = attempt->thp.size;
 
 	return pattern_mismatch(attempt->thp.base, (struct range){ 0, size }, OLD_PATTERN) == size;
 }
 
-/* The pipe closes when the parent asks for the copy, or has died. */
+/* read() returns when the parent closes the pipe, or dies. */
 static __attribute__((noreturn)) void keep_copy(const struct attempt *attempt, int from_parent)
 {
 	char none;
 
 	while (read(from_parent, &none, 1) > 0)
 		;
-	_exit(copy_is_as_it_was(attempt) ? 0 : 1);
+	_exit(copy_is_intact(attempt) ? 0 : 1);
 }
 
 void peer_start(const struct attempt *attempt)
@@ -41,7 +41,7 @@ void peer_start(const struct attempt *attempt)
 	to_child = ends[1];
 }
 
-bool peer_is_well(const struct attempt *attempt)
+bool peer_is_intact(const struct attempt *attempt)
 {
 	int status;
 
@@ -70,7 +70,7 @@ void peer_become_child(const struct attempt *attempt)
 		return;
 	}
 	status = record_wait(child);
-	if (!copy_is_as_it_was(attempt))
+	if (!copy_is_intact(attempt))
 		record_damage();
 	end_like(status);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The end of an address space in which a THP is half unmapped: exit and exec. */
+/* Teardown of an address space with a half unmapped THP, by exit and exec. */
 #include "sweep_ops.h"
 #include "sweep_range.h"
 #include "sweep_record.h"
@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* What is left to the end is the lower half, mapped by a page table. */
+/* Leaves the lower half, mapped by a page table. */
 static void unmap_upper_half(const struct attempt *attempt)
 {
 	size_t half = attempt->thp.size / 2;

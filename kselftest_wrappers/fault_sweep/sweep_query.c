@@ -11,10 +11,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Half of the largest THP there is: 512 MiB of 64 KiB pages on arm64. */
+/* Half of the largest possible THP, 512 MiB of 64 KiB pages on arm64. */
 #define MOST_PAGES 4096
 
-/* A bitmap of nodes. */
+/* Bitmap of NUMA nodes. */
 #define NODE_0 1UL
 #define NODE_BITS 8
 
@@ -63,7 +63,7 @@ const struct sweep_op sweep_mincore = {
 	.look = look_resident,
 };
 
-/* Without NUMA these system calls do not exist. */
+/* These system calls do not exist without CONFIG_NUMA. */
 static void need_syscall(long result, const char *name)
 {
 	if (result < 0 && errno == ENOSYS)
@@ -126,7 +126,7 @@ static void prepare_move_pages(const struct attempt *attempt)
 	}
 }
 
-/* It returns how many pages it could not move. */
+/* move_pages() returns the number of pages that it did not move. */
 static struct returned move_range(const struct attempt *attempt)
 {
 	long left = syscall(SYS_move_pages, 0, pages_of(attempt), page_addresses, target_nodes,
@@ -168,7 +168,7 @@ static struct returned set_home_node(const struct attempt *attempt)
 				     length_of(attempt->range), 0UL, 0UL));
 }
 
-/* The node itself is shown nowhere. */
+/* The kernel does not show the home node. */
 static enum page_state look_still_bound(const struct attempt *attempt, size_t offset)
 {
 	return look_bound(attempt, offset) == PAGE_DONE ? PAGE_UNTOUCHED : PAGE_DAMAGED;
@@ -181,7 +181,7 @@ const struct sweep_op sweep_set_mempolicy_home_node = {
 	.look = look_still_bound,
 };
 
-/* Two bits for each 4 KiB of a 64 KiB page, and 01 forbids writing: subpage_prot(2). */
+/* subpage_prot(2): two bits per 4 KiB of a 64 KiB page; 01 forbids writing. */
 #define ALL_READONLY 0x55555555U
 
 static uint32_t subpages[MOST_PAGES];

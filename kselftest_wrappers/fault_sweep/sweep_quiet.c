@@ -18,7 +18,7 @@
 
 #define ASK_PERSONALITY 0xffffffffUL
 
-/* Made by the linker. */
+/* Defined by the linker. */
 extern char __executable_start[], _end[];
 
 void quiet_fix_addresses(char **argv)
@@ -40,10 +40,7 @@ void quiet_stay_on_cpu(void)
 	sched_setaffinity(0, sizeof(here), &here);
 }
 
-/*
- * mlock() faults writable pages in as if they were written to, so that copies
- * that are due after a fork are made too.
- */
+/* mlock() faults in writable pages for writing, which also resolves copy-on-write. */
 static void make_present(const char *start, const char *end)
 {
 	uintptr_t page_size = sysconf(_SC_PAGESIZE);
@@ -63,9 +60,9 @@ static __attribute__((noinline)) void make_stack_present(void)
 }
 
 /*
- * Use up and give back the kernel's objects for mappings. Else it depends on
- * earlier attempts whether a call needs a new page for more of them, and
- * failure n would be another one in every attempt.
+ * Allocate and free the kernel's objects for mappings. Otherwise it depends on
+ * earlier attempts whether a call needs a new slab page for them, and failure n
+ * would hit another allocation in each attempt.
  */
 static void stock_objects(void)
 {
@@ -79,7 +76,7 @@ static void stock_objects(void)
 	for (size_t i = 0; i < length; i += 2 * page_size)
 		mprotect(pages + i, page_size, PROT_READ);
 	munmap(pages, length);
-	/* Some are only given back after a grace period, which this waits for. */
+	/* Wait for an RCU grace period, after which some of them are freed. */
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 

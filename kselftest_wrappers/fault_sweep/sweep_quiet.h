@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Keep the injected failure for the call: nothing else may allocate while it is armed. */
+/* Keep all but the call from allocating while the failure is armed. */
 #ifndef SWEEP_QUIET_H
 #define SWEEP_QUIET_H
 
 #include <stdbool.h>
 
 /*
- * For the whole program, first of all: start anew without random addresses, else
- * some runs need a page table more than others. Returns where that was done.
+ * Call first: execute the program again without address randomisation, with which
+ * some runs need one more page table. Returns in the second execution.
  */
 void quiet_fix_addresses(char **argv);
 
-/* For the whole program: free objects that the kernel keeps for each CPU stay at hand. */
+/* Pin the program to one CPU, so that it reuses the same per-CPU lists of free objects. */
 void quiet_stay_on_cpu(void);
 
 /*
- * Make all memory present that this process itself needs. Return whether
- * nothing happens now when the next allocation of @fd's task is to fail.
+ * Fault in all memory that this process needs. Return whether a system call that
+ * allocates nothing leaves a failure armed in @fd uninjected.
  */
 bool quiet_process(int fd);
 

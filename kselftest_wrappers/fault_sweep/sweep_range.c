@@ -75,7 +75,7 @@ enum page_state look_zeroed(const struct attempt *attempt, size_t offset)
 	return page_holds(attempt, offset, OLD_PATTERN) ? PAGE_UNTOUCHED : PAGE_DAMAGED;
 }
 
-/* It stops at holes, so each page is asked for by itself. */
+/* mprotect() stops at holes, so it is called for each page. */
 void make_all_writable(const struct attempt *attempt)
 {
 	size_t page_size = attempt->thp.page_size;

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The range of an attempt and its pages: parts of which operations are made. */
+/* Building blocks of operations: the range of an attempt and its pages. */
 #ifndef SWEEP_RANGE_H
 #define SWEEP_RANGE_H
 
 #include "sweep.h"
 
-/* The address of an offset, and the length of the range. */
+/* Return the address of an offset, and the length of a range. */
 unsigned char *at(const struct attempt *attempt, size_t offset);
 size_t length_of(struct range range);
 
-/* Whether the page at @offset is mapped and holds the pattern, or zero. */
+/* Return whether the page at @offset is mapped and holds the pattern, or zeros. */
 bool page_holds(const struct attempt *attempt, size_t offset, uint64_t seed);
 bool page_holds_zero(const struct attempt *attempt, size_t offset);
 
-/* Address space for @thps THPs, aligned, that shares no page table with anything. */
+/* Reserve aligned address space for @thps THPs that shares no page table. */
 unsigned char *reserve_own_place(const struct attempt *attempt, size_t thps);
 
-/* Common ways to choose: the lower half, and a few pages in the middle. */
+/* Common @choose functions: the lower half, and four pages in the middle. */
 struct range lower_half(const struct thp *thp);
 struct range four_pages(const struct thp *thp);
 
@@ -24,7 +24,7 @@ struct range four_pages(const struct thp *thp);
 enum page_state look_unmapped(const struct attempt *attempt, size_t offset);
 enum page_state look_zeroed(const struct attempt *attempt, size_t offset);
 
-/* A common @release. */
+/* A common @release function. */
 void make_all_writable(const struct attempt *attempt);
 
 #endif

@@ -53,7 +53,7 @@ void record_damage(void)
 	record->intact = false;
 }
 
-/* A zombie still knows whether its failure was injected. */
+/* Reads fail-nth of the zombie before it is reaped. */
 int record_wait(pid_t pid)
 {
 	siginfo_t info;

@@ -5,14 +5,14 @@
 
 #include "sweep.h"
 
-/* How far the attempt came. */
+/* Progress of an attempt. */
 enum stage {
 	STAGE_PREPARING,
 	STAGE_SKIPPED,  /* the kernel lacks something: @words */
 	STAGE_FAILED,   /* something went wrong before the call: @words */
 	STAGE_CALLING,
 	STAGE_CHECKING,
-	STAGE_RETRYING, /* by a call whose success is the end */
+	STAGE_RETRYING, /* a call whose success ends the process */
 	STAGE_FINISHED,
 };
 
@@ -21,7 +21,7 @@ struct split_counters {
 	long long failures;
 };
 
-/* In memory that the program shares with all processes of the attempt. */
+/* Result of an attempt, in memory shared by all of its processes. */
 struct record {
 	enum stage stage;
 	char words[160];
@@ -29,10 +29,10 @@ struct record {
 	int exit_code;
 	struct returned returned;
 	bool fired;
-	bool fired_is_known; /* of a task that died in the call */
+	bool fired_is_known; /* fail-nth was read from the zombie */
 	enum effect effect;
 	bool intact;
-	bool remapped; /* a call that failed has changed how much is mapped */
+	bool remapped; /* the failed call changed the number of mapped bytes */
 	bool usable;
 	bool retried;
 	struct returned retry;
@@ -40,24 +40,24 @@ struct record {
 	struct split_counters before, after;
 };
 
-/* Set every field for the next attempt; the first call maps the memory. */
+/* Initialise the record for the next attempt; the first call maps its memory. */
 struct record *record_reset(void);
 
-/* End this process: the attempt came to @stage. */
+/* Record @stage and end this process. */
 __attribute__((noreturn))
 void record_end(enum stage stage);
 
-/* End the attempt, because the kernel lacks something. */
+/* End the attempt as skipped, with a reason. */
 __attribute__((noreturn, format(printf, 1, 2)))
 void sweep_skip(const char *format, ...);
 
-/* End the attempt, with errno in words, unless @succeeded. */
+/* End the attempt as failed, with @what and strerror(errno), unless @succeeded. */
 void sweep_need(bool succeeded, const char *what);
 
-/* Another process found that its memory has changed. */
+/* Record that memory of another process has changed. */
 void record_damage(void);
 
-/* Wait for a process of the attempt; return its status as waitpid() does. */
+/* Wait for a process of the attempt; return its status as of waitpid(). */
 int record_wait(pid_t pid);
 
 #endif

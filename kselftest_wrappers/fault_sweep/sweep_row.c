@@ -52,7 +52,7 @@ static const char *retry_result(const struct record *record)
 	return record->retried ? error_name(record->retry.error) : "none";
 }
 
-/* Of a process that ended in its call; success may be just that. */
+/* For a process that ended in its call, which some operations do on success. */
 static const char *why_dead(const struct sweep_rule *rule, const struct record *record)
 {
 	if (record->signal)
@@ -60,7 +60,7 @@ static const char *why_dead(const struct sweep_rule *rule, const struct record *
 	return rule->op->ends_process && !record->exit_code ? NULL : "died";
 }
 
-/* Only a call that says so may do less than all of it, unless it is for advice. */
+/* A partial effect needs a short count, unless the call is advisory. */
 static bool count_is_right(const struct sweep_rule *rule, const struct record *record)
 {
 	bool is_advice = rule->success & EFFECT_NONE;
@@ -82,7 +82,7 @@ static const char *why_effect_is_wrong(const struct sweep_rule *rule, const stru
 	return count_is_right(rule, record) ? NULL : "success_without_effect";
 }
 
-static bool retry_is_well(const struct sweep_rule *rule, const struct record *record)
+static bool retry_is_right(const struct sweep_rule *rule, const struct record *record)
 {
 	return !record->retried ||
 	       (!record->retry.error && (rule->success & record->retry_effect));
@@ -103,7 +103,7 @@ const char *row_why_broken(const struct sweep_rule *rule, const struct record *r
 		return "outside_changed";
 	if (!record->usable)
 		return "unusable";
-	if (!retry_is_well(rule, record))
+	if (!retry_is_right(rule, record))
 		return "retry_failed";
 	if (record->returned.error &&
 	    !(record->fired && rule_allows_error(rule, record->returned.error)))

@@ -5,16 +5,16 @@
 #include <errno.h>
 #include <signal.h>
 
-/* Success means all of it, failure means none of it. */
+/* Effects: success has the full effect, failure none. */
 #define ALL EFFECT_FULL
 #define NOTHING EFFECT_NONE
 
-/* A call over several pages that stops in the middle. */
+/* A call that may stop after some pages. */
 #define SOME (EFFECT_NONE | EFFECT_PART)
 #define ANY (EFFECT_NONE | EFFECT_PART | EFFECT_FULL)
 
 /*
- * Strict wherever the documents say nothing. Columns: operation, effect after
+ * Strict where the documentation is silent. Columns: operation, effect after
  * success, effect after an error, errno values, signals, takes pages, source.
  */
 const struct sweep_rule sweep_rules[] = {
@@ -49,8 +49,8 @@ const struct sweep_rule sweep_rules[] = {
 	{ &sweep_madv_collapse, ALL, NOTHING, { ENOMEM, EAGAIN, EBUSY }, { 0 }, true,
 	  "madvise(2), MADV_COLLAPSE, ERRORS: ENOMEM, EAGAIN, EBUSY" },
 	/*
-	 * The caller's own stack is to be copied when it is next written to; sparc kills a
-	 * process whose registers can't be saved there: arch/sparc/kernel/process_64.c.
+	 * The next write to the caller's stack copies a page; sparc kills a process whose
+	 * registers can't be saved there: arch/sparc/kernel/process_64.c.
 	 */
 	{ &sweep_fork, ALL, NOTHING, { ENOMEM, EAGAIN }, { SIGSEGV }, true,
 	  "fork(2), ERRORS: ENOMEM, EAGAIN" },
@@ -60,7 +60,7 @@ const struct sweep_rule sweep_rules[] = {
 	  "fork(2): memory of the two is independent; a write returns no error" },
 	{ &sweep_huge_zero_write, ALL, NOTHING, { 0 }, { 0 }, true,
 	  "mmap(2), MAP_ANONYMOUS: memory of zeros; a write returns no error" },
-	/* Pages that can't be pinned count as a bad address: mm/process_vm_access.c. */
+	/* EFAULT if pages can't be pinned: mm/process_vm_access.c. */
 	{ &sweep_process_vm_readv, ALL, NOTHING, { ENOMEM, EFAULT }, { 0 }, true,
 	  "process_vm_readv(2), RETURN VALUE: no partial transfer that splits an iovec" },
 	{ &sweep_vmsplice, ALL | EFFECT_PART, NOTHING, { ENOMEM }, { 0 }, false,
@@ -85,7 +85,7 @@ const struct sweep_rule sweep_rules[] = {
 	  "munmap(2), ERRORS: ENOMEM" },
 	{ &sweep_exit_half, ALL, NOTHING, { 0 }, { 0 }, false,
 	  "_exit(2): does not return and can't fail" },
-	/* An argument page that can't be had counts as a list that is too long: fs/exec.c. */
+	/* E2BIG if a page for arguments can't be allocated: fs/exec.c. */
 	{ &sweep_exec_half, ALL, NOTHING, { ENOMEM, EAGAIN, E2BIG }, { SIGSEGV, SIGKILL }, true,
 	  "execve(2), NOTES: past the point of no return the kernel kills the process" },
 };

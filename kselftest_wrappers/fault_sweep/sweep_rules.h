@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What each operation may do when an allocation in it fails. */
+/* Allowed outcomes of each operation when one of its allocations fails. */
 #ifndef SWEEP_RULES_H
 #define SWEEP_RULES_H
 
@@ -10,15 +10,15 @@
 
 struct sweep_rule {
 	const struct sweep_op *op;
-	/* Sets of enum effect: what may have happened after success, and after an error. */
+	/* Sets of enum effect: allowed after success, and after an error. */
 	unsigned int success;
 	unsigned int failure;
-	/* How it may end for want of memory; 0 ends each list. */
+	/* Allowed errno values and signals if an allocation fails; 0 ends each list. */
 	int errors[MOST_ERRORS];
 	int signals[MOST_SIGNALS];
-	/* It takes pages on every kernel, so that a sweep without a failure has swept nothing. */
+	/* It allocates pages on every kernel, so a sweep without an injected failure is void. */
 	bool allocates;
-	/* Where it is documented. */
+	/* Source in the documentation. */
 	const char *source;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Memory that two processes share copy-on-write in the fault sweep: forking, writing, pinning. */
+/* Memory shared copy-on-write by two processes in the fault sweep: fork, write, pin. */
 #include "lib/proc_self.h"
 #include "sweep_ops.h"
 #include "sweep_peer.h"
@@ -33,7 +33,7 @@ static struct returned write_word(const struct attempt *attempt)
 	return RETURNED_WELL;
 }
 
-/* All of the page but the first word is as it was. */
+/* All of the page but its first word must be unchanged. */
 static enum page_state look_written(const struct attempt *attempt, size_t offset)
 {
 	struct range rest = { offset + sizeof(uint64_t), offset + attempt->thp.page_size };
@@ -60,10 +60,10 @@ const struct sweep_op sweep_fork_cow_parent = {
 	.prepare = peer_start,
 	.operate = write_word,
 	.look = look_written,
-	.peer_is_well = peer_is_well,
+	.peer_is_intact = peer_is_intact,
 };
 
-/* A read of untouched memory maps the one huge page of zeros, if all goes well. */
+/* A read of untouched memory maps the huge zero page. */
 static void map_huge_zero(struct attempt *attempt)
 {
 	struct thp *thp = &attempt->thp;
@@ -98,7 +98,7 @@ const struct sweep_op sweep_huge_zero_write = {
 	.outside_is_zero = true,
 };
 
-/* Where the data of a THP is copied to: as long as the range, touched and filled. */
+/* Target of copies: as long as the range, filled before the call. */
 static unsigned char *copy;
 static size_t copied;
 
@@ -120,8 +120,8 @@ static struct returned returned_count(const struct attempt *attempt, ssize_t cou
 	return (struct returned){ .is_short = copied < length_of(attempt->range) };
 }
 
-/* The bytes that it says it has read are the right ones, and no more were written. */
-static bool copy_is_well(const struct attempt *attempt)
+/* The bytes reported as read must be right, and those behind them untouched. */
+static bool copy_is_right(const struct attempt *attempt)
 {
 	struct range read = { attempt->range.start, attempt->range.start + copied };
 	struct range rest = { copied, length_of(attempt->range) };
@@ -146,7 +146,7 @@ static void prepare_readv(const struct attempt *attempt)
 	get_room_for_copy(attempt);
 }
 
-/* It pins the pages; those that are not exclusive must be unshared before, and the PMD split. */
+/* Pins the pages; those that are not exclusive are unshared first, which splits the PMD. */
 static struct returned read_range(const struct attempt *attempt)
 {
 	size_t length = length_of(attempt->range);
@@ -162,8 +162,8 @@ const struct sweep_op sweep_process_vm_readv = {
 	.prepare = prepare_readv,
 	.operate = read_range,
 	.measure = measure_copied,
-	.range_is_well = copy_is_well,
-	.peer_is_well = peer_is_well,
+	.range_is_intact = copy_is_right,
+	.peer_is_intact = peer_is_intact,
 };
 
 static int pipe_ends[2];
@@ -181,8 +181,8 @@ static struct returned splice_range(const struct attempt *attempt)
 	return returned_count(attempt, vmsplice(pipe_ends[1], &spliced, 1, SPLICE_F_NONBLOCK));
 }
 
-/* What is in the pipe are the pages themselves; reading it shows what they hold. */
-static bool pipe_is_well(const struct attempt *attempt)
+/* The pipe holds the pages themselves; reading it shows their content. */
+static bool pipe_is_right(const struct attempt *attempt)
 {
 	size_t taken = 0;
 	ssize_t got;
@@ -192,7 +192,7 @@ static bool pipe_is_well(const struct attempt *attempt)
 		if (got > 0)
 			taken += got;
 	} while (got > 0);
-	return taken == copied && copy_is_well(attempt);
+	return taken == copied && copy_is_right(attempt);
 }
 
 const struct sweep_op sweep_vmsplice = {
@@ -201,14 +201,14 @@ const struct sweep_op sweep_vmsplice = {
 	.prepare = prepare_splice,
 	.operate = splice_range,
 	.measure = measure_copied,
-	.range_is_well = pipe_is_well,
-	.peer_is_well = peer_is_well,
+	.range_is_intact = pipe_is_right,
+	.peer_is_intact = peer_is_intact,
 };
 
 static pid_t forked;
 static int forked_status;
 
-/* The failure is the parent's alone: a child starts without one. */
+/* A child does not inherit the armed failure. */
 static struct returned fork_child(const struct attempt *attempt)
 {
 	struct range all = { 0, attempt->thp.size };

@@ -16,7 +16,7 @@ static const char *allow_shmem_thp(void)
 	return kfile_write(SHMEM_ENABLED, "advise") ? "can't write to " SHMEM_ENABLED : NULL;
 }
 
-/* A shared mapping whose front was cut off would not be aligned in its file. */
+/* Reserve aligned space first: trimming a shared mapping would misalign its file offset. */
 static unsigned char *map_shared(const struct thp *thp)
 {
 	int flags = MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* userfaultfd in the fault sweep: write protection, moving pages, scanning by PAGEMAP_SCAN. */
+/* userfaultfd in the fault sweep: write protection, UFFDIO_MOVE, PAGEMAP_SCAN. */
 #include "lib/proc_self.h"
 #include "lib/uapi_compat.h"
 #include "sweep_ops.h"
@@ -15,7 +15,7 @@
 
 static int uffd, pagemap;
 
-/* A descriptor learns its features once, so asking what there is takes one of its own. */
+/* UFFDIO_API works once per descriptor, so the query for features needs its own. */
 static int open_uffd(__u64 *features)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = *features };
@@ -50,7 +50,7 @@ static void watch_memory(void *start, size_t length, __u64 mode)
 	sweep_need(!ioctl(uffd, UFFDIO_REGISTER, &request), "UFFDIO_REGISTER");
 }
 
-/* Nobody watches any more, and all write protection is gone. */
+/* Closing the descriptor removes all write protection. */
 static void close_uffd(const struct attempt *attempt)
 {
 	(void)attempt;
@@ -102,7 +102,7 @@ static void watch_new_place(const struct attempt *attempt)
 	moved = 0;
 }
 
-/* When it stops half-way it says so, and goes on from there when it is called again. */
+/* A call that stops half-way reports the bytes done; the next one continues there. */
 static struct returned move_range(const struct attempt *attempt)
 {
 	struct uffdio_move request = {
@@ -117,7 +117,7 @@ static struct returned move_range(const struct attempt *attempt)
 	return returned;
 }
 
-/* Reading a missing page of the new place would wait for ever. */
+/* Do not read missing pages of the new place: that would block. */
 static enum page_state look_moved(const struct attempt *attempt, size_t offset)
 {
 	struct range page = { offset, offset + attempt->thp.page_size };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * THPs that many forks share are swapped out because memory is short: every
- * sharer's PMD is split in the middle of reclaim. Does reclaim go on?
+ * Memory pressure swaps out THPs that many forked children share, which splits
+ * each child's PMD during reclaim. Tests whether reclaim makes progress.
  */
 #include "lib/kfile.h"
 #include "lib/ktap.h"
@@ -25,19 +25,19 @@
 
 #define ATTEMPTS 5
 
-/* The THPs take no more of the memory, even where one is large. */
+/* Largest share of memory for the THPs; matters where one THP is large. */
 #define MEMORY_PERCENT 25
 
-/* Of the expected splits. */
+/* Least share of the expected splits. */
 #define SPLIT_PERCENT 90
 
-/* What another process may get meanwhile. */
+/* Allowance for allocations of other processes. */
 #define TOLERATED_TABLES 4
 #define TOLERATED_PAGES 64
 #define LEAK_LOOKS 50
 #define LEAK_PAUSE_NS 100000000L
 
-/* All runs together. */
+/* Sum over all runs. */
 struct sum {
 	size_t stuck;
 	size_t unsplit;
@@ -58,7 +58,7 @@ static void map_field(struct thp_field *field, size_t count)
 		ktap_skip("no THPs: %s", reason);
 }
 
-/* How many of the faults gave a THP. */
+/* Return the number of faults that got a THP. */
 static long long fill_field(const struct thp_field *field)
 {
 	long long before = vmstat_counter("thp_fault_alloc");
@@ -68,7 +68,7 @@ static long long fill_field(const struct thp_field *field)
 	return vmstat_counter("thp_fault_alloc") - before;
 }
 
-/* Memory may be fragmented for a moment. */
+/* Retries, as memory may be fragmented temporarily. */
 static void need_thps(const struct thp_field *field)
 {
 	long long rose = fill_field(field);
@@ -81,22 +81,22 @@ static void need_thps(const struct thp_field *field)
 		ktap_skip("%zu faults gave %lld THPs only", field->count, rose);
 }
 
-/* Who the OOM killer takes first: the process that takes the memory, then a sharer, never this. */
-static void be_killed_as(const char *score)
+/* The OOM killer takes the process that needs memory first, then sharers, never this one. */
+static void set_oom_score(const char *score)
 {
 	ktap_need(!kfile_write("/proc/self/oom_score_adj", score), "oom_score_adj");
 }
 
 static struct sharers share(const struct plan *plan, const struct thp_field *field)
 {
-	/* Later runs have what the ballast left for the first. */
+	/* In later runs the ballast limits free memory. */
 	size_t left = ballast ? 0 : arena_bytes(plan, field);
 	struct sharers sharers;
 	size_t count;
 
-	be_killed_as("500");
+	set_oom_score("500");
 	sharers = sharers_start(field, plan->forks, left);
-	be_killed_as("-1000");
+	set_oom_score("-1000");
 	count = sharers.count;
 	if (count == plan->forks)
 		return sharers;
@@ -117,7 +117,7 @@ static void add_up(struct sum *sum, const struct plan *plan, const struct storm 
 	sum->wrong += end->wrong;
 }
 
-/* Page tables and pages must be given back; some wait for all CPUs to let go of them. */
+/* All page tables and pages must be freed; RCU delays some of them. */
 static void check_leak(const struct counters *before, long long anon_before)
 {
 	long long tables, anon;
@@ -141,15 +141,15 @@ static void set_reserve(long long kibibytes)
 		kfile_write(RESERVE, text);
 }
 
-/* The reserve is another one for the storm alone: THPs and forks are had without want. */
-static struct storm brew_and_tell(const struct plan *plan, struct thp_field *field, pid_t last,
+/* Changes the reserve during the storm only, not while THPs and forks are set up. */
+static struct storm run_and_print(const struct plan *plan, struct thp_field *field, pid_t last,
 				  size_t run)
 {
 	struct storm storm;
 
 	if (plan->reserve_kib)
 		set_reserve(plan->reserve_kib);
-	storm = brew(plan, field, last);
+	storm = storm_run(plan, field, last);
 	print_storm(plan, field, run, &storm);
 	set_reserve(old_reserve_kib);
 	return storm;
@@ -167,7 +167,7 @@ static void run_once(const struct plan *plan, size_t run, struct sum *sum)
 	sharers = share(plan, &field);
 	if (!ballast)
 		ballast = ballast_start(&field, arena_bytes(plan, &field));
-	storm = brew_and_tell(plan, &field, sharers.pids[sharers.count - 1], run);
+	storm = run_and_print(plan, &field, sharers.pids[sharers.count - 1], run);
 	sum->wrong += !storm_all_is_right(&field);
 	end = sharers_check(&sharers);
 	add_up(sum, plan, &storm, &end);
@@ -193,10 +193,10 @@ static void tidy(void)
 	set_reserve(old_reserve_kib);
 }
 
-/* Swap that is there is taken as it is. */
+/* Uses existing swap, else creates it on zram. */
 static void need_swap(size_t excess)
 {
-	/* Other processes' pages may go as well. */
+	/* Pages of other processes may be swapped out, too. */
 	size_t bytes = excess + kfile_field("/proc/meminfo", "MemTotal") * 1024 / 4;
 	long long kilobytes = kfile_field("/proc/meminfo", "SwapTotal");
 	struct stat device;
@@ -244,7 +244,7 @@ static void prepare(struct plan *plan)
 	plan->thps = field.count;
 	need_swap(excess_bytes(plan, &field) + field.count * field.thp_size);
 	thp_field_unmap(&field);
-	/* This process watches: it must not have to wait for its own pages. */
+	/* The process that watches must not wait for its own pages. */
 	ktap_need(!mlockall(MCL_CURRENT), "mlockall");
 }
 
@@ -269,7 +269,7 @@ static void print_usage(FILE *stream)
 {
 	fputs("usage: fork_storm FORKS THPS RUNS [KIB]    swap out THPs that many forks share\n"
 	      "       fork_storm -h                       show this\n"
-	      "KIB is vm.min_free_kbytes for that time; the kernel's choice is the default\n"
+	      "KIB sets vm.min_free_kbytes during the storm [default: unchanged]\n"
 	      "exit codes: 0 pass, 1 fail, 2 usage, 4 skip\n", stream);
 }
 

@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <time.h>
 
-/* So much must be in swap for the storm to be over, in percent. */
+/* Percentage of pages in swap at which the storm ends. */
 #define REACHED_PERCENT 90
 
-/* To look takes time as well: not more than a part of it. */
+/* Pause between looks: 1 ms, or four times the duration of the last look. */
 #define LOOK_NS 1000000L
 #define PAUSES 4
 
@@ -26,7 +26,7 @@ static const char *const counter_names[COUNTERS] = {
 	"oom_kill", "nr_page_table_pages",
 };
 
-/* As the data lines call them. */
+/* Names in data lines. */
 static const char *const data_names[COUNTERS] = {
 	"swapped_pages", "thp_swpout", "thp_swpout_fallback", "split", "split_failed",
 	"oom_kills", "new_table_pages",
@@ -36,7 +36,7 @@ struct counters count_now(void)
 {
 	struct counters now;
 
-	/* CPUs hold back parts of the counters; this collects them. */
+	/* Fold the per-CPU deltas of the counters into the totals. */
 	kfile_write("/proc/sys/vm/stat_refresh", "1\n");
 	for (int i = 0; i < COUNTERS; i++)
 		now.of[i] = vmstat_counter(counter_names[i]);
@@ -85,7 +85,7 @@ size_t excess_bytes(const struct plan *plan, const struct thp_field *field)
 	       3 * field->count * field->thp_size;
 }
 
-/* Grows as long as reclaim gets on, and whoever waits for memory gets it. */
+/* Grows while reclaim or the allocating process makes progress. */
 static long long progress(const struct press *press)
 {
 	return vmstat_counter("pswpout") + vmstat_counter("thp_split_pmd") + press->talk->pages;
@@ -102,8 +102,8 @@ static void look(const struct thp_field *field, pid_t last, struct storm *storm)
 }
 
 /*
- * Wait until nearly all of the THPs are swapped out, for the last child too, whose mapping the
- * kernel comes to last; or until all that is to be touched is, and nothing moves any more.
+ * Wait until nearly all pages of the THPs are swapped out in the last child, whose mapping is
+ * unmapped last; or until all small pages are touched and no counter changes any more.
  */
 static void watch(const struct thp_field *field, struct press *press, pid_t last,
 		  long long swapped_before, struct storm *storm)
@@ -129,7 +129,7 @@ static void watch(const struct thp_field *field, struct press *press, pid_t last
 	storm->ns = start ? now - start : 0;
 }
 
-struct storm brew(const struct plan *plan, struct thp_field *field, pid_t last)
+struct storm storm_run(const struct plan *plan, struct thp_field *field, pid_t last)
 {
 	struct storm storm = { .thp_pages = storm_pages(field), .free_pages_min = SIZE_MAX };
 	struct counters before = count_now();

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* So many bytes of a page differ from one another; the rest is one word, again and again. */
+/* Bytes of a page with distinct values; the rest repeats one word. */
 #define HEAD 256
 
 /* Documentation/admin-guide/mm/pagemap.rst */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The THPs of the fork storm: data that shows every lost page, and where it is. */
+/* The THPs of the fork storm: data that reveals a lost page, and whether pages are in swap. */
 #ifndef STORM_FIELD_H
 #define STORM_FIELD_H
 
@@ -13,15 +13,15 @@ size_t storm_pages_of_thp(const struct thp_field *field);
 
 size_t storm_pages(const struct thp_field *field);
 
-/* Fill all of it with data of its own for each page, which compresses well. */
+/* Fill each page with distinct data that compresses well. */
 void storm_fill(const struct thp_field *field);
 
-/* Whether page @page, counted through all THPs, holds its data. */
+/* Return whether page @page, counted over all THPs, holds its data. */
 bool storm_page_is_right(const struct thp_field *field, size_t page);
 
 bool storm_all_is_right(const struct thp_field *field);
 
-/* How many pages are in the swap area for process @pid; 0 too if it is gone. */
+/* Return the number of pages in swap for process @pid; 0 if it has ended. */
 size_t storm_pages_swapped(const struct thp_field *field, pid_t pid);
 
 #endif

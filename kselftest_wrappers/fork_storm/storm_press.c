@@ -18,7 +18,7 @@ size_t press_free_bytes(void)
 	return sysinfo(&info) ? 0 : (size_t)info.freeram * info.mem_unit;
 }
 
-/* Huge pages are the fastest to take. */
+/* Huge pages are the fastest to allocate. */
 static void lock_all_but(size_t arena, size_t thp_size)
 {
 	while (press_free_bytes() > arena + thp_size) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Processes that take the machine's memory, so that the kernel has to reclaim others'. */
+/* Processes that use up memory, so that the kernel has to reclaim. */
 #ifndef STORM_PRESS_H
 #define STORM_PRESS_H
 
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* What the process and its parent say to each other, in memory of both. */
+/* Memory shared by the process and its parent. */
 struct press_talk {
 	volatile size_t pages; /* touched so far */
 	volatile bool stop;
@@ -21,25 +21,25 @@ struct press {
 	struct press_talk *talk;
 };
 
-/* Memory that nobody uses; also what each size here is compared with. */
+/* Return the size of free memory, which excludes the page cache. */
 size_t press_free_bytes(void);
 
 /*
- * Start a process that gives @field back and locks memory until only @arena bytes are free, as
- * if the machine were smaller. Return when it has, with its number; it stays.
+ * Start a process that unmaps @field and locks memory until @arena bytes are free, which
+ * simulates a smaller machine. Return its pid once the memory is locked.
  */
 pid_t ballast_start(struct thp_field *field, size_t arena);
 
 /*
- * Start a process that gives @field back and touches small pages that can be swapped out,
- * @limit bytes at most, until it is told to stop. It keeps them all.
+ * Start a process that unmaps @field and touches up to @limit bytes of small pages, which can be
+ * swapped out, until it is told to stop. It keeps all of them.
  */
 struct press press_start(struct thp_field *field, size_t limit);
 
-/* Whether it is still there: the first that the OOM killer takes. */
+/* Return whether the process is alive; the OOM killer takes it first. */
 bool press_lives(struct press *press);
 
-/* End it and give its memory back. */
+/* End the process and free its memory. */
 void press_end(struct press *press);
 
 #endif

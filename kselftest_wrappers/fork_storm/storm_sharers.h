@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Many children that share THPs and sleep, until each is to look whether its data is right. */
+/* Children that share THPs and sleep until they check their data. */
 #ifndef STORM_SHARERS_H
 #define STORM_SHARERS_H
 
@@ -11,29 +11,29 @@
 struct sharers {
 	pid_t *pids;
 	size_t count;
-	/* A pipe: each byte lets one child go on. */
+	/* A pipe: each byte wakes one child. */
 	int gate[2];
 };
 
-/* What the children came to. */
+/* Results of the children. */
 struct sharers_end {
 	size_t wrong; /* found data that is not theirs */
 	size_t died;
 };
 
 /*
- * Fork @count children, unless fewer than @free_bytes of memory are left before;
- * sharers.count says how many there are.
+ * Fork up to @count children, as long as @free_bytes of memory remain free;
+ * sharers.count is the number of children.
  */
 struct sharers sharers_start(const struct thp_field *field, size_t count, size_t free_bytes);
 
 /*
- * Let every child read a page of each THP, another one than its neighbours; the first and the
- * last read all bytes. Wait for all of them.
+ * Let each child check one page of each THP, a different one per child; the first and the last
+ * child check all bytes. Wait for all children.
  */
 struct sharers_end sharers_check(struct sharers *sharers);
 
-/* End them as they are. */
+/* Kill all children without a check. */
 void sharers_kill(struct sharers *sharers);
 
 #endif

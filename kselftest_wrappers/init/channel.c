@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The copier is a thread, not a process: what pid 1 does to get rid of a test's
- * leftovers, and what a test does to other processes, can't end it. Tests don't
- * inherit it, and fault injection goes by thread.
+ * The copier is a thread, not a process: neither a test that kills processes nor
+ * pid 1, which kills the leftovers of a test, can end it. Tests don't inherit
+ * threads, and fault injection is per thread.
  */
 #include "channel.h"
 #include "console_text.h"
@@ -24,21 +24,21 @@
 
 #define KERNEL_LOG "/dev/kmsg"
 
-/* A disk is found in the background while the kernel boots. */
+/* The kernel probes disks asynchronously while it boots. */
 #define DEVICE_LIMIT_MS 10000
 #define DEVICE_PAUSE_MS 10
 #define FINISH_LIMIT_S 10
 #define FLUSH_LIMIT_MS 10000
 #define FLUSH_PAUSE_MS 2
 
-/* More than any kernel gives in one read(). */
+/* Larger than any record of /dev/kmsg. */
 #define RECORD_SIZE 16384
 #define BATCH_SIZE (256 << 10)
-/* Room that a record may need: one of newlines only grows most. */
+/* The largest formatted record: one that consists of newlines, each with a prefix. */
 #define RECORD_ROOM (96 << 10)
 #define STACK_SIZE (256 << 10)
 
-/* Lines that come soon after each other share a write, so that the tests keep the CPU. */
+/* Batches lines into one write, which leaves the CPU to the tests. */
 #define BATCH_PAUSE_MS 20
 
 #define WRITE_ATTEMPTS 50
@@ -54,7 +54,7 @@ static pthread_t copier;
 static bool copying;
 static atomic_bool finishing;
 
-/* How often all that was logged was wanted on the device, and how often it was there. */
+/* Number of the last flush requested, and of the last one completed. */
 static atomic_uint asked, reached;
 
 static char batch[BATCH_SIZE];
@@ -89,7 +89,7 @@ static void add_record(const char *text)
 	batch_length += console_format(&record, batch + batch_length, BATCH_SIZE - batch_length);
 }
 
-/* Take what there is, as far as it fits. Return whether there may be more. */
+/* Read as many records as fit. Return whether more may be available. */
 static bool fill_batch(void)
 {
 	static char record[RECORD_SIZE + 1];
@@ -108,7 +108,7 @@ static bool fill_batch(void)
 	return true;
 }
 
-/* Cut the batch to what fits on the device. Return whether all of it did. */
+/* Cut the batch to the room left on the device. Return whether it fitted as a whole. */
 static bool fit_batch(void)
 {
 	size_t room = device_size - written - strlen(FULL_MARK);
@@ -141,7 +141,7 @@ static bool write_batch(void)
 	return !done || !fdatasync(device);
 }
 
-/* On the consoles, and in what a host finds in the memory of a guest that hangs. */
+/* Shown by the consoles, and found in a memory dump of a guest that hangs. */
 static void complain(int error)
 {
 	int fd = open(KERNEL_LOG, O_WRONLY | O_CLOEXEC);
@@ -152,7 +152,7 @@ static void complain(int error)
 	close(fd);
 }
 
-static void wait_for_news(void)
+static void wait_for_records(void)
 {
 	struct pollfd events[] = { { .fd = kernel_log, .events = POLLIN },
 				   { .fd = wake_up, .events = POLLIN } };
@@ -168,7 +168,7 @@ static void wait_for_news(void)
 static void *copy(void *unused)
 {
 	for (;;) {
-		/* Before the log is read: what was logged until then is copied. */
+		/* Read both before the log, so that all records up to now are copied. */
 		bool last = finishing;
 		unsigned int wanted = asked;
 		bool more = fill_batch();
@@ -182,14 +182,14 @@ static void *copy(void *unused)
 			break;
 		if (!more) {
 			reached = wanted;
-			wait_for_news();
+			wait_for_records();
 		}
 	}
 	reached = UINT_MAX;
 	return unused;
 }
 
-/* A disk that is being set up may have its node already, but no size. */
+/* While a disk is being set up, its node may exist with a size of 0. */
 static bool open_device(const char *path)
 {
 	for (int waited = 0;; waited += DEVICE_PAUSE_MS) {
@@ -207,7 +207,7 @@ static bool open_device(const char *path)
 	}
 }
 
-/* Signals are for the thread that waits for the tests. */
+/* Block all signals here; the thread that waits for the tests handles them. */
 static int start_thread(void)
 {
 	sigset_t all, before;

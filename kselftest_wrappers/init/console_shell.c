@@ -14,7 +14,7 @@
 #define CONSOLE "/dev/console"
 #define NOT_RUN 127
 
-/* Ctrl-C only reaches processes whose controlling terminal the console is. */
+/* Ctrl-C only reaches processes whose controlling terminal is the console. */
 static bool take_console(void)
 {
 	int fd = open(CONSOLE, O_RDWR);
@@ -42,7 +42,7 @@ static __attribute__((noreturn)) void become_shell(const char *program)
 	_exit(NOT_RUN);
 }
 
-/* Whatever else ends meanwhile was left behind by a program, and is taken leave of. */
+/* Also reaps orphans that programs of the shell leave behind. */
 static int wait_for(pid_t pid)
 {
 	int status = 0;

@@ -15,7 +15,7 @@ struct lines {
 	size_t size;
 };
 
-/* The number at *@text, which must be followed by a comma; *@text is moved behind it. */
+/* Parse a number that ends with a comma, and move *@text behind the comma. */
 static bool take_number(const char **text, unsigned long long *number)
 {
 	char *end;
@@ -27,7 +27,7 @@ static bool take_number(const char **text, unsigned long long *number)
 	return *end == ',';
 }
 
-/* The fields behind the flags; a kernel may have more of them than we know. */
+/* Search the fields behind the flags; newer kernels may have more of them. */
 static void find_caller(struct console_record *record, const char *fields, const char *end)
 {
 	const char *field = memmem(fields, end - fields, "," CALLER, strlen("," CALLER));
@@ -51,14 +51,14 @@ bool console_parse(struct console_record *record, const char *text)
 		return false;
 	find_caller(record, fields, message);
 	record->message = message + 1;
-	/* A dictionary may follow the first line; no console shows it. */
+	/* A dictionary may follow the first line; consoles don't show it. */
 	record->message_length = strcspn(record->message, "\n");
 	return true;
 }
 
 static void add_byte(struct lines *lines, char byte)
 {
-	/* One byte is always left for the newline at the end. */
+	/* Keep one byte for the final newline. */
 	if (lines->length + 1 < lines->size)
 		lines->text[lines->length++] = byte;
 }
@@ -99,7 +99,7 @@ static int escaped_byte(const char *text, size_t left)
 	return strtol(digits, NULL, 16);
 }
 
-/* NUL stays escaped: it is what an unwritten part of the channel holds. */
+/* NUL stays escaped: NULs mark the unwritten part of the channel. */
 static void add_message(struct lines *lines, const struct console_record *record)
 {
 	const char *text = record->message, *end = text + record->message_length;

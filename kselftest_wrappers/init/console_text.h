@@ -6,11 +6,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* One record; the pointers belong to the text that it was parsed from. */
+/* One record; its pointers point into the parsed text. */
 struct console_record {
 	unsigned long long sequence;
 	unsigned long long microseconds;
-	/* Which thread or CPU printed it, as in `T1`; only kernels with PRINTK_CALLER say so. */
+	/* The thread or CPU that printed it, as in `T1`; NULL without CONFIG_PRINTK_CALLER. */
 	const char *caller;
 	size_t caller_length;
 	const char *message;
@@ -18,14 +18,14 @@ struct console_record {
 };
 
 /*
- * Parse what one read() of /dev/kmsg gave, ended with a NUL. The format is that of
- * Documentation/ABI/testing/dev-kmsg. Return whether it is a record.
+ * Parse one NUL-terminated record of /dev/kmsg, in the format of
+ * Documentation/ABI/testing/dev-kmsg. Return whether it is valid.
  */
 bool console_parse(struct console_record *record, const char *text);
 
 /*
- * Write the record's lines, each with the time in front and a newline at its end. What does not
- * fit in @size is cut off, but the last line is always ended. Return the number of bytes.
+ * Format the record as lines with a printk prefix and a newline each. Text that exceeds @size is
+ * cut off; the last line always gets its newline. Return the number of bytes written.
  */
 size_t console_format(const struct console_record *record, char *lines, size_t size);
 

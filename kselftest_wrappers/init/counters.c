@@ -8,7 +8,7 @@
 
 #define TEXT_SIZE 65536
 
-/* Lines are flushed as they fill up; each begins with the head. */
+/* A line is reported when it is full; each starts with the head. */
 struct counter_lines {
 	char head[32];
 	struct payload payload;
@@ -63,7 +63,7 @@ static void add_vmstat(struct counter_lines *lines, char *text, const struct nam
 	}
 }
 
-/* A field that this kernel lacks is left out: absent is not zero. */
+/* Leave out fields that this kernel lacks: absent is not zero. */
 static void add_meminfo(struct counter_lines *lines, const struct names *fields)
 {
 	char counter[128];
@@ -83,7 +83,7 @@ void counters_report(const char *kind, size_t index, const struct manifest *mani
 	static char vmstat[TEXT_SIZE];
 	struct counter_lines lines;
 
-	/* CPUs hold back parts of counters such as nr_page_table_pages; this collects them. */
+	/* Fold the per-CPU deltas of counters such as nr_page_table_pages into the totals. */
 	kfile_write("/proc/sys/vm/stat_refresh", "1\n");
 	snprintf(lines.head, sizeof(lines.head), "%s %zu", kind, index);
 	start_line(&lines);

@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-/* Report `KIND INDEX NAME=VALUE ...` of now, in as many lines as needed. */
+/* Report the current counters as lines `KIND INDEX NAME=VALUE …`. */
 void counters_report(const char *kind, size_t index, const struct manifest *manifest);
 
 #endif

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The first and only service of a test machine: it runs the tests of the
- * manifest one after the other, reports all of it (docs/guest-protocol.md),
- * and stops the machine. On a system that has a pid 1 of its own it does the
- * same for the manifest that it is given, and leaves the machine alone.
+ * Pid 1 of a test machine: runs the tests of the manifest one by one, reports
+ * their output and results (docs/guest-protocol.md), and stops the machine. On
+ * an installed system, which has its own pid 1, it takes the path of a manifest
+ * as argument and does not stop the machine.
  */
 #include "channel.h"
 #include "console_shell.h"
@@ -36,7 +36,7 @@ struct mount_point {
 	bool required;
 };
 
-/* devtmpfs and its directory come earlier: reporting a failure takes /dev/kmsg. */
+/* devtmpfs is mounted earlier: reporting a failure needs /dev/kmsg. */
 static const struct mount_point mount_points[] = {
 	{ "/proc", "proc", true },
 	{ "/sys", "sysfs", true },
@@ -52,7 +52,7 @@ static bool mount_at(const char *path, const char *type)
 	return !mount(type, path, type, 0, NULL) || errno == EBUSY;
 }
 
-/* Without devtmpfs two nodes are enough. */
+/* Without devtmpfs, these two nodes suffice. */
 static void provide_devices(void)
 {
 	mount_at("/dev", "devtmpfs");
@@ -60,7 +60,7 @@ static void provide_devices(void)
 	mknod("/dev/null", S_IFCHR | 0666, makedev(1, 3));
 }
 
-/* The kernel starts us without any descriptor if the initramfs has no /dev/console. */
+/* Without /dev/console in the initramfs, pid 1 starts with no open descriptor. */
 static void occupy_standard_descriptors(void)
 {
 	int fd;
@@ -86,8 +86,8 @@ static void mount_the_rest(void)
 static void set_up_for_tests(void)
 {
 	/*
-	 * Else the kernel drops all but ten lines in five seconds. It wants the
-	 * end of line.
+	 * The default rate limit lets ten lines pass in five seconds. The
+	 * kernel requires the newline.
 	 */
 	kfile_write("/proc/sys/kernel/printk_devkmsg", "on\n");
 	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin", 1);
@@ -102,7 +102,7 @@ static size_t run_all(const struct manifest *manifest)
 	report("plan %zu", manifest->test_count);
 	taint_report(0);
 	for (size_t i = 0; i < manifest->test_count; i++) {
-		/* What is lost when a test kills the kernel must not be of the tests before it. */
+		/* A test that kills the kernel must not lose lines of the tests before it. */
 		if (manifest->attempted)
 			channel_flush();
 		run_test(&manifest->tests[i], i + 1, manifest);
@@ -121,7 +121,7 @@ static void run_shell(const char *program)
 		report("error shell %s: %s", program, trouble);
 }
 
-/* Where there is no power switch, reboot() comes back or the kernel only halts. */
+/* Without a way to power off, reboot() returns or the kernel only halts. */
 static __attribute__((noreturn)) void stop_machine(bool power_off)
 {
 	sync();
@@ -148,7 +148,7 @@ static bool begin(struct manifest *manifest, const char *path)
 	return true;
 }
 
-/* Return how many tests were run. */
+/* Return the number of tests that ran. */
 static size_t work(const struct manifest *manifest)
 {
 	size_t tests_run;
@@ -175,7 +175,7 @@ static void end(size_t tests_run)
 	channel_finish();
 }
 
-static __attribute__((noreturn)) void be_the_system(void)
+static __attribute__((noreturn)) void run_as_pid1(void)
 {
 	struct manifest manifest;
 
@@ -188,7 +188,7 @@ static __attribute__((noreturn)) void be_the_system(void)
 	stop_machine(manifest.power_off);
 }
 
-static int be_a_guest(const char *path)
+static int run_as_program(const char *path)
 {
 	struct manifest manifest;
 
@@ -204,9 +204,9 @@ static int be_a_guest(const char *path)
 int main(int argc, char **argv)
 {
 	if (getpid() == 1)
-		be_the_system();
+		run_as_pid1();
 	if (argc == 2 && *argv[1] == '/')
-		return be_a_guest(argv[1]);
+		return run_as_program(argv[1]);
 	fputs("usage: init /PATH/OF/MANIFEST\n", stderr);
 	return 2;
 }

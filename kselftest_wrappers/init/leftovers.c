@@ -14,13 +14,13 @@
 
 #define OOM_SCORE "/proc/self/oom_score_adj"
 
-/* Set before the first fork: a test is never pid 1, whoever started it. */
-static bool has_the_machine;
+/* Whether this is pid 1; set before the first fork, because a test never is. */
+static bool is_pid1;
 
 void leftovers_adopt(void)
 {
-	has_the_machine = getpid() == 1;
-	if (has_the_machine)
+	is_pid1 = getpid() == 1;
+	if (is_pid1)
 		return;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	kfile_write(OOM_SCORE, "-1000");
@@ -28,11 +28,11 @@ void leftovers_adopt(void)
 
 void leftovers_release(void)
 {
-	if (!has_the_machine)
+	if (!is_pid1)
 		kfile_write(OOM_SCORE, "0");
 }
 
-/* proc_pid_stat(5); the name before it may hold any byte, a parenthesis too. */
+/* proc_pid_stat(5); the name in front of it may contain any byte, also a parenthesis. */
 static pid_t parent_of(pid_t pid)
 {
 	char path[32], text[1024];
@@ -61,7 +61,7 @@ static void kill_children(void)
 
 void leftovers_kill(void)
 {
-	if (has_the_machine)
+	if (is_pid1)
 		kill(-1, SIGKILL);
 	else
 		kill_children();

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a test leaves behind: pid 1 rids the machine of it, others only kill what is theirs. */
+/* Processes that a test leaves behind: pid 1 kills all, a program its descendants only. */
 #ifndef LEFTOVERS_H
 #define LEFTOVERS_H
 
-/* Call once: from now on the orphans of tests become our children, and memory pressure spares us. */
+/* Call once: become the subreaper of the tests' orphans, and exempt from the OOM killer. */
 void leftovers_adopt(void);
 
-/* In a test's process, before it becomes the test: it is not spared. */
+/* In the child, before exec: end the exemption from the OOM killer. */
 void leftovers_release(void);
 
 /*
- * Kill what tests have left. What an orphan's parent kept alive shows only when that
- * is dead, so call it again until there is no child any more.
+ * Kill processes that tests left behind. Killing one may reparent its children to
+ * this process, so call it until no child remains.
  */
 void leftovers_kill(void);
 

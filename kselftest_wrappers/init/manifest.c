@@ -14,7 +14,7 @@
 #define MANIFEST_SIZE (1 << 20)
 #define DEFAULT_OUTPUT_LIMIT (256 << 10)
 
-/* What a parser of one directive gets: the fields of its line, the keyword not among them. */
+/* The fields of one line, without the keyword, for the parser of its directive. */
 struct directive {
 	char **fields;
 	size_t count;
@@ -195,7 +195,7 @@ static void keep_first_error(struct manifest *manifest, const char *format, ...)
 	va_end(arguments);
 }
 
-/* Goes on after an error, to find the nonce and how to finish. */
+/* Continues after an error, to find the nonce and the `finish` directive. */
 static void parse(struct manifest *manifest, char *text)
 {
 	unsigned int number = 1;
@@ -211,7 +211,7 @@ static void parse(struct manifest *manifest, char *text)
 		keep_first_error(manifest, "manifest has no nonce");
 }
 
-/* A restart ends every virtual machine; a power off does not always work. */
+/* A restart ends every virtual machine; powering off does not work on all. */
 static const struct manifest defaults = {
 	.nonce = "0000000000000000",
 	.output_limit = DEFAULT_OUTPUT_LIMIT,

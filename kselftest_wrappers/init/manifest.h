@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the harness asks for: the directives of docs/guest-protocol.md. */
+/* The manifest: directives of docs/guest-protocol.md. */
 #ifndef MANIFEST_H
 #define MANIFEST_H
 
@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Strings that belong to the manifest's text. */
+/* Strings inside the manifest's text. */
 struct names {
 	char **items;
 	size_t count;
@@ -17,32 +17,32 @@ struct names {
 struct test {
 	const char *name;
 	int timeout_ms;
-	/* Ends with NULL; the first is the program. */
+	/* NULL-terminated; argv[0] is the program. */
 	char **argv;
 };
 
 struct manifest {
-	/* Zeros until the manifest gives one. */
+	/* Zeros unless the manifest has one. */
 	char nonce[NONCE_DIGITS + 1];
 	struct names vmstat_prefixes;
 	struct names meminfo_fields;
 	size_t output_limit;
-	/* The block device that the kernel log is copied to, or NULL. */
+	/* Block device that gets a copy of the kernel log, or NULL. */
 	const char *channel;
-	/* The file that names each test before it starts, or NULL. */
+	/* File to which the name of each test is written before it starts, or NULL. */
 	const char *attempted;
-	/* The program that a person gets on the console after the tests, or NULL. */
+	/* Interactive program to run on the console after the tests, or NULL. */
 	const char *shell;
-	/* The machine's watchdog restarts it when we are silent for so long; 0 leaves it alone. */
+	/* Timeout for /dev/watchdog; 0 does not open it. */
 	int watchdog_seconds;
 	struct test *tests;
 	size_t test_count;
 	bool power_off;
-	/* Why the manifest can't be used, or empty. */
+	/* Why the manifest is invalid, or empty. */
 	char error[256];
 };
 
-/* Read and delete the file. Whatever is wrong is told in `error`, never by an exit. */
+/* Read and delete the file. Errors are stored in `error`; the function always returns. */
 void manifest_load(struct manifest *manifest, const char *path);
 
 #endif

@@ -22,7 +22,7 @@ static void report_piece(struct output *output, const char *kind)
 	output->length = 0;
 }
 
-/* A full piece waits for its next byte, because that may be the end of the line. */
+/* A full piece is kept until the next byte shows whether its line ends there. */
 static void add_byte(struct output *output, char byte)
 {
 	if (byte == '\n') {

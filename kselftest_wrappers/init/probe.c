@@ -49,7 +49,7 @@ static bool has_word(char *text, const char *wanted)
 
 enum edat { NO_S390, EDAT_MISSING, EDAT_THERE };
 
-/* Only s390 has a line `features` in lower case; without EDAT-1 it has no THP. */
+/* Only s390 has a lower-case line `features`; without EDAT-1 it has no THP. */
 static enum edat probe_edat(void)
 {
 	static char text[CPUINFO_SIZE];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What this guest can do, found out by doing it. */
+/* Probes of the guest's capabilities; each is tried out. */
 #ifndef PROBE_H
 #define PROBE_H
 
-/* Report every `probe` line. */
+/* Report all `probe` lines. */
 void probe_report(void);
 
 #endif

@@ -12,19 +12,19 @@
 
 #define LINE_SIZE 900
 
-/* One line is tried for a second at most: a lost line shows as a gap in the numbers. */
+/* Retry a line for up to a second; a lost line leaves a gap in the sequence numbers. */
 #define WRITE_ATTEMPTS 100
 #define RETRY_NANOSECONDS 10000000
 
-/* Urgent enough for the console even of a kernel that was booted with `quiet`. */
+/* Printed on the console even if the kernel was booted with `quiet`. */
 #define KMSG_LEVEL "<1>"
 
 static int kmsg = -1;
 
-/* Documentation/admin-guide/ramoops.rst; most kernels have none. */
+/* Documentation/admin-guide/ramoops.rst; -1 on most kernels. */
 static int pmsg = -1;
 
-/* On a disk. */
+/* The file of report_keep(). */
 static int kept_file = -1;
 static unsigned int sequence;
 static char nonce[NONCE_DIGITS + 1];

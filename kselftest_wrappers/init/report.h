@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The guest's side of docs/guest-protocol.md: numbered, checked lines through /dev/kmsg. */
+/* The guest's side of docs/guest-protocol.md: numbered lines with a CRC, in /dev/kmsg. */
 #ifndef REPORT_H
 #define REPORT_H
 
@@ -9,31 +9,31 @@
 #define PROTOCOL_VERSION 1
 #define NONCE_DIGITS 16
 
-/* Room for an escaped payload; with everything before it a line stays below 900 bytes. */
+/* Size of an escaped payload; with nonce, number and CRC a line is below 900 bytes. */
 #define PAYLOAD_SIZE 840
 
-/* Start reporting; lines carry @nonce. Return false where /dev/kmsg can't be opened. */
+/* Open the report; each line has @nonce. Return false if /dev/kmsg can't be opened. */
 bool report_open(const char *nonce);
 
 /*
- * Keep what should outlive a crash in the file @path, too: each line is on the
- * disk before anything else is done. Return whether it could be opened.
+ * Also append milestones to the file @path, and sync each to the disk before
+ * report_milestone() returns. Return whether the file could be opened.
  */
 bool report_keep(const char *path);
 
-/* Report one payload; what does not fit in a line is cut off. */
+/* Report one payload; text that exceeds a line is cut off. */
 __attribute__((format(printf, 1, 2)))
 void report(const char *format, ...);
 
 /*
- * The same for a line that should outlive a crash, even if the console loses
- * it: where the kernel has /dev/pmsg0 it is kept in memory that a restart
- * leaves alone, and in the file of report_keep().
+ * Report a line that must survive a crash even if the console loses it: it also
+ * goes to /dev/pmsg0, whose memory survives a restart, and to the file of
+ * report_keep(), where they exist.
  */
 __attribute__((format(printf, 1, 2)))
 void report_milestone(const char *format, ...);
 
-/* A payload that grows piece by piece. */
+/* A payload under construction. */
 struct payload {
 	char text[PAYLOAD_SIZE];
 	size_t length;

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How long killed processes may take to disappear; some sleep uninterruptibly. */
+/* Limit for killed processes to end; some are in uninterruptible sleep. */
 #define REAP_LIMIT_MS 10000
 #define REAP_PAUSE_MS 5
 
@@ -37,7 +37,7 @@ struct running_test {
 	struct output output;
 };
 
-/* SIGCHLD as it was before it was blocked: what ppoll() and the tests get. */
+/* The signal mask before SIGCHLD was blocked, for ppoll() and the tests. */
 static sigset_t outer_signals;
 
 static long long now_ms(void)
@@ -71,7 +71,7 @@ void run_prepare(void)
 	sigprocmask(SIG_BLOCK, &blocked, &outer_signals);
 }
 
-/* In the child; on success it does not return. */
+/* In the child; returns only on failure. */
 static void become_test(const struct test *test, int output)
 {
 	int input = open("/dev/null", O_RDONLY);
@@ -87,7 +87,7 @@ static void become_test(const struct test *test, int output)
 	execv(test->argv[0], test->argv);
 }
 
-/* The child's only words of its own: errno of a failed execv, else nothing. */
+/* Return errno of a failed execv, which the child sends, or 0. */
 static int read_exec_error(int fd)
 {
 	int error = 0;
@@ -145,10 +145,7 @@ static bool start_test(struct running_test *run, const struct test *test, size_t
 	return run->pid >= 0;
 }
 
-/*
- * Take leave of every process that ended, the test's orphans too. Return
- * whether any child is left.
- */
+/* Reap ended children, orphans of the test included. Return whether any child is left. */
 static bool reap(struct running_test *run)
 {
 	int status;
@@ -162,7 +159,7 @@ static bool reap(struct running_test *run)
 	return pid == 0;
 }
 
-/* One read only: a test that floods must not keep us from looking at the clock. */
+/* A single read, so that a test that floods its output can't delay the time-out. */
 static ssize_t take_output(struct running_test *run)
 {
 	static char bytes[65536];
@@ -173,8 +170,8 @@ static ssize_t take_output(struct running_test *run)
 	return count;
 }
 
-/* A test may close its output and go on; then only its end and the clock are waited for. */
-static void wait_for_news(struct running_test *run, long long timeout_ms)
+/* Wait for output, the test's end or the time-out; a test may close its output and run on. */
+static void wait_for_output(struct running_test *run, long long timeout_ms)
 {
 	struct pollfd output = { .fd = run->output_fd, .events = POLLIN };
 	struct timespec timeout = { .tv_sec = timeout_ms / 1000,
@@ -201,12 +198,12 @@ static void watch_until_end(struct running_test *run, int timeout_ms)
 			break;
 		}
 		watchdog_feed();
-		wait_for_news(run, watchdog_patience(left));
+		wait_for_output(run, watchdog_patience(left));
 	}
 	run->ended_ms = now_ms();
 }
 
-/* A test's children may be in any session; when we have no child left, nothing is. */
+/* Children of a test may be in any session; once no child is left, none survives. */
 static void kill_leftovers(struct running_test *run, size_t index)
 {
 	long long give_up = now_ms() + REAP_LIMIT_MS;

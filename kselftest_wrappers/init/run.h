@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Running one test and reporting all of it. */
+/* Run one test and report its output, counters and end. */
 #ifndef RUN_H
 #define RUN_H
 
@@ -8,8 +8,8 @@
 #include <stddef.h>
 
 /*
- * Run @test as number @index (from 1). Whatever processes it has left behind
- * when it has ended are killed; leftovers_adopt() must have been called.
+ * Run @test as number @index, from 1. Processes that it leaves behind are killed;
+ * call leftovers_adopt() first.
  */
 void run_test(const struct test *test, size_t index, const struct manifest *manifest);
 

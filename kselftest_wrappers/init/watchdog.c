@@ -11,7 +11,7 @@
 
 #define DEVICE "/dev/watchdog"
 
-/* Documentation/watchdog/watchdog-api.rst: without this, closing it does not disarm it. */
+/* Written before close(), it disarms the watchdog (Documentation/watchdog/watchdog-api.rst). */
 #define MAGIC_CLOSE "V"
 
 #define FEED_MS 1000
@@ -28,7 +28,7 @@ void watchdog_arm(int seconds)
 		return;
 	}
 	ioctl(watchdog, WDIOC_GETSUPPORT, &info);
-	/* One that can't do it keeps its own limit; either way it tells. */
+	/* Some drivers have a fixed limit; WDIOC_GETTIMEOUT returns the actual one. */
 	ioctl(watchdog, WDIOC_SETTIMEOUT, &seconds);
 	ioctl(watchdog, WDIOC_GETTIMEOUT, &seconds);
 	report("probe watchdog %.32s, %d s", (const char *)info.identity, seconds);

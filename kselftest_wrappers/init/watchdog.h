@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The machine's watchdog: it restarts a machine on which we are not scheduled any more. */
+/* The machine's watchdog: restarts the machine when this process is no longer scheduled. */
 #ifndef WATCHDOG_H
 #define WATCHDOG_H
 
-/* Arm /dev/watchdog, if there is one, and report which it is, or why there is none. */
+/* Arm /dev/watchdog and report its name and limit, or why it is absent. */
 void watchdog_arm(int seconds);
 
-/* Call often; does nothing while none is armed. */
+/* Call often; does nothing unless a watchdog is armed. */
 void watchdog_feed(void);
 
-/* As much of a pause, in milliseconds, as may pass before the next watchdog_feed(). */
+/* Return @milliseconds, but at most the time until the next watchdog_feed() is due. */
 long long watchdog_patience(long long milliseconds);
 
-/* Disarm it: whatever comes next takes its time. */
+/* Disarm the watchdog. */
 void watchdog_disarm(void);
 
 #endif

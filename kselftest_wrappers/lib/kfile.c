@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* /proc/vmstat, the longest file that is looked into, has some 6 KiB. */
+/* /proc/vmstat, the longest file read here, has about 6 KiB. */
 #define TEXT_SIZE 65536
 
 ssize_t kfile_read(const char *path, char *text, size_t size)
@@ -55,7 +55,7 @@ long long kfile_number(const char *path)
 	return kfile_read(path, text, sizeof(text)) < 0 ? ABSENT : number_at(text);
 }
 
-/* The number behind @name and @separator at the start of a line of @path. */
+/* Return the number behind @name and @separator at the start of a line of @path. */
 static long long number_of_line(const char *path, const char *name, char separator)
 {
 	static char text[TEXT_SIZE];

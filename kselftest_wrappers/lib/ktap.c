@@ -18,7 +18,7 @@ static __attribute__((noreturn)) void end(int code)
 void ktap_begin(const char *name)
 {
 	test_name = name;
-	/* A fork must not inherit half a page of unprinted lines. */
+	/* A forked child must not inherit buffered lines. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	puts("TAP version 13\n1..1");
 }

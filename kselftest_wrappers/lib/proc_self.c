@@ -21,7 +21,7 @@ long long mapped_bytes(void)
 	return kfile_field("/proc/self/status", "VmSize") * 1024;
 }
 
-/* A mapping begins with `start-end `, in hexadecimal; fields are capitalised. */
+/* A mapping starts with `start-end ` in hexadecimal; names of fields are capitalised. */
 static bool is_mapping_of(const char *line, uintptr_t address)
 {
 	unsigned long start, end;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the kernel says of the memory of the calling process. */
+/* The kernel's view of this process's memory: smaps, pagemap. */
 #ifndef PROC_SELF_H
 #define PROC_SELF_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Bytes of the whole address space that are mapped. */
+/* Return the number of mapped bytes in the address space. */
 long long mapped_bytes(void);
 
-/* A size of the mapping that holds @address, as smaps has it, in bytes; or ABSENT. */
+/* Return a size field of smaps, in bytes, for the mapping at @address; or ABSENT. */
 long long smaps_bytes(const void *address, const char *field);
 
-/* What /proc/self/pagemap says of the page at @address; false too where there is none. */
+/* Return the present bit of pagemap for the page at @address; false if unmapped. */
 bool page_is_present(const void *address);
 bool page_is_swapped(const void *address);
 bool page_is_uffd_protected(const void *address);

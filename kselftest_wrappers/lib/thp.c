@@ -9,10 +9,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Memory may be fragmented for a moment: how often to ask for a huge page. */
+/* Attempts to fault in a huge page, as memory may be fragmented temporarily. */
 #define ATTEMPTS 3
 
-/* What stands for the size of a PMD where the kernel does not tell it. */
+/* Size to use where the kernel reports no PMD size. */
 #define SIZE_WITHOUT_THP (2UL << 20)
 
 size_t thp_pmd_size(void)
@@ -30,7 +30,7 @@ static bool thp_is_switched_off(void)
 	       strstr(text, "[never]");
 }
 
-/* Map more than is wanted and give back what lies before and behind the aligned part. */
+/* Maps more than requested and unmaps the parts outside of the aligned one. */
 unsigned char *thp_reserve(size_t size, size_t alignment)
 {
 	unsigned char *raw, *base;
@@ -51,7 +51,7 @@ static unsigned char *map_aligned(size_t size)
 	return thp_reserve(size, size);
 }
 
-/* Whether a touch of the first byte made every page resident. */
+/* Return whether a touch of the first byte made all pages resident. */
 static bool all_resident(const struct thp *thp)
 {
 	size_t pages = thp->size / thp->page_size;
@@ -127,7 +127,7 @@ const char *small_pages_map(struct thp *thp)
 	thp->base = map_aligned(thp->size);
 	if (!thp->base)
 		return "no address space for an aligned PMD";
-	/* Fails where the kernel has no THP, which serves as well. */
+	/* Failure is fine: it means that the kernel has no THP. */
 	madvise(thp->base, thp->size, MADV_NOHUGEPAGE);
 	return NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One transparent huge page (THP) to experiment on, and a pattern to recognise its bytes by. */
+/* One transparent huge page (THP) under test, and the pattern that fills it. */
 #ifndef THP_H
 #define THP_H
 
@@ -16,58 +16,55 @@ struct thp {
 	size_t page_size;
 };
 
-/* Bytes of a mapping, as offsets from its start. */
+/* A range of bytes, as offsets from the start of the mapping. */
 struct range {
 	size_t start;
 	size_t end;
 };
 
-/* Bytes that a PMD maps, or 0 where the kernel knows no THP. */
+/* Return the number of bytes that a PMD maps, or 0 if the kernel has no THP. */
 size_t thp_pmd_size(void);
 
-/* Why nobody can have a THP, or NULL. */
+/* Return why the kernel provides no THP, or NULL. */
 const char *thp_missing(void);
 
-/* Map anonymous memory at a multiple of @alignment, a power of two; NULL if there is no room. */
+/* Map anonymous memory at a multiple of @alignment, a power of two; NULL on failure. */
 unsigned char *thp_reserve(size_t size, size_t alignment);
 
-/*
- * Map one THP and fault it in. Return NULL, or why that can't be done; then
- * nothing stays mapped.
- */
+/* Map one THP and fault it in. Return NULL, or the reason of a failure; then nothing is mapped. */
 const char *thp_map(struct thp *thp);
 
 /*
- * The same mapping made of small pages, for comparison; works without THP too.
- * Return NULL, or why that can't be done.
+ * Map the same size in small pages, for comparison; needs no THP. Return NULL, or
+ * the reason of a failure.
  */
 const char *small_pages_map(struct thp *thp);
 
-/* Unmap a whole THP; an intact one goes without a split. */
+/* Unmap a whole THP; its PMD is not split. */
 void thp_unmap(struct thp *thp);
 
-/* Page-aligned, neither end on a PMD boundary, a quarter of the THP. */
+/* Return a page-aligned quarter of the THP; neither end is at a PMD boundary. */
 struct range thp_middle(const struct thp *thp);
 
-/* Whether there is a mapping at @page; says nothing of residency. */
+/* Return whether @page is mapped, resident or not. */
 bool page_is_mapped(const void *page, size_t page_size);
 
-/* Whether storing to @address raises SIGSEGV or SIGBUS. The byte keeps its value. */
+/* Return whether a store to @address raises SIGSEGV or SIGBUS. The byte keeps its value. */
 bool write_faults(volatile unsigned char *address);
 
 /*
- * The pattern: every 8 bytes are a function of @seed and of their offset, so
- * that lost, moved and stale pages all show.
+ * Fill @range with the pattern: each 8 bytes depend on @seed and their offset,
+ * which reveals lost, moved and stale pages.
  */
 void pattern_fill(unsigned char *base, struct range range, uint64_t seed);
 
 /*
- * Compare memory at @base + range with the pattern of the offsets of @range.
- * Return the offset of the first wrong 8 bytes, or range.end.
+ * Compare @range of the memory at @base with the pattern of @seed. Return the
+ * offset of the first wrong 8 bytes, or range.end.
  */
 size_t pattern_mismatch(const unsigned char *base, struct range range, uint64_t seed);
 
-/* The offset of the first 8 bytes that are not zero, or range.end. */
+/* Return the offset of the first 8 bytes that are not zero, or range.end. */
 size_t zero_mismatch(const unsigned char *base, struct range range);
 
 #endif

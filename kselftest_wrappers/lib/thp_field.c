@@ -48,7 +48,7 @@ void thp_field_touch(const struct thp_field *field)
 		*(volatile unsigned char *)thp_field_at(field, i) = 1;
 }
 
-/* MADV_DONTNEED would keep the page table of a split PMD, and the next fault be a small one. */
+/* After MADV_DONTNEED the page table of a split PMD stays, and the next fault gets a small page. */
 int thp_field_renew(const struct thp_field *field)
 {
 	size_t bytes = field->count * field->thp_size;

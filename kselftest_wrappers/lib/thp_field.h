@@ -12,25 +12,22 @@ struct thp_field {
 	size_t count;
 };
 
-/*
- * Map room for @count THPs; nothing is faulted in yet. Return NULL, or why that
- * can't be done.
- */
+/* Map @count THPs without faulting them in. Return NULL, or the reason of a failure. */
 const char *thp_field_map(struct thp_field *field, size_t count);
 
-/* As many THPs as fit into @percent of the machine's memory, but no more than @most. */
+/* Return how many THPs fit into @percent of the machine's memory, at most @most. */
 size_t thp_field_count(unsigned int percent, size_t most);
 
-/* The first byte of THP @i. */
+/* Return the address of THP @i. */
 unsigned char *thp_field_at(const struct thp_field *field, size_t i);
 
-/* Touch the first byte of each: with luck every one becomes a THP. */
+/* Touch the first byte of each, which faults in a THP unless memory is fragmented. */
 void thp_field_touch(const struct thp_field *field);
 
-/* Give memory and page tables back, as if it was never touched. Return 0, or -1 and errno. */
+/* Free memory and page tables, and map it again untouched. Return 0, or -1 and errno. */
 int thp_field_renew(const struct thp_field *field);
 
-/* Split the PMD of THP @i: give one page of it back. Return 0, or -1 and errno. */
+/* Split the PMD of THP @i by freeing one of its pages. Return 0, or -1 and errno. */
 int thp_field_split(const struct thp_field *field, size_t i);
 
 void thp_field_unmap(struct thp_field *field);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Kernel interfaces that are newer than the headers of the distribution (Linux 6.1). */
+/* Kernel interfaces newer than the headers of Debian 12 (Linux 6.1). */
 #ifndef UAPI_COMPAT_H
 #define UAPI_COMPAT_H
 

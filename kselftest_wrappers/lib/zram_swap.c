@@ -14,7 +14,7 @@
 #define DEVICE "/dev/zram0"
 #define SYSFS "/sys/block/zram0/"
 
-/* Where things are in the first page: union swap_header of include/linux/swap.h. */
+/* Layout of the first page: union swap_header of include/linux/swap.h. */
 #define HEADER_OFFSET 1024
 #define SIGNATURE "SWAPSPACE2"
 

@@ -5,10 +5,10 @@
 
 #include <stddef.h>
 
-/* Make and use a swap area of @bytes. Return NULL, or what could not be done. */
+/* Create a swap area of @bytes and enable it. Return NULL, or the step that failed. */
 const char *zram_swap_on(size_t bytes);
 
-/* Take it out of use and free its memory. */
+/* Disable the swap area and free its memory. */
 void zram_swap_off(void);
 
 #endif

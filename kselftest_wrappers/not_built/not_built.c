@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stands in the guest where a program should be that does not compile for
- * this architecture: a test that is skipped, and says why. The reason is in
- * the file beside it, PROGRAM.why.
+ * Replaces a program that does not compile for this architecture: a test that is
+ * skipped, with the reason in the file PROGRAM.why.
  */
 #include "lib/kfile.h"
 #include "lib/ktap.h"

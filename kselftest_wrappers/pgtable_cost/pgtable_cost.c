@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What THPs cost in page tables: before they are mapped, mapped, with every
- * second one split, and after they are gone, when nothing may be left.
+ * Measures page tables before THPs are mapped, with THPs mapped, with every
+ * second one split, and after they are unmapped, when none may be left.
  */
 #include "lib/kfile.h"
 #include "lib/ktap.h"
@@ -14,18 +14,18 @@
 
 #define USAGE_ERROR 2
 
-/* A part of the machine's memory, and as many THPs as a leak needs to stand out. */
+/* Share of memory, and enough THPs for a leak to be visible. */
 #define MEMORY_PERCENT 40
 #define MOST_THPS 256
 #define FEWEST_THPS 8
 
 /*
- * Of the whole machine: another process may get a table of each level meanwhile.
- * Of this process: nothing, it has touched before all the memory that it needs.
+ * Machine-wide: another process may allocate one table of each level. The process
+ * itself has no tolerance: it has already touched all memory that it needs.
  */
 #define TOLERATED_PAGES 4
 
-/* Tables are freed when all CPUs have let go of them. */
+/* RCU delays the freeing of page tables. */
 #define LOOKS 50
 #define PAUSE_NS 100000000L
 
@@ -41,7 +41,7 @@ struct cost {
 
 static struct cost measure(void)
 {
-	/* CPUs hold back parts of the counters; this collects them. */
+	/* Fold the per-CPU deltas of the counters into the totals. */
 	kfile_write("/proc/sys/vm/stat_refresh", "1\n");
 	return (struct cost){
 		.bytes = kfile_field("/proc/meminfo", "PageTables") * 1024,
@@ -142,7 +142,7 @@ static void run(void)
 	if (count < FEWEST_THPS)
 		ktap_skip("%u %% of memory hold %zu THPs, %u are needed", MEMORY_PERCENT, count,
 			  FEWEST_THPS);
-	/* The first pass makes memory present that the program itself needs for it. */
+	/* The first pass faults in the memory that the program itself needs. */
 	run_through(count, costs);
 	run_through(count, costs);
 	print_costs(costs, count, one.thp_size);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Split the PMD of a transparent huge page in one chosen way, and show that it
- * was split (by thp_split_pmd) and that no byte was lost (by reading them all).
- * With --small the same is done to small pages, where nothing may be split.
+ * Split the PMD of a transparent huge page by one operation. thp_split_pmd must
+ * rise, and all bytes must keep their values. With --small the operation is
+ * applied to small pages, where nothing may be split.
  */
 #include "lib/kfile.h"
 #include "lib/ktap.h"

@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The child must not print: the parent's report is the only one. */
+/* The child must not print; only the parent reports. */
 static __attribute__((noreturn)) void be_child(int from_parent, int to_parent,
 					       sharer_step step, const void *argument)
 {

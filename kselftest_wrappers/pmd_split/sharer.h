@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A child that shares our memory copy-on-write and lives until it is told to end. */
+/* A child that shares memory copy-on-write with its parent and waits for orders. */
 #ifndef SHARER_H
 #define SHARER_H
 
@@ -12,13 +12,13 @@ struct sharer {
 	int from_child;
 };
 
-/* What the child does when it is told to go on; it returns whether all was well. */
+/* Step of the child; returns whether its checks passed. */
 typedef bool (*sharer_step)(const void *argument);
 
 /* Fork; the child waits. */
 struct sharer sharer_start(sharer_step step, const void *argument);
 
-/* Let the child do its step; return when it has, with what it returned. It stays alive. */
+/* Run the step in the child and return its result. The child stays alive. */
 bool sharer_run_step(const struct sharer *sharer);
 
 /* End the child. */

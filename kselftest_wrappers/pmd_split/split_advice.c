@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* madvise() calls that take back a part of a THP. */
+/* madvise() calls that free a part of a THP. */
 #include "lib/ktap.h"
 #include "split_case.h"
 
@@ -49,7 +49,7 @@ static void free_middle(const struct thp *thp)
 	advise_middle(thp, MADV_FREE, "MADV_FREE");
 }
 
-/* The kernel may take a freed page at any time, but only a whole one. */
+/* The kernel may reclaim a page at any time, but only as a whole. */
 static void check_old_or_zero(const struct thp *thp, size_t start)
 {
 	struct range page = { start, start + thp->page_size };

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What every case of pmd_split is made of, and the checks that they share. */
+/* A case of pmd_split, and checks for all cases. */
 #ifndef SPLIT_CASE_H
 #define SPLIT_CASE_H
 
 #include "lib/thp.h"
 
-/* What the THP holds before the operation, and what is written over it later. */
+/* Content of the THP before the operation, and content that checks write. */
 #define OLD_PATTERN UINT64_C(0x0123456700000000)
 #define NEW_PATTERN UINT64_C(0x76543210abcd0000)
 
 /*
- * One way to split a PMD. Counters are read around @operate alone, so that
- * neither the preparation nor the checks can supply the evidence.
+ * One way to split a PMD. Counters are read right before and after @operate, so
+ * that neither preparation nor checks contribute to the evidence.
  */
 struct split_case {
 	const char *name;
@@ -29,10 +29,10 @@ extern const struct split_case uffdio_move_case, pagemap_scan_case;
 void check_pattern(const unsigned char *base, struct range range, uint64_t seed,
 		   const char *what);
 
-/* The same, but for zeros. */
+/* End the test as failed unless @range holds zeros; @what names the range. */
 void check_zero(const unsigned char *base, struct range range, const char *what);
 
-/* Everything outside of the middle still holds the old pattern and can be written to. */
+/* End the test as failed unless all outside of the middle has the old pattern and is writable. */
 void check_outside(const struct thp *thp);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Operations that cut a mapping (VMA) in pieces inside of a THP. */
+/* Operations that split a VMA within a THP. */
 #include "lib/kfile.h"
 #include "lib/ktap.h"
 #include "split_case.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A THP that parent and child share after fork(): writing to it and pinning it. */
+/* A THP shared by parent and child after fork(): writing to it and pinning it. */
 #include "lib/ktap.h"
 #include "sharer.h"
 #include "split_case.h"
@@ -21,7 +21,7 @@ static bool is_unchanged_outside(const struct thp *thp)
 	       pattern_mismatch(thp->base, above, OLD_PATTERN) == above.end;
 }
 
-/* The child's step: write to the middle of its copy, and see only that change. */
+/* The child's step: write to the middle of its copy; nothing else may change. */
 static bool write_own_middle(const void *argument)
 {
 	const struct thp *thp = argument;
@@ -38,7 +38,7 @@ static void start_sharer(const struct thp *thp)
 }
 
 /*
- * The child stays alive, else the parent would be the only owner of the THP
+ * The child stays alive: otherwise the parent would own the THP exclusively
  * and write to it without a split.
  */
 static void write_on_both_sides(const struct thp *thp)
@@ -71,8 +71,8 @@ static void start_sharer_and_copy(const struct thp *thp)
 }
 
 /*
- * process_vm_readv() pins (FOLL_PIN). A page that is not exclusive must be
- * unshared before it can be pinned, and that starts with a split of the PMD.
+ * process_vm_readv() pins pages (FOLL_PIN). A page that is not exclusive is
+ * unshared before it is pinned, which splits the PMD first.
  */
 static void pin_middle(const struct thp *thp)
 {
@@ -89,7 +89,7 @@ static void pin_middle(const struct thp *thp)
 		ktap_fail("process_vm_readv read %zd of %zu bytes", got, length);
 }
 
-/* Pages that sit in a pipe must keep their data, whatever the child writes. */
+/* Pages in a pipe must keep their data while the child writes. */
 static void check_spliced(const struct thp *thp)
 {
 	struct range page = thp_middle(thp);

@@ -14,7 +14,7 @@
 
 static int uffd, pagemap;
 
-/* A descriptor learns its features once, so asking what there is takes one of its own. */
+/* UFFDIO_API works once per descriptor, so the query for features needs its own. */
 static int open_uffd(__u64 *features)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = *features };
@@ -63,7 +63,7 @@ static void register_new_place(const struct thp *thp)
 	register_range(new_place, length, UFFDIO_REGISTER_MODE_MISSING);
 }
 
-/* The kernel may stop half-way with EAGAIN and then wants to be called again. */
+/* The kernel may stop half-way with EAGAIN; repeat until done. */
 static void move_middle(const struct thp *thp)
 {
 	struct range left = thp_middle(thp);
@@ -97,8 +97,8 @@ const struct split_case uffdio_move_case = { "uffdio_move", register_new_place, 
 					     verify_moved };
 
 /*
- * Write-protect the written pages of the middle; return how many there were.
- * The THP is one region as long as its PMD is whole, pages are merged after.
+ * Write-protect the written pages of the middle and return their number. Whether
+ * the PMD is whole or split, PAGEMAP_SCAN merges adjacent pages into one region.
  */
 static size_t scan_middle(const struct thp *thp)
 {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Has the kernel do something wrong, by LKDTM
- * (Documentation/fault-injection/provoke-crashes.rst), to see whether its
- * report is found. The test passes if there is a process left to say so; what
- * the kernel reports is judged from the log.
+ * Provokes a kernel error by LKDTM (Documentation/fault-injection/
+ * provoke-crashes.rst), whose report the harness must find in the log. The test
+ * passes if the kernel survives.
  */
 #include "lib/kfile.h"
 #include "lib/ktap.h"
@@ -17,7 +16,7 @@
 #define DIRECT "/sys/kernel/debug/provoke-crash/DIRECT"
 #define PATIENCE 40
 
-/* Wait for @child, which may hang in the kernel for ever; tell whether it ended. */
+/* Wait for @child, which may hang in the kernel; return whether it ended. */
 static bool wait_a_while(pid_t child, int *status)
 {
 	int seconds;

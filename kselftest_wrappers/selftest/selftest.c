@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Starts a selftest of the kernel tree in what it expects around it: the folder
- * that it is in, some swap, and maps of more than a small machine has memory. It
- * ends as the selftest does.
+ * Runs a selftest of the kernel tree in the environment that it expects: its own
+ * folder, some swap, and overcommit of memory. Ends with the selftest's status.
  */
 #include "lib/kfile.h"
 #include "lib/zram_swap.h"

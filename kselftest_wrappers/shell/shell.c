@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A shell for the console of a test machine: it starts programs and looks
- * into files. No pipes, no variables, no patterns; for those there are shells.
+ * A minimal shell for the console of a test machine: starts programs, shows
+ * files. It has no pipes, variables or patterns.
  */
 #include "shell_builtin.h"
 #include "shell_line.h"
@@ -19,9 +19,9 @@
 
 #define PROMPT "thp# "
 
-/* Programs without job control can't be stopped, so nobody must try. */
+/* Ignored by the shell: without job control, programs can't be stopped. */
 static const int ignored[] = { SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU };
-/* What a program is to die of if Ctrl-C or Ctrl-\ is typed. */
+/* Reset in programs, for Ctrl-C and Ctrl-\. */
 static const int meant_for_programs[] = { SIGINT, SIGQUIT };
 
 static bool redirect(const char *path, int flags, int fd)
@@ -49,7 +49,7 @@ static bool redirect_all(const struct shell_line *line)
 	       redirect(line->output, writing, STDOUT_FILENO);
 }
 
-/* A name is looked for in PATH, and also FOLDER/NAME below /bin. */
+/* Search PATH for a name, and /bin for FOLDER/NAME. */
 static __attribute__((noreturn)) void become_program(char **words)
 {
 	char below[PATH_MAX];
@@ -102,7 +102,7 @@ static void run_apart(struct shell_line *line, const struct shell_builtin *built
 		perror("fork");
 		return;
 	}
-	/* Here as well as in the child: whoever comes first. */
+	/* In parent and child, whichever runs first. */
 	setpgid(pid, pid);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;

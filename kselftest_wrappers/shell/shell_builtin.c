@@ -135,7 +135,7 @@ static int run_echo(char **words)
 	for (words++; *words; words++)
 		printf("%s%s", *words, words[1] ? " " : "");
 	putchar('\n');
-	/* Files of the kernel say no at the write, which comes at the end. */
+	/* Files of the kernel report errors at the write, which the flush causes. */
 	return fflush(stdout) ? trouble("echo", "output") : 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the shell can do by itself, for the guest has no other programs than the tests. */
+/* Builtins of the shell; the guest has no programs but the tests. */
 #ifndef SHELL_BUILTIN_H
 #define SHELL_BUILTIN_H
 
@@ -10,13 +10,13 @@
 struct shell_builtin {
 	const char *name;
 	const char *usage;
-	/* Ends with NULL; returns an exit status. */
+	/* @words is NULL-terminated; returns an exit status. */
 	int (*run)(char **words);
-	/* It changes the shell itself, so it can't run in a process of its own. */
+	/* Runs in the shell's process, because it changes the shell itself. */
 	bool in_shell;
 };
 
-/* The builtin of this name, or NULL. */
+/* Return the builtin @name, or NULL. */
 const struct shell_builtin *shell_builtin_find(const char *name);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* How long it takes to split a PMD, to fork with THPs, and to fault in a THP. */
+/* Measures the time of a PMD split, of a fork with THPs, and of a THP fault. */
 #include "lib/kfile.h"
 #include "lib/ktap.h"
 #include "lib/thp_field.h"
@@ -15,13 +15,13 @@
 
 #define CLOCK_LOOKS 10
 
-/* A clock of ticks steps by milliseconds, and loses some of them under emulation. */
+/* A tick-based clock advances in milliseconds, and loses ticks under emulation. */
 #define FEWEST_STEPS 200
 
 #define WARM_UP 5
 #define SAMPLES 31
 
-/* One sample is over this many THPs, and takes no more than a part of the memory. */
+/* THPs of one sample, and their largest share of memory. */
 #define MEMORY_PERCENT 12
 #define MOST_THPS 32
 #define FEWEST_THPS 2
@@ -33,9 +33,9 @@ struct timing {
 	void (*operate)(const struct thp_field *field);
 	/* After each sample, not timed. */
 	void (*finish)(const struct thp_field *field);
-	/* Which counter must rise by one for each THP; NULL if none. */
+	/* Counter that must rise by one for each THP, or NULL. */
 	const char *counter;
-	/* Whether a sample is of each THP, or of all of them. */
+	/* Whether a sample is divided by the number of THPs. */
 	bool per_thp;
 };
 
@@ -83,7 +83,7 @@ static long long now_ns(void)
 	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
-/* The least by which the clock is seen to move; a bad clock source moves by milliseconds. */
+/* Return the smallest observed step of the clock; bad clock sources step by milliseconds. */
 static long long clock_step_ns(void)
 {
 	long long least = 0;
@@ -161,7 +161,7 @@ static void note_median(const struct timing *timing, long long *samples, size_t 
 		  samples[SAMPLES - 1 - SAMPLES / 4]);
 }
 
-/* A first look, so that a machine without THPs is not a failed one. */
+/* Skips on a machine without THPs, before any sample fails. */
 static void need_thps(const struct thp_field *field)
 {
 	long long before = vmstat_counter("thp_fault_alloc"), rose;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A first process that misbehaves. The way is the kernel parameter after "--",
- * which the kernel hands to pid 1 as an argument.
+ * A pid 1 that misbehaves, as selected by the kernel parameter after "--", which
+ * the kernel passes to pid 1 as its argument.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -38,7 +38,7 @@ static void restart(void)
 	reboot(RB_AUTOBOOT);
 }
 
-/* A gigabyte, unless somebody stops us. */
+/* Prints 1 GiB, unless stopped. */
 static void flood(void)
 {
 	static char lines[1 << 16];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A test after which there is no kernel left, the way that its argument says;
- * or a harmless one, that may take a minute.
+ * A test that panics or hangs the kernel, as selected by its argument; or a
+ * harmless one, which may take a minute.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

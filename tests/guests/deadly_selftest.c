@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stands in for the series' selftest, with its options and names: every case
- * splits a huge page and passes, but partial_mlock panics the kernel.
+ * Replaces the series' selftest, with its options and names: each case splits a
+ * huge page and passes, except that partial_mlock panics the kernel.
  */
 #include <fcntl.h>
 #include <stdio.h>

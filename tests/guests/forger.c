@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A test that fails, and tries to look as if it and all after it had passed:
- * by lines of the protocol on its own output and in the kernel's log, and by
- * terminal escapes that would hide the truth.
+ * A test that fails, and forges passes for itself and later tests: with protocol
+ * lines in its output and in the kernel's log, and with terminal escapes.
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
  * Runs parts of the guest program on the host, for their tests:
  *
  *	guest_parts text < RECORDS	prints each record as a console would
- *	guest_parts channel DEVICE < RECORDS	copies them like the kernel log
- *	guest_parts manifest FILE	prints what was understood of it
+ *	guest_parts channel DEVICE < RECORDS	copies them as the kernel log
+ *	guest_parts manifest FILE	prints the parsed manifest
  *	guest_parts milestones KMSG PMSG	reports into these files
  *	guest_parts run MANIFEST KMSG	runs tests as on an installed system
  *
@@ -27,7 +27,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Packets, for these keep records apart as /dev/kmsg does. */
+/* A packet socket, which keeps records apart as /dev/kmsg does. */
 static int kernel_log[2];
 
 static const char *instead_of_kmsg, *instead_of_pmsg;
@@ -83,7 +83,7 @@ static int print_text(void)
 	return 0;
 }
 
-/* A copier that has stopped takes no more; that is not for us to judge. */
+/* Ignore write errors: a stopped copier accepts no more records. */
 static int copy_to(const char *device)
 {
 	struct timeval patience = { .tv_sec = 1 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A kernel with bugs, as the fault sweep sees one: linked with --wrap, these
- * take the place of system calls. Each allocates a page first, and when that
- * fails it does something else than it should.
+ * Simulates a kernel with bugs for the fault sweep: linked with --wrap, these
+ * functions replace system calls. Each allocates a page first, and misbehaves if
+ * the allocation fails.
  */
 #include <errno.h>
 #include <signal.h>
@@ -18,7 +18,7 @@ int __real_mlock(const void *start, size_t length);
 int __real_munlock(const void *start, size_t length);
 void *__real_mremap(void *start, size_t old_length, size_t length, int flags, ...);
 
-/* mincore() takes a page for its answer, and says EAGAIN if there is none. */
+/* mincore() allocates a page for its result, and fails with EAGAIN without one. */
 static bool page_fails(const void *start)
 {
 	unsigned char resident;
@@ -32,7 +32,7 @@ static int failed(int error)
 	return -1;
 }
 
-/* Says that it is done. */
+/* Reports success without an effect. */
 int __wrap_madvise(void *start, size_t length, int advice)
 {
 	if (advice == MADV_DONTNEED && page_fails(start))
@@ -40,7 +40,7 @@ int __wrap_madvise(void *start, size_t length, int advice)
 	return __real_madvise(start, length, advice);
 }
 
-/* Does it, and says that it is not done. */
+/* Has its effect, but reports failure. */
 int __wrap_munmap(void *start, size_t length)
 {
 	if (!page_fails(start))
@@ -49,7 +49,7 @@ int __wrap_munmap(void *start, size_t length)
 	return failed(ENOMEM);
 }
 
-/* Loses a byte next to the range. */
+/* Changes a byte next to the range. */
 int __wrap_mprotect(void *start, size_t length, int protection)
 {
 	if (!page_fails(start))
@@ -58,13 +58,13 @@ int __wrap_mprotect(void *start, size_t length, int protection)
 	return failed(ENOMEM);
 }
 
-/* Gives a wrong reason. */
+/* Fails with a wrong errno. */
 int __wrap_mlock(const void *start, size_t length)
 {
 	return page_fails(start) ? failed(EINVAL) : __real_mlock(start, length);
 }
 
-/* Never works again. */
+/* Fails in the retry, too. */
 int __wrap_munlock(const void *start, size_t length)
 {
 	static bool broken;
@@ -73,7 +73,7 @@ int __wrap_munlock(const void *start, size_t length)
 	return broken ? failed(ENOMEM) : __real_munlock(start, length);
 }
 
-/* Kills. */
+/* Kills the process. */
 void *__wrap_mremap(void *start, size_t old_length, size_t length, int flags, ...)
 {
 	va_list arguments;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Runs a command where debugfs is not mounted: `no_debugfs COMMAND…` */
+/* Runs a command without debugfs: `no_debugfs COMMAND…` */
 #include <sched.h>
 #include <stddef.h>
 #include <stdio.h>

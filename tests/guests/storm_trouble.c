@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs a fork storm where something is wrong: `storm_trouble WHAT COMMAND…`
+ * Runs a fork storm in a bad environment: `storm_trouble WHAT COMMAND…`
  *
- *	no_zram		there is no device to swap to
- *	small_swap	there is swap already, and too little of it
- *	killer		the OOM killer takes three processes once pages are swapped out
+ *	no_zram		no device to swap to
+ *	small_swap	swap exists already, but too little
+ *	killer		the OOM killer kills three processes once pages are swapped out
  */
 #include <fcntl.h>
 #include <stdint.h>

@@ -1,2 +1,2 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The tree's check_config.sh writes here which libraries there are: none. */
+/* Generated in the tree by check_config.sh, to list optional libraries: here, none. */

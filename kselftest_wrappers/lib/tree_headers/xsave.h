@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What -mxsave does, for architectures that don't know this flag, too. */
+/* Enables XSAVE as -mxsave does, a flag that other architectures lack. */
 #ifdef __x86_64__
 #pragma GCC target("xsave")
 #endif
