@@ -45,10 +45,7 @@ def test_there_are_documents() -> None:
     }
 
 
-TO_REFLOW = {"guest-protocol.md", "guest-tests.md"}
-
-
-@pytest.mark.parametrize("path", [path for path in DOCUMENTS if path.name not in TO_REFLOW])
+@documents
 def test_lines_fit_an_editor(path: Path) -> None:
     """A row of a table and the address of a link can't be wrapped; prose can."""
     long = [
