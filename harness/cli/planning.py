@@ -82,7 +82,25 @@ def planning(command: Any, *, compares: bool = True) -> Any:
             "--defconfig", is_flag=False, flag_value="", metavar="[NAME]",
             help="Configure from the tree's defconfig, or NAME_defconfig, instead of tinyconfig.",
         ),
-        click.option("--allow-fuzz", is_flag=True, help="Place hunks with fuzz where git am refuses."),
+        click.option(
+            "--patches", default="", metavar="LIST",
+            help="Only these patches of the series, as in 3-7,9; those before them must be in the tree.",
+        ),
+        click.option(
+            "--with-fixups", is_flag=True,
+            help="Apply the diffs of replies (fix-ups, suggestions) on top of the series.",
+        ),
+        click.option(
+            "--prerequisite", "prerequisites", multiple=True, metavar="SERIES",
+            help="A series that this one needs: applied first, part of base; may be repeated.",
+        ),
+        click.option(
+            "--allow-fuzz", is_flag=True, help="Place hunks with fuzz (up to 3) where git am refuses.",
+        ),
+        click.option(
+            "--3way", "three_way", is_flag=True,
+            help="Merge where git am refuses, if the files that the patch was written for are known.",
+        ),
         click.option(
             "--allow-unexercised", multiple=True, metavar="ARCH[:TEST]", shell_complete=complete("arches"),
             help="A known gap: this architecture, or these tests of it (a shell pattern), need not be "
@@ -113,6 +131,7 @@ def make_plan_of(arguments: dict[str, Any]) -> Plan:
     """The plan that the options of `planning` ask for."""
     from harness.plan.plan import PlanRequest, make_plan
     from harness.plan.shard import Shard
+    from harness.sources.series.order import SeriesChoice
 
     shard = arguments.get("shard")
     return make_plan(
@@ -131,5 +150,8 @@ def make_plan_of(arguments: dict[str, Any]) -> Plan:
             shard=Shard.from_text(shard) if shard else None,
             host=arguments["host"],
             lab=arguments["lab"],
+            choice=SeriesChoice(arguments["patches"], arguments["with_fixups"]),
+            three_way=arguments["three_way"],
+            prerequisites=arguments["prerequisites"],
         )
     )

@@ -60,6 +60,8 @@ class Forecast:
     """The physical host that boots the kernels; empty for emulators."""
     lab: str = ""
     """The lab whose boards boot them; empty for what is here."""
+    notes: tuple[str, ...] = ()
+    """How tree and series were read; as `Subject.notes`."""
 
     @property
     def seconds(self) -> float:
@@ -92,6 +94,7 @@ def forecast(plan: Plan, workspace: Workspace) -> Forecast:
         overrides=_overrides(plan),
         host=plan.host.name if plan.host else "",
         lab=plan.lab.name if plan.lab else "",
+        notes=subject.notes,
     )
 
 
@@ -149,6 +152,8 @@ def print_forecast(cast: Forecast, console: Console) -> None:
     say(f"Series  {cast.series}{mark}: {cast.series_title}")
     for number, subject in enumerate(cast.patches, 1):
         say(f"        {number}. {subject}")
+    for note in cast.notes:
+        say(f"Note    {note}")
     if cast.host:
         say(f"Host    {cast.host}")
     if cast.lab:

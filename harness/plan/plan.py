@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.build.guest.programs import guest_command
@@ -29,6 +29,8 @@ from harness.config.records import (
 from harness.core.errors import UsageError
 from harness.core.shipped import CONFIGS
 from harness.plan.shard import Shard
+from harness.sources.series.find import RANGE, split_range
+from harness.sources.series.order import SeriesChoice
 from harness.sources.trees.tree import DebianSource, GitRemote, LocalTree, TreeSource
 from results.model.run import Claim, Evidence, KnownFailure, KnownGap, PlannedTest
 
@@ -62,6 +64,12 @@ class PlanRequest:
     """The physical host that boots the kernels; it says the architecture."""
     lab: str | None = None
     """The LAVA lab whose boards boot the kernels; it says the architectures that there can be."""
+    choice: SeriesChoice = field(default_factory=SeriesChoice)
+    """Which patches of the series are taken."""
+    three_way: bool = False
+    """Merge what does not apply exactly, as `git am --3way` does."""
+    prerequisites: tuple[str, ...] = ()
+    """Series that the tested one needs below it, in order; part of base."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,12 @@ class Plan:
     """The physical host that boots the kernels; None for emulators and labs."""
     lab: LabRecord | None = None
     """The LAVA lab whose boards boot the kernels; None for what is here."""
+    choice: SeriesChoice = field(default_factory=SeriesChoice)
+    """Which patches of the series are taken."""
+    three_way: bool = False
+    """Merge what does not apply exactly, as `git am --3way` does."""
+    prerequisites: tuple[str, ...] = ()
+    """Sources of the series that go onto the tree first; part of base."""
     shard: Shard | None = None
     """Which part of a whole plan this is; None for a whole one."""
     whole: Plan | None = None
@@ -123,6 +137,8 @@ def make_plan(request: PlanRequest, configs: Path = CONFIGS) -> Plan:
     Raises:
         UsageError: for an unknown name, a wrong record, or an empty plan.
     """
+    if request.allow_fuzz and request.three_way:
+        raise UsageError("--allow-fuzz and --3way exclude each other", hint="Give one of them.")
     defaults = _choose_plan(request.plan, configs)
     series, source = _choose_series(request.series or defaults.series, request.tree, configs)
     suites = _choose_suites(request.tests or defaults.tests or series.tests or DEFAULT_TESTS, configs)
@@ -157,6 +173,9 @@ def make_plan(request: PlanRequest, configs: Path = CONFIGS) -> Plan:
         known_failures=read_known_failures(chosen_tree.name, arches, configs),
         host=host,
         lab=lab,
+        choice=request.choice,
+        three_way=request.three_way,
+        prerequisites=tuple(_choose_series(name, None, configs)[1] for name in request.prerequisites),
     )
     return _part(plan, request.shard) if request.shard else plan
 
@@ -267,7 +286,17 @@ def _choose_series(name: str, tree: str | None, configs: Path) -> tuple[SeriesRe
         return _from_record(load(Path(name), SeriesRecord), Path(name).parent)
     if not _looks_like_patches(name):
         return _from_record(find("series", SeriesRecord, name, configs), configs / "series")
-    return _without_record(name, tree or _default_tree(configs))
+    return _without_record(name, tree or _tree_of_range(name) or _default_tree(configs))
+
+
+def _tree_of_range(name: str) -> str | None:
+    """The commit that a range begins at, in its own repository."""
+    if not name.startswith(RANGE):
+        return None
+    path, base, tip = split_range(name)
+    if path is None and not Path(".git").exists():
+        return None  # a range of the mirror
+    return f"{path or Path.cwd()}@{base}...{tip}"
 
 
 def _default_tree(configs: Path) -> str:

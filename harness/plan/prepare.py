@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,12 +12,27 @@ from pathlib import Path
 from harness.build.kernel.recipe import TINY
 from harness.config.records import ArchRecord
 from harness.plan.plan import NamedTree, Plan
+from harness.sources.series.commits import CommitRange
+from harness.sources.series.find import find_source, is_local
 from harness.sources.series.mbox import SeriesError
-from harness.sources.series.series import prepare_series
+from harness.sources.series.series import AppliedSeries, prepare_series
 from harness.sources.trees.defconfigs import require_defconfigs
-from harness.sources.trees.tree import DebianSource, GitRemote, LocalTree, TreeCommit, prepare_tree, tree_hash
+from harness.sources.trees.remote import local_commit, open_local
+from harness.sources.trees.tree import (
+    DebianSource,
+    GitRemote,
+    LocalTree,
+    TreeCommit,
+    TreeSource,
+    prepare_tree,
+    tree_hash,
+)
 from results.journal.journal import Origin, patch_number
 from results.model.run import Patch, Subject
+from results.text import abbrev
+
+_MOST_NAMES = 4
+_NOT_IN_A_FOLDER_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +79,15 @@ def worktree_name(tree: NamedTree, arch: ArchRecord) -> str:
 
     What no commit between has touched keeps its time stamp, so make compiles only what a patch reaches.
     """
-    return f"{tree.name}-{arch.kernel_name}"
+    return f"{folder_name(tree.name)}-{arch.kernel_name}"
+
+
+def folder_name(name: str) -> str:
+    """A tree's name with nothing that make or a shell may stumble over; names that differ stay different."""
+    plain = _NOT_IN_A_FOLDER_NAME.sub("-", name).lstrip("-._")
+    if plain == name:
+        return name
+    return f"{plain or 'tree'}-{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:8]}"
 
 
 def checkout_of(variant: str, commit: str, cache: Path) -> Checkout:
@@ -70,32 +95,36 @@ def checkout_of(variant: str, commit: str, cache: Path) -> Checkout:
     return Checkout(variant, commit, tree_hash(cache, commit))
 
 
-def prepare(plan: Plan, cache: Path, say: Callable[[str], None]) -> Checkouts:
+def prepare(plan: Plan, cache: Path, log: Callable[[str], None]) -> Checkouts:
     """Fetch the tree and apply the series; nothing is checked out yet.
 
     Raises:
         HarnessError: whatever is wrong with the tree or the series, in words.
     """
-    tree = prepare_tree(plan.tree.source, cache, say)
+    tree_source, notes = _without_series(plan, cache, log)
+    tree = prepare_tree(tree_source, cache, log)
+    notes += tree.notes
     bases = {recipe.base for recipe in plan.recipes.values()} - {TINY}
     require_defconfigs(cache, tree.commit, bases)
-    base_commit, fixes = _fix(plan.tree, tree.commit, cache, say)
-    local = plan.tree.source.path if isinstance(plan.tree.source, LocalTree) else None
+    below = _below(plan, tree.commit, cache, log)
     applied = prepare_series(
         plan.series_source,
-        base_commit,
+        below.commit,
         cache,
-        allow_fuzz=plan.allow_fuzz,
-        progress=say,
-        repository=local,
+        plan.allow_fuzz,
+        log,
+        repository=_repository(plan),
+        choice=plan.choice,
+        three_way=plan.three_way,
     )
-    for note in (*tree.notes, *applied.notes):
-        say(note)
+    notes += (*below.notes, *_about_base(applied, tree.commit, below), *applied.notes)
+    for note in notes:
+        log(note)
     subject = Subject(
         tree=plan.tree.name,
         tree_version=tree.version,
-        tree_fixes=fixes,
-        base_commit=base_commit,
+        tree_fixes=below.patches,
+        base_commit=below.commit,
         series=plan.series.name,
         series_title=plan.series.title or applied.title,
         series_commit=applied.commit,
@@ -103,9 +132,36 @@ def prepare(plan: Plan, cache: Path, say: Callable[[str], None]) -> Checkouts:
         patches=applied.patches,
         fuzzed=applied.fuzzed,
         letter=applied.letter,
+        notes=notes,
     )
-    trees = {"base": tree_hash(cache, base_commit), "series": applied.tree}
+    trees = {"base": tree_hash(cache, below.commit), "series": applied.tree}
     return Checkouts(subject, trees, _origin(plan.tree, tree))
+
+
+def _repository(plan: Plan) -> Path | None:
+    return plan.tree.source.path if isinstance(plan.tree.source, LocalTree) else None
+
+
+def _without_series(
+    plan: Plan, cache: Path, log: Callable[[str], None]
+) -> tuple[TreeSource, tuple[str, ...]]:
+    """The tree below the series, and a note if that is not what was named.
+
+    The HEAD of a checkout holds a range of its own already. The series is looked for before the tree
+    is downloaded, unless it has to be downloaded itself.
+    """
+    source = plan.tree.source
+    if not is_local(plan.series_source, _repository(plan)):
+        return source, ()
+    found = find_source(plan.series_source, cache, log, repository=_repository(plan))
+    if not isinstance(source, LocalTree) or source.revision != "HEAD" or not isinstance(found, CommitRange):
+        return source, ()
+    head = local_commit(open_local(source.path), "HEAD")
+    if not found.owner.succeeds("merge-base", "--is-ancestor", found.tip, head):
+        return source, ()
+    base = f"base is {abbrev(found.base)}, where the range begins"
+    note = f"HEAD of {source.path} holds the series already: {base}"
+    return replace(source, revision=found.base), (note,)
 
 
 def _origin(named: NamedTree, tree: TreeCommit) -> Origin:
@@ -118,17 +174,47 @@ def _origin(named: NamedTree, tree: TreeCommit) -> Origin:
             return Origin(tree.commit, path=str(path.expanduser().absolute()))
 
 
-def _fix(
-    tree: NamedTree, commit: str, cache: Path, say: Callable[[str], None]
-) -> tuple[str, tuple[Patch, ...]]:
-    """Apply the tree's own fixes; one that does not fit is left out, for a newer tree may have it."""
-    applied: list[Patch] = []
-    for file in sorted(tree.fixes.glob("*.patch")) if tree.fixes else ():
+@dataclass(frozen=True, slots=True)
+class _Below:
+    """What is below the series: the tree with its own fixes and the prerequisites."""
+
+    commit: str
+    patches: tuple[Patch, ...]
+    notes: tuple[str, ...]
+
+
+def _below(plan: Plan, commit: str, cache: Path, log: Callable[[str], None]) -> _Below:
+    """Apply the tree's own fixes and what the series needs.
+
+    A fix that does not fit is left out, for a newer tree may have it; a prerequisite has to fit.
+    """
+    patches: list[Patch] = []
+    notes: list[str] = []
+    for file in sorted(plan.tree.fixes.glob("*.patch")) if plan.tree.fixes else ():
         try:
-            fixed = prepare_series(file, commit, cache, allow_fuzz=False, progress=say)
+            fixed = prepare_series(file, commit, cache, False, log)
         except SeriesError as error:
-            say(f"{tree.name}: the fix {file.name} is left out: {error} ({error.hint})")
+            notes.append(f"{plan.tree.name}: the fix {file.name} is left out: {error} ({error.hint})")
             continue
         commit = fixed.commit
-        applied += fixed.patches
-    return commit, tuple(replace(patch, number=number) for number, patch in enumerate(applied, start=1))
+        patches += fixed.patches
+    for source in plan.prerequisites:
+        added = prepare_series(source, commit, cache, False, log, repository=_repository(plan))
+        commit = added.commit
+        patches += added.patches
+        notes += (f"base holds the prerequisite “{added.title}”", *added.notes)
+    numbered = tuple(replace(patch, number=number) for number, patch in enumerate(patches, start=1))
+    return _Below(commit, numbered, tuple(notes))
+
+
+def _about_base(applied: AppliedSeries, tree: str, below: _Below) -> tuple[str, ...]:
+    """Notes about a tree that is not the one that the series was written on."""
+    notes: list[str] = []
+    if applied.written_on and not applied.replayed and applied.written_on not in (tree, below.commit):
+        notes.append(f"the series names the base-commit {applied.written_on}, but the tree is {tree}")
+    there = {patch.patch_id for patch in below.patches}
+    if lacking := [needed for needed in applied.prerequisites if needed not in there]:
+        named = ", ".join(abbrev(needed) for needed in lacking[:_MOST_NAMES])
+        count = f"{len(lacking)} patch{'es' if len(lacking) > 1 else ''}"
+        notes.append(f"the series names {count} below it (prerequisite-patch-id {named}): see --prerequisite")
+    return tuple(notes)

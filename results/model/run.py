@@ -581,6 +581,8 @@ class Subject:
     """What was applied to the tree before anything else; part of base."""
     letter: Letter | None = None
     """None in runs of older versions of the program."""
+    notes: tuple[str, ...] = ()
+    """How tree and series were read: versions chosen, mails and changes left out, commits replayed."""
 
 
 @dataclass(frozen=True, slots=True)

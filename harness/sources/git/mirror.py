@@ -52,9 +52,9 @@ def _create(path: Path) -> None:
 
 
 @contextmanager
-def locked_mirror(cache: Path, progress: Callable[[str], None]) -> Iterator[Repository]:
+def locked_mirror(cache: Path, log: Callable[[str], None]) -> Iterator[Repository]:
     """Hold the right to add trees to the mirror, one process at a time."""
-    with locked(cache / "mirror.lock", lambda: progress("waiting for another process that fills the mirror")):
+    with locked(cache / "mirror.lock", lambda: log("waiting for another process that fills the mirror")):
         yield open_mirror(cache)
 
 
@@ -63,6 +63,22 @@ def remove_leftovers(mirror: Path, patterns: Iterable[str] = LEFTOVERS) -> None:
     for pattern in patterns:
         for path in mirror.glob(pattern):
             path.unlink(missing_ok=True)
+
+
+def forget_boundaries(mirror: Repository, commits: Iterable[str]) -> None:
+    """Let the history go on below commits whose parents the mirror has got; the mirror must be locked."""
+    shallow = mirror.path / "shallow"
+    if not shallow.is_file():
+        return
+    whole = set(commits)
+    lines = shallow.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if line.strip() not in whole]
+    if not kept:
+        shallow.unlink()
+    elif len(kept) < len(lines):
+        fresh = shallow.with_suffix(".new")
+        fresh.write_text("".join(kept))
+        fresh.replace(shallow)
 
 
 def has_commit(mirror: Repository, commit: str) -> bool:

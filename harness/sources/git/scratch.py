@@ -27,17 +27,31 @@ def scratch_repository(owner: Repository) -> Iterator[Repository]:
 
 
 @contextmanager
-def reading_repository(owner: Repository, head: str) -> Iterator[Repository]:
-    """An empty repository that reads the objects of another and writes none there; HEAD is at a commit."""
+def borrowing_repository(*owners: Repository) -> Iterator[Repository]:
+    """An empty repository that reads the objects of others and writes none there.
+
+    Histories end where those of the first one do.
+    """
     with tempfile.TemporaryDirectory(prefix="thp-harness-history-") as folder:
         Repository(Path(folder)).run("init", "--quiet", "--template=", "--initial-branch=none")
-        shallow = _inside(owner, "shallow")
+        shallow = _inside(owners[0], "shallow")
         if shallow.is_file():
             shutil.copy(shallow, Path(folder) / ".git")
-        objects = str(_inside(owner, "objects"))
-        scratch = Repository(Path(folder), {"GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{objects}"'})
+        objects = ":".join(_quoted(_inside(owner, "objects")) for owner in owners)
+        yield Repository(Path(folder), {"GIT_ALTERNATE_OBJECT_DIRECTORIES": objects})
+
+
+@contextmanager
+def reading_repository(owner: Repository, head: str) -> Iterator[Repository]:
+    """Like `borrowing_repository`, of one repository, with HEAD at a commit."""
+    with borrowing_repository(owner) as scratch:
         scratch.run("update-ref", "--no-deref", "HEAD", head)
         yield scratch
+
+
+def _quoted(path: Path) -> str:
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 def _inside(owner: Repository, name: str) -> Path:

@@ -29,7 +29,7 @@ def worktree(
     cache: Path,
     name: str,
     commit: str,
-    progress: Callable[[str], None] = _ignore,
+    log: Callable[[str], None] = _ignore,
     check: Callable[[], None] = lambda: None,
 ) -> Iterator[Path]:
     """Hold the worktree `name` of a cache at `commit`, exactly: no changed and no left-over files.
@@ -45,8 +45,8 @@ def worktree(
     path = cache.absolute() / "worktrees" / name
     lock = path.with_name(f".{name}.lock")
     busy = f"waiting for another process that uses the worktree {name}"
-    with locked(lock, lambda: progress(busy), check):
-        _put_at(cache, path, commit, progress)
+    with locked(lock, lambda: log(busy), check):
+        _put_at(cache, path, commit, log)
         yield path
 
 
@@ -63,7 +63,7 @@ def is_untouched(cache: Path, name: str, commit: str) -> bool:
         return False
 
 
-def _put_at(cache: Path, path: Path, commit: str, progress: Callable[[str], None]) -> None:
+def _put_at(cache: Path, path: Path, commit: str, log: Callable[[str], None]) -> None:
     mirror = open_mirror(cache)
     commit = mirror.run("rev-parse", "--verify", f"{commit}^{{commit}}")
     if _belongs_to(mirror, path):
@@ -71,8 +71,8 @@ def _put_at(cache: Path, path: Path, commit: str, progress: Callable[[str], None
             _move(path, commit)
             return
         except GitError:
-            progress(f"the worktree {path} is damaged and is made anew")
-    _recreate(cache, path, commit, progress)
+            log(f"the worktree {path} is damaged and is made anew")
+    _recreate(cache, path, commit, log)
     _move(path, commit)
 
 
@@ -99,11 +99,11 @@ def _move(path: Path, commit: str) -> None:
     tree.run("clean", "-ffdxq")
 
 
-def _recreate(cache: Path, path: Path, commit: str, progress: Callable[[str], None]) -> None:
+def _recreate(cache: Path, path: Path, commit: str, log: Callable[[str], None]) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-    with locked_mirror(cache, progress) as mirror:
+    with locked_mirror(cache, log) as mirror:
         mirror.run("worktree", "prune")
         mirror.run("worktree", "add", "--quiet", "--force", "--detach", "--no-checkout", str(path), commit)

@@ -26,9 +26,9 @@ class _Shared:
 class Worktrees:
     """The worktrees of a cache, shared by the threads of this process and locked against other ones."""
 
-    def __init__(self, cache: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, cache: Path, log: Callable[[str], None]) -> None:
         self._cache = cache
-        self._say = say
+        self._log = log
         self._sharing = threading.Condition()
         self._open: dict[str, _Shared] = {}
 
@@ -43,7 +43,7 @@ class Worktrees:
                 self._sharing.wait(POLL_SECONDS)
                 check()
             if shared is None:
-                opened = worktree(self._cache, name, commit, self._say, check)
+                opened = worktree(self._cache, name, commit, self._log, check)
                 shared = self._open[name] = _Shared(commit, opened, opened.__enter__())
             shared.users += 1
         try:

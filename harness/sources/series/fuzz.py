@@ -12,9 +12,11 @@ from pathlib import Path
 
 from harness.core.errors import InfrastructureError
 
-MOST_FUZZ = 2
+MOST_FUZZ = 3
+"""Lines of context, of the three that git writes, that may differ at each end of a hunk."""
 
 _FILE = re.compile(r"(?:patching|checking) file '?(.+?)'?(?: \((?:renamed|copied) from .*\))?$")
+_FAILED = re.compile(r"Hunk #(\d+) FAILED at (\d+)")
 _HUNK = re.compile(r"Hunk #(\d+) succeeded at \d+(?: with fuzz (\d+))?(?: \(offset (-?\d+) lines?\))?")
 
 
@@ -31,15 +33,26 @@ class PlacedHunk:
         return f"{self.file} hunk {self.hunk} (fuzz {self.fuzz}, offset {self.offset})"
 
 
-def place(folder: Path, diff: str, *, dry_run: bool) -> tuple[PlacedHunk, ...] | None:
-    """Apply a diff to the files in a folder with GNU patch.
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What GNU patch could do with a diff."""
 
-    Returns the hunks that needed fuzz or an offset, or None when any hunk has no place; what was
-    written is then undefined. Raises InfrastructureError when there is no `patch` command.
+    placed: tuple[PlacedHunk, ...]
+    """Hunks that needed fuzz or an offset."""
+    failed: tuple[tuple[str, int], ...]
+    """File and number of the hunks that have no place at all."""
+    succeeded: bool
+
+
+def place(folder: Path, diff: str, *, dry_run: bool) -> Placement:
+    """Apply a diff to the files in a folder with GNU patch; after a failure what was written is undefined.
+
+    Raises:
+        InfrastructureError: when there is no `patch` command.
     """
     if shutil.which("patch") is None:
         raise InfrastructureError(
-            "placing hunks with fuzz needs the command `patch`", hint="run `apt install patch`"
+            "placing hunks with fuzz needs the command `patch`", hint="Run `apt install patch`."
         )
     # -u: never an ed script, which could run anything.
     options = ["-p1", "-u", "--force", f"--fuzz={MOST_FUZZ}", "--no-backup-if-mismatch", "--reject-file=-"]
@@ -51,21 +64,23 @@ def place(folder: Path, diff: str, *, dry_run: bool) -> tuple[PlacedHunk, ...] |
         cwd=folder,
         check=False,
     )
-    if process.returncode != 0:
-        return None
-    return tuple(_placed(process.stdout.decode("utf-8", errors="replace").splitlines()))
+    placed, failed = _placed(process.stdout.decode("utf-8", errors="replace").splitlines())
+    return Placement(tuple(placed), tuple(failed), process.returncode == 0)
 
 
 def _path_variable() -> str:
     return str(Path(shutil.which("patch") or "/usr/bin/patch").parent)
 
 
-def _placed(lines: Iterable[str]) -> list[PlacedHunk]:
+def _placed(lines: Iterable[str]) -> tuple[list[PlacedHunk], list[tuple[str, int]]]:
     placed: list[PlacedHunk] = []
+    failed: list[tuple[str, int]] = []
     file = ""
     for line in lines:
         if name := _FILE.match(line):
             file = name[1]
         elif hunk := _HUNK.match(line):
             placed.append(PlacedHunk(file, int(hunk[1]), int(hunk[2] or 0), int(hunk[3] or 0)))
-    return placed
+        elif refused := _FAILED.match(line):
+            failed.append((file, int(refused[1])))
+    return placed, failed

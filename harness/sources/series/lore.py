@@ -55,9 +55,7 @@ def archive_mask(mask: str | None = None) -> str:
     return mask or os.environ.get(MASK_VARIABLE) or LORE
 
 
-def fetch_thread(
-    identifier: str, cache: Path, progress: Callable[[str], None], mask: str | None = None
-) -> Path:
+def fetch_thread(identifier: str, cache: Path, log: Callable[[str], None], mask: str | None = None) -> Path:
     """Return the folder where b4 put a thread's series: `*.cover`, if it has one, and `*.mbx`.
 
     A series that the cache holds is not asked for again. Raises SeriesError when the archive has
@@ -68,7 +66,7 @@ def fetch_thread(
     name = hashlib.sha256(f"{mask or ''} {identifier}".encode()).hexdigest()[:20]
     kept = cache / "lore" / name
     if not kept.is_dir():
-        progress(f"fetching {identifier} with b4")
+        log(f"fetching {identifier} with b4")
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="fetch-", dir=kept.parent) as folder:
             fetched = Path(folder) / "thread"

@@ -6,31 +6,35 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import re
 import tempfile
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from email.header import Header
 from pathlib import Path
 
 from harness.core.errors import HarnessError
 from harness.sources.git.repository import GitError, Repository
-from harness.sources.series.diff import FileDiff, Hunk, parse_diff
+from harness.sources.series.diff import FileDiff, parse_diff
+from harness.sources.series.headers import header_text, identifiers, read_headers, sender, sent_at
+from harness.sources.series.mime import as_plain
+from harness.sources.series.subject import PatchSubject, Version, read_subject
 from results import text as words
 
 _HEADER_LINE = re.compile(rb"^[A-Za-z][A-Za-z0-9-]*:")
+_MAIL_AFTER_FROM = re.compile(rb"From .*\n(?:>From .*\n)?[A-Za-z][A-Za-z0-9-]*:[ \t\n]")
 _PLAIN_NAME = re.compile(rb"^from:[ \t]*([^<@\n]+)", re.IGNORECASE | re.MULTILINE)
-_REPLY = re.compile(r"\s*(re|aw|fwd?):", re.IGNORECASE)
-_PREFIXES = re.compile(r"^\s*(?:\[([^\]]*)\]\s*)+")
-_NUMBER = re.compile(r"(?<!\S)(\d+)/(\d+)(?!\S)")
-_VERSION = re.compile(r"(?:^|[\s/]|PATCH|RFC)v(\d+)(?!\S)", re.IGNORECASE)
-_DIFFSTAT = re.compile(
-    r"^ (\d+) files? changed(?:, (\d+) insertions?\(\+\))?(?:, (\d+) deletions?\(-\))?$", re.MULTILINE
+_SIMPLE_PREFIXES = re.compile(r"(?:\[[^\[\]]*\]\s*)*")
+_QUOTED_DIFF = re.compile(
+    r"^(?:diff --git |--- ).*?^---\n(?: .*\n)+ \d+ files? changed", re.MULTILINE | re.DOTALL
 )
 _WIDTH = 120
 _MISSING_DATE = "Sat, 01 Jan 2000 00:00:00 +0000"
 _MISSING_NAME = "unknown author"
 _MISSING_ADDRESS = "unknown@localhost"
+_FIRST, _LAST = 0.0, 4102444800.0  # 1970 to 2099, what git takes for a date
 
 
 class SeriesError(HarnessError):
@@ -47,18 +51,51 @@ class Mail:
     """The mail with an author, a date and a subject for sure; what `git am` gets."""
     subject: str
     """Without its [PATCH …] prefix, and with nothing that a terminal would obey."""
-    version: int
-    number: int | None
-    """The n of [PATCH n/m]."""
-    total: int | None
+    heading: PatchSubject
+    """The subject taken apart."""
     diff: str
     files: tuple[FileDiff, ...]
+    message_id: str = ""
+    answers: tuple[str, ...] = ()
+    """Message-IDs that it answers: the nearest first, then the thread's."""
+    sender: tuple[str, str] = ("", "")
+    """Name and address, in lower case."""
+    sent: float = 0.0
+    """Seconds since 1970; 0 without a valid date."""
+    notes: tuple[str, ...] = ()
+    """What the reader must know of this mail if it is taken."""
+
+    @property
+    def number(self) -> int | None:
+        """The n of [PATCH n/m]."""
+        return self.heading.number
+
+    @property
+    def total(self) -> int | None:
+        """The m of [PATCH n/m]."""
+        return self.heading.total
+
+    @property
+    def version(self) -> Version:
+        """The version of the series that it belongs to."""
+        return self.heading.version or Version()
+
+    @property
+    def is_reply(self) -> bool:
+        """A reply or a forwarded mail, by its subject."""
+        return self.heading.is_reply or (self.heading.has_word_before and bool(self.answers))
 
     @property
     def label(self) -> str:
         """What messages call it."""
         number = f"{self.number}/{self.total} " if self.total else ""
         return f"patch {number}“{self.subject}”"
+
+    @property
+    def name(self) -> str:
+        """Like `label`, with what tells it from a mail of the same subject."""
+        where = f"<{self.message_id}>" if self.message_id else Path(self.source).name
+        return f"{self.label} ({words.printable(where)})"
 
     @property
     def changes(self) -> tuple[tuple[str, str, tuple[tuple[str, ...], ...]], ...]:
@@ -69,19 +106,20 @@ class Mail:
 
 
 def read_mails(name: str, content: bytes, git: Repository) -> list[Mail]:
-    """Read every mail of an mbox, except for replies; a plain diff counts as a mail, too.
+    """Read every mail of an mbox; a plain diff counts as a mail, too.
 
-    Raises SeriesError for what is no mail at all.
+    Raises:
+        SeriesError: for what is no mail at all.
     """
-    content = _unpacked(name, content)
+    content = _as_utf8(_unpacked(name, content))
     if not content.strip():
-        raise SeriesError(f"{name} is empty", hint="was the download or the export interrupted?")
+        raise SeriesError(f"{name} is empty", hint="Was the download or the export interrupted?")
     if re.match(rb"\s*<(!doctype\s+html|html|\?xml)", content, re.IGNORECASE):
         raise SeriesError(
             f"{name} is a web page, not mail",
-            hint="give the Message-ID, or download the thread's mbox (the link `mbox.gz` on lore)",
+            hint="Give the Message-ID, or download the thread's mbox (the link `mbox.gz` on lore).",
         )
-    return [mail for raw in _split(content, git) if (mail := _read(name, raw, git))]
+    return [mail for raw in _split(content, git) for mail in _read(name, raw, git)]
 
 
 def _unpacked(name: str, content: bytes) -> bytes:
@@ -90,39 +128,77 @@ def _unpacked(name: str, content: bytes) -> bytes:
     try:
         return gzip.decompress(content)
     except (OSError, EOFError) as error:
-        raise SeriesError(f"{name} is a damaged gzip file: {error}", hint="download it again") from error
+        raise SeriesError(f"{name} is a damaged gzip file: {error}", hint="Download it again.") from error
+
+
+def _as_utf8(content: bytes) -> bytes:
+    """Without byte order marks; PowerShell's `>` writes UTF-16."""
+    for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+        if content.startswith(mark) and b"\0" in content[:200]:
+            content = content[2:].decode(encoding, errors="replace").encode()
+    content = content.removeprefix(codecs.BOM_UTF8)
+    return content.replace(b"\n" + codecs.BOM_UTF8 + b"From ", b"\nFrom ")  # files put one after another
 
 
 def _split(content: bytes, git: Repository) -> list[bytes]:
+    """The mails of an mbox; a line of a message that begins with `From ` begins no mail."""
     with tempfile.TemporaryDirectory(prefix="thp-harness-mails-") as folder:
         (Path(folder) / "mbox").write_bytes(content.lstrip(b"\r\n"))
         git.run("mailsplit", "-b", "-d6", "--mboxrd", f"-o{folder}", "--", f"{folder}/mbox")
-        return [path.read_bytes() for path in sorted(Path(folder).glob("[0-9]*"))]
+        pieces = [path.read_bytes() for path in sorted(Path(folder).glob("[0-9]*"))]
+    mails: list[bytes] = []
+    for piece in pieces:
+        if mails and not _MAIL_AFTER_FROM.match(piece):
+            mails[-1] += piece
+        else:
+            mails.append(piece)
+    return mails
 
 
-def _read(name: str, raw: bytes, git: Repository) -> Mail | None:
-    """Read one mail; None for a reply."""
+def _read(name: str, raw: bytes, git: Repository) -> Iterator[Mail]:
     if raw.startswith((b"From ", b">From ")):
         raw = raw.partition(b"\n")[2]
-    headers, body = _headers_and_body(raw)
+    plain, note = as_plain(*_headers_and_body(raw))
+    for headers, body in plain:
+        yield _read_plain(name, headers, body, git, note)
+
+
+def _read_plain(name: str, headers: bytes, body: bytes, git: Repository, note: str) -> Mail:
+    stem = Path(name).stem
     known, diff = _mailinfo(headers + b"\n" + body, git)
-    if _REPLY.match(known.get("Subject", "")):
-        return None
-    complete = _completed(headers, known, Path(name).stem)
+    parsed = read_headers(headers + b"\n")
+    heading = _heading(header_text(parsed, "Subject"), known.get("Subject", ""))
+    complete, completions = _completed(headers, known, heading, stem, git)
     if complete != headers:
         known, diff = _mailinfo(complete + b"\n" + body, git)
-    prefixes, subject = _taken_apart(known.get("Subject", ""))
-    numbers, version = _NUMBER.search(prefixes), _VERSION.search(prefixes)
-    return Mail(
+        heading = _heading(header_text(parsed, "Subject"), known.get("Subject", ""), heading)
+    mail = Mail(
         source=name,
         raw=complete + b"\n" + body,
-        subject=words.printable(subject),
-        version=int(version[1]) if version else 1,
-        number=int(numbers[1]) if numbers else None,
-        total=int(numbers[2]) if numbers else None,
+        subject=words.printable(heading.title) or stem,
+        heading=heading,
         diff=diff,
         files=tuple(parse_diff(diff)),
+        message_id=next(iter(identifiers(parsed, "Message-ID")), ""),
+        answers=identifiers(parsed, "In-Reply-To") or identifiers(parsed, "References")[::-1],
+        sender=sender(parsed),
+        sent=sent_at(parsed),
     )
+    notes = [note] if note else []
+    notes += completions
+    if _QUOTED_DIFF.search(diff):
+        notes.append("quotes a diff in its message, which `git am` applies as well")
+    return replace(mail, notes=tuple(f"{mail.label} {text}" for text in notes))
+
+
+def _heading(header: str, used: str, before: PatchSubject | None = None) -> PatchSubject:
+    """The number by the mail's own subject, the title by the one that git uses, which may be in the body."""
+    heading, inner = read_subject(header), read_subject(used)
+    if before and before.total and not heading.total:
+        heading = before
+    if heading.total is None and inner.total is not None:
+        return inner
+    return replace(heading, title=inner.title or heading.title) if inner.title else heading
 
 
 def _headers_and_body(raw: bytes) -> tuple[bytes, bytes]:
@@ -133,20 +209,46 @@ def _headers_and_body(raw: bytes) -> tuple[bytes, bytes]:
     return headers + b"\n", body
 
 
-def _completed(headers: bytes, known: dict[str, str], stem: str) -> bytes:
-    """Give a mail the author, date and subject that `git am` insists on."""
+def _completed(
+    headers: bytes, known: dict[str, str], heading: PatchSubject, stem: str, git: Repository
+) -> tuple[bytes, list[str]]:
+    """Give a mail the author, date and subject that `git am` insists on, and say what was wrong."""
+    notes: list[str] = []
     if not known.get("Author") or not known.get("Email"):
         plain = _PLAIN_NAME.search(headers)  # archives on the web leave out addresses
         name = plain[1].decode("utf-8", errors="replace").strip(' "') if plain else ""
         author = known.get("Author") or name or _MISSING_NAME
         address = known.get("Email") or _MISSING_ADDRESS
-        headers = re.sub(rb"^from:.*\n([ \t].*\n)*", b"", headers, flags=re.IGNORECASE | re.MULTILINE)
-        headers = f'From: "{author}" <{address}>\n'.encode() + headers
-    if not known.get("Date"):
+        headers = f'From: "{author}" <{address}>\n'.encode() + _without(headers, "From")
+    date = known.get("Date", "")
+    if not date:
         headers += f"Date: {_MISSING_DATE}\n".encode()
-    if not known.get("Subject"):
-        headers += f"Subject: {stem}\n".encode()
-    return headers
+    elif not _is_date(date, git):
+        notes.append(f"has the invalid date {words.printable(date)!r}: applied with {_MISSING_DATE!r}")
+        headers = _without(headers, "Date") + f"Date: {_MISSING_DATE}\n".encode()
+    subject = known.get("Subject", "")
+    if not subject:
+        headers = _without(headers, "Subject") + f"Subject: {stem}\n".encode()
+    elif not heading.title or subject[len(_SIMPLE_PREFIXES.match(subject)[0]) :].strip() != heading.title:  # type: ignore[index]
+        title = Header(heading.title or stem, "utf-8" if not heading.title.isascii() else "us-ascii").encode()
+        headers = _without(headers, "Subject") + f"Subject: [PATCH] {title}\n".encode()
+    return headers, notes
+
+
+def _without(headers: bytes, name: str) -> bytes:
+    pattern = rb"^" + name.encode() + rb":.*\n([ \t].*\n)*"
+    return re.sub(pattern, b"", headers, flags=re.IGNORECASE | re.MULTILINE)
+
+
+def _is_date(date: str, git: Repository) -> bool:
+    """Whether git takes it for a date; it is only asked about those that Python does not."""
+    when = sent_at(read_headers(f"Date: {date}\n".encode()))
+    if _FIRST < when < _LAST:
+        return True
+    asked = Repository(
+        git.path, {"GIT_AUTHOR_DATE": date, "GIT_AUTHOR_NAME": "x", "GIT_AUTHOR_EMAIL": "x@localhost"}
+    )
+    return asked.succeeds("var", "GIT_AUTHOR_IDENT")
 
 
 def _mailinfo(raw: bytes, git: Repository) -> tuple[dict[str, str], str]:
@@ -161,60 +263,12 @@ def _mailinfo(raw: bytes, git: Repository) -> tuple[dict[str, str], str]:
         except GitError:
             return {}, ""
         diff = (Path(folder) / "diff").read_bytes().decode("utf-8", errors="surrogateescape")
-    lines = (line.partition(": ") for line in printed.splitlines())
-    return {key: value.strip() for key, _, value in lines}, diff
-
-
-def _taken_apart(subject: str) -> tuple[str, str]:
-    """Separate the bracketed prefixes of a subject from the rest."""
-    found = _PREFIXES.match(subject)
-    if not found:
-        return "", subject
-    return " ".join(re.findall(r"\[([^\]]*)\]", found[0])), subject[found.end() :].strip()
+    known: dict[str, str] = {}
+    for key, _, value in (line.partition(": ") for line in printed.splitlines()):
+        known.setdefault(key, value.strip())  # with -k a subject in the body has an empty one after it
+    return known, diff
 
 
 def printable(line: str) -> str:
     """A line of a diff as a message may show it: bounded, and with nothing that a terminal would obey."""
     return words.printable(line[:_WIDTH].encode("utf-8", errors="replace").decode())
-
-
-def check_whole(mails: Iterable[Mail]) -> None:
-    """Raise SeriesError for the first diff that is cut off or damaged on its way."""
-    for mail in mails:
-        for file in mail.files:
-            for count, hunk in enumerate(file.hunks, start=1):
-                if hunk.missing:
-                    raise _damage(mail, file, count, hunk)
-        if _lacks_what_its_diffstat_says(mail):
-            raise SeriesError(
-                f"{mail.label} in {mail.source} is cut off: its diff is shorter than its own diffstat says",
-                hint="was the download or the export interrupted?",
-            )
-
-
-def _lacks_what_its_diffstat_says(mail: Mail) -> bool:
-    """Whether a diff ends early, at a place where a diff may end.
-
-    Diffstats of patches edited by hand are often wrong, so a mail with its signature counts as whole.
-    """
-    said = _DIFFSTAT.search(mail.diff)
-    if not said or any(file.binary for file in mail.files) or "\n-- \n" in mail.diff:
-        return False
-    lines = [line for file in mail.files for hunk in file.hunks for line in hunk.lines]
-    added, removed = (sum(line.startswith(mark) for line in lines) for mark in "+-")
-    return len(mail.files) < int(said[1]) or added < int(said[2] or 0) or removed < int(said[3] or 0)
-
-
-def _damage(mail: Mail, file: FileDiff, count: int, hunk: Hunk) -> SeriesError:
-    place = f"hunk {count} of {min(file.paths, default='a file')}"
-    if hunk.stopped_by is None:
-        return SeriesError(
-            f"{mail.label} in {mail.source} is cut off in the middle of {place}: "
-            f"{hunk.missing} lines are missing",
-            hint="was the download or the export interrupted?",
-        )
-    return SeriesError(
-        f"{mail.label} in {mail.source} is damaged in {place}, "
-        f"where this line can't be: '{printable(hunk.stopped_by)}'",
-        hint="a mail program may have wrapped its lines: get the mail from lore instead",
-    )

@@ -37,9 +37,7 @@ class AptUnavailable(InfrastructureError):  # noqa: N818 - what it says to the u
     """apt is missing, or its servers could not be reached."""
 
 
-def find_package(
-    package: str, version: str | None, cache: Path, progress: Callable[[str], None]
-) -> PackageFile:
+def find_package(package: str, version: str | None, cache: Path, log: Callable[[str], None]) -> PackageFile:
     """Find the candidate (or the given) version of a package.
 
     Raises UsageError when no configured Debian archive has it, AptUnavailable when none could be asked.
@@ -48,7 +46,7 @@ def find_package(
     for private_lists in (False, True):
         if found := _ask(package, version, cache, private_lists):
             return found
-    trouble = update_private_lists(cache, progress)
+    trouble = update_private_lists(cache, log)
     if found := _ask(package, version, cache, private_lists=True):
         return found
     if trouble:
@@ -63,7 +61,7 @@ def find_package(
     )
 
 
-def fetch_package(found: PackageFile, cache: Path, progress: Callable[[str], None]) -> Path:
+def fetch_package(found: PackageFile, cache: Path, log: Callable[[str], None]) -> Path:
     """Download a package into the cache, verified by apt, and return its path.
 
     Raises AptUnavailable when it can't be downloaded.
@@ -72,14 +70,14 @@ def fetch_package(found: PackageFile, cache: Path, progress: Callable[[str], Non
     complete = folder / f"{found.package}_{found.version.replace(':', '%3a')}.deb"
     if complete.is_file():
         return complete
-    progress(f"downloading {found.package} {found.version} ({found.size >> 20} MiB)")
+    log(f"downloading {found.package} {found.version} ({found.size >> 20} MiB)")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="download-", dir=folder) as download:
         target = f"{found.package}={found.version}"
         process = _apt_get(cache, found.private_lists, "download", target, at=Path(download))
         if process.returncode != 0 and not found.private_lists:
             # The system's lists are older than the archive: what they name is gone.
-            update_private_lists(cache, progress)
+            update_private_lists(cache, log)
             process = _apt_get(cache, True, "download", target, at=Path(download))
         packages = list(Path(download).glob("*.deb"))
         if process.returncode != 0 or not packages:
@@ -91,9 +89,9 @@ def fetch_package(found: PackageFile, cache: Path, progress: Callable[[str], Non
     return complete
 
 
-def update_private_lists(cache: Path, progress: Callable[[str], None]) -> str:
+def update_private_lists(cache: Path, log: Callable[[str], None]) -> str:
     """Run `apt-get update` into the cache; return what it complained about, or nothing."""
-    progress("fetching Debian's package lists into the cache")
+    log("fetching Debian's package lists into the cache")
     process = _apt_get(cache, True, "update")
     # Without a single list fetched, apt-get still ends with 0 and a warning.
     failed = process.returncode != 0 or "Failed to fetch" in process.stderr

@@ -24,7 +24,7 @@ _DATE_WITHOUT_CHANGELOG = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def prepare_package(
-    package: str, version: str | None, cache: Path, progress: Callable[[str], None], refresh: bool
+    package: str, version: str | None, cache: Path, log: Callable[[str], None], refresh: bool
 ) -> tuple[str, str, tuple[str, ...]]:
     """Return the commit of a source package, its package version, and notes for the reader.
 
@@ -36,18 +36,18 @@ def prepare_package(
     if known and not refresh:
         return *known, ()
     try:
-        found = find_package(package, version, cache, progress)
+        found = find_package(package, version, cache, log)
     except AptUnavailable as unavailable:
         if not known:
             raise
         return *known, (f"apt could not say whether {package} has a newer version: {unavailable}",)
-    with locked_mirror(cache, progress) as mirror:
+    with locked_mirror(cache, log) as mirror:
         ref = _ref(package, found.version)
         if commit := read_ref(mirror, ref):  # imported before, or by the process that we waited for
             return commit, found.version, ()
-        archive = fetch_package(found, cache, progress)
+        archive = fetch_package(found, cache, log)
         remove_leftovers(mirror.path)
-        progress(f"importing {package} {found.version} into git")
+        log(f"importing {package} {found.version} into git")
         commit = _import(mirror, archive, found, ref)
     archive.unlink()
     return commit, found.version, ()

@@ -34,9 +34,7 @@ _FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SLOW_SERVER = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60")
 
 
-def fetch_remote(
-    url: str, branch: str, commit: str | None, cache: Path, progress: Callable[[str], None]
-) -> str:
+def fetch_remote(url: str, branch: str, commit: str | None, cache: Path, log: Callable[[str], None]) -> str:
     """Fetch a commit (or else the tip of a branch) of a git server, without its history.
 
     A commit that the mirror holds already is not asked for again. Raises UsageError when the
@@ -50,8 +48,8 @@ def fetch_remote(
     if commit and has_commit(open_mirror(cache), commit):
         return commit
     wanted = commit or f"refs/heads/{branch}"
-    with locked_mirror(cache, progress) as mirror:
-        progress(f"fetching {abbrev(commit) if commit else branch} from {url}")
+    with locked_mirror(cache, log) as mirror:
+        log(f"fetching {abbrev(commit) if commit else branch} from {url}")
         branch_ref = _branch_ref(url, branch)
         try:
             _fetch(mirror, url, wanted, None if commit else branch_ref)
@@ -96,7 +94,7 @@ def _explained(error: GitError, url: str, wanted: str, last: str | None) -> Usag
 
 
 def fetch_local(
-    path: Path, revision: str, cache: Path, progress: Callable[[str], None]
+    path: Path, revision: str, cache: Path, log: Callable[[str], None]
 ) -> tuple[str, tuple[str, ...]]:
     """Copy a commit of a local git repository, which stays as it is, and say what was left out.
 
@@ -106,8 +104,8 @@ def fetch_local(
     commit = local_commit(source, revision)
     version_in(source, commit)
     if not has_commit(open_mirror(cache), commit):
-        with locked_mirror(cache, progress) as mirror:
-            progress(f"copying {abbrev(commit)} from {path}")
+        with locked_mirror(cache, log) as mirror:
+            log(f"copying {abbrev(commit)} from {path}")
             _copy(mirror, source.path, commit)
     _keep(open_mirror(cache), commit)
     if commit == local_commit(source, "HEAD") and _has_changes(source):
@@ -115,23 +113,65 @@ def fetch_local(
     return commit, ()
 
 
+def split_revision(text: str) -> tuple[Path | None, str]:
+    """Take `PATH@REVISION` apart; both may hold an @, as in `linux@fix@HEAD@{1}`.
+
+    Without a folder of that name, the text is a revision alone.
+    """
+    places = [place for place, letter in enumerate(text) if letter == "@"]
+    for place in reversed(places):
+        path = Path(text[:place])
+        if text[:place] and path.expanduser().is_dir():
+            return path, text[place + 1 :]
+    return None, text
+
+
 def open_local(path: Path) -> Repository:
-    """Return the git repository at `path`. Raises UsageError when there is none."""
-    repository = Repository(path.expanduser().absolute())
-    if not path.expanduser().is_dir():
+    """Return the git repository at `path`.
+
+    Raises:
+        UsageError: when there is none, or one that the mirror can't take commits from.
+    """
+    place = path.expanduser().absolute()
+    repository = Repository(place)
+    if not place.is_dir():
         raise UsageError(
-            f"there is no folder {path}", hint="name a git checkout of the kernel: PATH or PATH@REVISION"
+            f"there is no folder {path}", hint="Name a git checkout of the kernel: PATH or PATH@REVISION."
         )
     if not repository.succeeds("rev-parse", "--git-dir"):
+        raise UsageError(f"{path} is not the top of a git checkout", hint=_hint_for_folder(place))
+    if repository.run("rev-parse", "--show-object-format") != "sha1":
         raise UsageError(
-            f"{path} is not the top of a git checkout",
-            hint="run `git init && git add -A && git commit` in it first",
+            f"{path} is a SHA-256 repository; only SHA-1 repositories, as the kernel's are, can be read",
+            hint="Write its commits with `git format-patch -o DIR` and give the directory as --series.",
         )
     return repository
 
 
+def _hint_for_folder(place: Path) -> str:
+    for above in place.parents:
+        if (above / ".git").exists():
+            return f"It is a folder inside the checkout {above}: name that one."
+    if (place / "Kbuild").is_file() and (place / "MAINTAINERS").is_file():
+        return "Kernel sources without git: run `git init && git add -A && git commit` in it first."
+    return "Name the top of a git checkout of the kernel: PATH or PATH@REVISION."
+
+
 def local_commit(repository: Repository, revision: str) -> str:
-    """Return the commit id of a revision. Raises UsageError when it is unknown."""
+    """Return the commit id of a revision; `A...B` is their merge base, as for `git checkout`.
+
+    Raises:
+        UsageError: when it is unknown.
+    """
+    if "..." in revision:
+        sides = [local_commit(repository, side or "HEAD") for side in revision.split("...", 1)]
+        try:
+            return repository.run("merge-base", *sides)
+        except GitError as error:
+            raise UsageError(
+                f"{' and '.join(revision.split('...', 1))} in {repository.path} have no common history",
+                hint="Deepen a shallow clone first.",
+            ) from error
     try:
         return repository.run(
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"

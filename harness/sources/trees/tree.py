@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.sources.git.mirror import kernel_version, tree_hash
 from harness.sources.git.worktree import worktree
 from harness.sources.trees.debian import prepare_package
-from harness.sources.trees.remote import fetch_local, fetch_remote
+from harness.sources.trees.remote import fetch_local, fetch_remote, split_revision
 from results.text import abbrev
 
 __all__ = [
@@ -53,10 +53,13 @@ class LocalTree:
     @classmethod
     def from_text(cls, text: str) -> LocalTree:
         """Read `PATH` or `PATH@REVISION`; a folder whose name has an @ comes first."""
-        path, at, revision = text.rpartition("@")
-        if not at or Path(text).expanduser().exists():
+        if Path(text).expanduser().exists():
             return cls(Path(text))
-        return cls(Path(path), revision or "HEAD")
+        known, revision = split_revision(text)
+        if known:
+            return cls(known, revision or "HEAD")
+        path, at, revision = text.partition("@")
+        return cls(Path(path), revision or "HEAD") if at else cls(Path(text))
 
 
 TreeSource = DebianSource | GitRemote | LocalTree
@@ -76,7 +79,7 @@ class TreeCommit:
 
 
 def prepare_tree(
-    source: TreeSource, cache: Path, progress: Callable[[str], None], *, refresh: bool = False
+    source: TreeSource, cache: Path, log: Callable[[str], None], *, refresh: bool = False
 ) -> TreeCommit:
     """Make a tree's commit available in the cache's mirror.
 
@@ -87,13 +90,13 @@ def prepare_tree(
     notes: tuple[str, ...] = ()
     match source:
         case DebianSource(package, version):
-            commit, found, notes = prepare_package(package, version, cache, progress, refresh)
+            commit, found, notes = prepare_package(package, version, cache, log, refresh)
             description = f"{package} {found}"
         case GitRemote(url, branch, wanted):
-            commit = fetch_remote(url, branch, wanted, cache, progress)
+            commit = fetch_remote(url, branch, wanted, cache, log)
             description = f"{url} {branch} {abbrev(commit)}"
         case LocalTree(path, revision):
-            commit, notes = fetch_local(path, revision, cache, progress)
+            commit, notes = fetch_local(path, revision, cache, log)
             description = (
                 f"{path} {revision} {abbrev(commit)}" if revision != commit else f"{path} {abbrev(commit)}"
             )

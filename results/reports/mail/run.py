@@ -110,6 +110,8 @@ def _doubts(run: Run) -> Iterator[str]:
         yield wrapped(f'What was tested is a STAND-IN for the real series: "{subject.series_title}".')
     for hunk in subject.fuzzed:
         yield wrapped(f"{hunk.file} hunk {hunk.hunk} was placed with fuzz {hunk.fuzz} ({hunk.patch}).")
+    for note in subject.notes:
+        yield wrapped(f"Note: {note}")
 
 
 def _table(run: Run) -> Iterator[str]:

@@ -229,6 +229,8 @@ def print_subject(page: Page, subject: Subject) -> None:
     for hunk in subject.fuzzed:
         words = f"{hunk.file} hunk {hunk.hunk} placed with fuzz {hunk.fuzz}, offset {hunk.offset}"
         page.line(f"        FUZZ: {words} ({hunk.patch})", "yellow")
+    for note in subject.notes:
+        page.line(f"note    {note}", "yellow")
     page.line()
 
 
