@@ -4,7 +4,8 @@
 - A PASS without its evidence is not exercised, and not exercised is never green.
 - The infrastructure's faults never count against the kernel.
 - A regression is what base passes, exercised, and the series fails every time, at least twice;
-  or a splat, a compiler warning or a broken claim that only the series has.
+  or a splat that only the series has, every time, at least twice; or a compiler warning or a broken
+  claim that only the series has.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from results.compare.measures.fault_sweep import compare_sweeps, sweep_finding, 
 from results.compare.measures.fork_storm import compare_storms, storm_finding, telling_storms
 from results.compare.measures.pgtable_cost import compare_costs, cost_findings
 from results.compare.measures.timing import compare_timings
+from results.compare.splats import compare_splats, lost_evidence_findings, seen_once, splat_findings
 from results.compare.tally import (
     Runs,
     boots_for,
     failing_again,
     is_infrastructure,
-    reached_tests,
     runs_of,
     tally,
 )
@@ -39,8 +40,6 @@ from results.model.run import (
     KnownFailure,
     KnownGap,
     PlannedTest,
-    Splat,
-    SplatComparison,
     Tally,
     TestComparison,
     Verdict,
@@ -54,6 +53,7 @@ __all__ = [
     "compare_test",
     "failing_again",
     "run_verdict",
+    "seen_once",
     "tally",
 ]
 
@@ -161,43 +161,6 @@ def _rate(runs: Runs) -> str:
     return f"{len(runs.failing)} of {judged} run{'s' if judged != 1 else ''}"
 
 
-def compare_splats(base: Cell, series: Cell) -> tuple[SplatComparison, ...]:
-    """Compare the kernels' error reports by signature."""
-    on_base, on_series = _splats(base), _splats(series)
-    signatures = [*on_series, *(signature for signature in on_base if signature not in on_series)]
-    return tuple(
-        _compare_splat(signature, on_base.get(signature, {}), on_series.get(signature, {}), base, series)
-        for signature in signatures
-    )
-
-
-def _splats(cell: Cell) -> dict[str, dict[str, Splat]]:
-    """Map each signature to the first splat of each boot that has it."""
-    found: dict[str, dict[str, Splat]] = {}
-    for boot in cell.boots:
-        for splat in boot.splats:
-            found.setdefault(splat.signature, {}).setdefault(boot.id, splat)
-    return found
-
-
-def _compare_splat(
-    signature: str, on_base: dict[str, Splat], on_series: dict[str, Splat], base: Cell, series: Cell
-) -> SplatComparison:
-    example = next(iter((on_series or on_base).values()))
-    if on_base and on_series:
-        verdict = Verdict.UNCHANGED
-    elif on_series:
-        verdict = Verdict.REGRESSION if _was_tried(base) else Verdict.NOT_EXERCISED
-    else:
-        verdict = Verdict.FIXED if _was_tried(series) else Verdict.NOT_EXERCISED
-    return SplatComparison(signature, example.title, tuple(on_base), tuple(on_series), verdict, example)
-
-
-def _was_tried(cell: Cell) -> bool:
-    """Tell whether a kernel got far enough for the absence of a splat to mean something."""
-    return any(reached_tests(boot) for boot in cell.boots)
-
-
 def compare_arch(
     arch: str,
     planned: Sequence[PlannedTest],
@@ -245,7 +208,8 @@ def _findings(base: Cell, series: Cell, found: ArchComparison) -> list[Finding]:
         *map(storm_finding, storms),
         *_test_findings(found.tests, {sweep.test for sweep in telling} | {storm.test for storm in storms}),
         *cost_findings(found.costs, found.tests),
-        *_splat_findings(found.splats),
+        *splat_findings(found.splats),
+        *lost_evidence_findings(base, series),
         *_claim_findings(found.claims),
         *compare_warnings(found.new_warnings),
     ]
@@ -287,19 +251,6 @@ def _names(names: Sequence[str], total: int) -> str:
         return f"all {total} tests"
     shown = ", ".join(names[:_NAMES_SHOWN])
     return shown if len(names) <= _NAMES_SHOWN else f"{shown} and {len(names) - _NAMES_SHOWN} more"
-
-
-def _splat_findings(splats: Sequence[SplatComparison]) -> list[Finding]:
-    words = {
-        Verdict.REGRESSION: "only with the series",
-        Verdict.FIXED: "only on base",
-        Verdict.NOT_EXERCISED: "on one kernel, the other never got to a test",
-    }
-    return [
-        Finding(splat.verdict, f"the kernel reports {splat.title} ({words[splat.verdict]})")
-        for splat in splats
-        if splat.verdict in words
-    ]
 
 
 def _claim_findings(claims: Sequence[ClaimComparison]) -> list[Finding]:

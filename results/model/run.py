@@ -408,6 +408,8 @@ class SplatComparison:
     series_boots: tuple[str, ...]
     verdict: Verdict
     example: Splat
+    reason: str = ""
+    """`seen in 1 of 2 boots with the series, never on base`; empty if it is unchanged."""
 
 
 @dataclass(frozen=True, slots=True)

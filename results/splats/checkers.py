@@ -9,7 +9,7 @@ unreliable.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from results.model.run import CheckerOff, Splat
@@ -44,9 +44,6 @@ _TELLING = re.compile(
     + "|" + "|".join(map(re.escape, _MARKS))
 )  # fmt: skip
 """Lines that are worth a closer look; those of /dev/kmsg have a sequence number."""
-CHECKER_OF: Mapping[str, str] = {"kasan": KASAN, "lockdep": LOCKDEP, "memory-leak": "kmemleak",
-    "kmemleak": "kmemleak", "hung-task": "the hung task detector"}  # fmt: skip
-"""The checker that makes a kind of report."""
 
 
 @dataclass(frozen=True, slots=True)

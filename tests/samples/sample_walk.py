@@ -60,7 +60,7 @@ def _boots(words: Sequence[str]) -> tuple[Boot, ...]:
     again = first
     if "flaky" in words:
         first, again = ["fail", "pass"], ["pass", "pass"]
-    needed = "fail" in first
+    needed = "fail" in first or splats
     boots = [boot(first, names=TESTS, splats=splats)]
     return (*boots, boot(again, names=TESTS, splats=splats, number=2)) if needed else tuple(boots)
 

@@ -22,10 +22,12 @@ from results.model.run import (
     BootEnd,
     Build,
     Cell,
+    CheckerOff,
     Claim,
     CompilerWarning,
     CounterChange,
     KnownGap,
+    LineRange,
     Status,
     TestComparison,
     Verdict,
@@ -248,15 +250,95 @@ def test_support_that_only_one_kernel_has() -> None:
     ],
 )
 def test_splats(base: list[str], series: list[str], verdict: dict[str, Verdict]) -> None:
-    cells = [cell(boot("pass", splats=[splat(sign) for sign in signs])) for signs in (base, series)]
+    cells = [
+        cell(*(boot("pass", splats=[splat(sign) for sign in signs], number=number) for number in (1, 2)))
+        for signs in (base, series)
+    ]
     assert {found.signature: found.verdict for found in compare_splats(*cells)} == verdict
 
 
 def test_splat_of_one_kernel_only_is_a_regression_even_if_every_test_passed() -> None:
-    arch = compare(runs("pass"), cell(boot("pass", splats=[splat()])))
+    arch = compare(runs("pass"), cell(*(boot("pass", splats=[splat()], number=number) for number in (1, 2))))
     assert arch.verdict is Verdict.REGRESSION
     assert arch.reasons[0] == "the kernel reports WARNING of warning | f (only with the series)"
     assert arch.tests[0].verdict is Verdict.UNCHANGED
+
+
+def test_splat_of_a_single_boot_is_not_sure_yet() -> None:
+    arch = compare(runs("pass"), cell(boot("pass", splats=[splat()])))
+    assert arch.verdict is Verdict.FLAKY
+    assert arch.reasons[0] == (
+        "the kernel reports WARNING of warning | f "
+        "(seen in 1 of 1 boots with the series, not booted again, never on base)"
+    )
+
+
+def test_splat_that_did_not_come_again() -> None:
+    series = cell(boot("pass", splats=[splat()]), boot("pass", number=2))
+    (found,) = compare_splats(runs("pass"), series)
+    assert found.verdict is Verdict.FLAKY
+    assert found.reason == "seen in 1 of 2 boots with the series, never on base"
+
+
+def test_splat_is_booted_again_in_its_test() -> None:
+    """A boot that did not run the test is no chance that it did not take."""
+    seen = replace(splat(), test="a")
+    series = cell(
+        boot("pass pass", names="ab", splats=[seen]),
+        boot("pass", names="b", number=2),
+        boot("pass", names="a", splats=[seen], number=3),
+    )
+    (found,) = compare_splats(cell(boot("pass pass", names="ab")), series)
+    assert found.verdict is Verdict.REGRESSION
+
+
+def test_what_the_hardware_reports_is_no_fault_of_the_kernel() -> None:
+    broken = replace(splat(), kind="hardware-error")
+    (found,) = compare_splats(runs("pass"), cell(boot("pass", splats=[broken])))
+    assert found.verdict is Verdict.INFRASTRUCTURE
+
+
+def kasan(number: int = 1) -> Boot:
+    """A boot of three tests, KASAN reporting in the second and off from then on."""
+    report = replace(splat("kasan | f"), kind="kasan", test="b", lines=LineRange(20, 29))
+    off = (CheckerOff("KASAN", 29),)
+    return replace(boot("pass pass pass", names="abc", splats=[report], number=number), checkers_off=off)
+
+
+def test_the_same_report_on_both_kernels_hides_nothing_that_came_after_it() -> None:
+    arch = compare_arch("x86_64", plan("a", "b", "c"), cell(kasan()), cell(kasan()), (), False)
+    assert arch.splats[0].verdict is Verdict.UNCHANGED
+    assert arch.verdict is Verdict.NOT_EXERCISED
+    said = "KASAN was off afterwards on both kernels: nothing after it was checked (c)"
+    assert said in arch.reasons
+
+
+def test_a_checker_that_was_on_in_another_boot() -> None:
+    both = cell(kasan(), boot("pass", names="c", number=2))
+    arch = compare_arch("x86_64", plan("a", "b", "c"), both, both, (), False)
+    assert not any("KASAN" in reason for reason in arch.reasons)
+
+
+def test_a_report_is_not_missing_on_a_kernel_whose_checker_was_off() -> None:
+    later = replace(splat("kasan | g"), kind="kasan", test="c", lines=LineRange(30, 39))
+    series = cell(*(boot("pass pass pass", names="abc", splats=[later], number=n) for n in (1, 2)))
+    found = {each.signature: each for each in compare_splats(cell(kasan()), series)}
+    assert found["kasan | g"].verdict is Verdict.NOT_EXERCISED
+    assert found["kasan | g"].reason == "KASAN was off on base before it could report this"
+
+
+def test_an_incomplete_log_proves_no_absence() -> None:
+    lost = replace(boot("pass"), log_incomplete="the kernel dropped 5 messages")
+    series = cell(*(boot("pass", splats=[splat()], number=number) for number in (1, 2)))
+    (found,) = compare_splats(cell(lost), series)
+    assert found.verdict is Verdict.NOT_EXERCISED
+    assert found.reason == "the log of base is incomplete: the kernel dropped 5 messages"
+    arch = compare(runs("pass"), cell(lost))
+    assert arch.verdict is Verdict.NOT_EXERCISED
+    assert arch.reasons[0] == (
+        "the log is incomplete on the series: the kernel dropped 5 messages; "
+        "a report of the kernel may be missing (t)"
+    )
 
 
 def test_splat_counts_boots_not_lines() -> None:

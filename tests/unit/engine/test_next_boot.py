@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.engine.next_boot import BOOTS_PER_CELL, FRUITLESS_BOOTS, WASTED_RERUNS, NextBoot, next_boot
-from results.model.run import Boot, BootEnd, Cell
-from tests.samples.cells import boot, cell, plan
+from results.model.run import Boot, BootEnd, Cell, LineRange
+from tests.samples.cells import boot, cell, plan, splat
 
 TESTS = ("a", "b", "c")
 
@@ -64,6 +66,34 @@ MACHINE_BEFORE = seen("miss miss miss", BootEnd.MACHINE)
     ],
 )
 def test_what_comes_next(boots: list[Boot], expected: tuple[str, str] | None) -> None:
+    assert decide(*boots) == expected
+
+
+def reported(boot: Boot, *tests: str | None, line: int = 5) -> Boot:
+    found = (replace(splat(f"warning | {test}"), test=test, lines=LineRange(line, line)) for test in tests)
+    return replace(boot, splats=tuple(found))
+
+
+@pytest.mark.parametrize(
+    ("boots", "expected"),
+    [
+        # a report of the kernel is seen twice before it is believed, in the test in which it came
+        ([reported(seen("pass pass pass"), "b")], ("again", "b")),
+        ([reported(seen("pass pass fail"), "b")], ("again", "b c")),
+        ([reported(seen("pass pass pass"), "b"), seen("pass", names="b")], None),
+        ([reported(seen("pass pass pass"), "b"), reported(seen("pass", names="b"), "b")], None),
+        # before the first test: any test will do; after the last: all may have to do with it
+        ([reported(seen("pass pass pass"), None)], ("again", "a")),
+        ([reported(seen("pass pass pass"), None), seen("pass", names="a")], None),
+        ([reported(seen("pass pass pass"), None, line=99)], ("again", "a b c")),
+        # the machine's fault
+        (
+            [reported(seen("pass pass pass"), "b"), *[seen("miss", BootEnd.MACHINE, "b")] * WASTED_RERUNS],
+            None,
+        ),
+    ],
+)
+def test_a_report_of_the_kernel_is_booted_again(boots: list[Boot], expected: tuple[str, str] | None) -> None:
     assert decide(*boots) == expected
 
 
