@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.core.errors import UsageError
 
 HOST_TOOLS = {

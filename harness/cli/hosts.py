@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import as_json_option
+from harness.cli.options import as_json_option, complete
 from harness.core.errors import InfrastructureError
 
 if TYPE_CHECKING:
@@ -17,22 +17,17 @@ if TYPE_CHECKING:
     from harness.machines.host.remote.state import HostStateFile
 
 
-def complete_hosts(context: click.Context, parameter: click.Parameter, start: str) -> list[str]:
-    """Names for the shell."""
-    from harness.config.host import load_hosts
-
-    return sorted(name for name in load_hosts() if name.startswith(start))
-
-
-_name = click.argument("name", shell_complete=complete_hosts)
+_name = click.argument("name", shell_complete=complete("hosts"))
 
 
 def _known(name: str) -> tuple[HostRecord, HostStateFile]:
-    from harness.config.host import find_host
+    from harness.config.catalogue import find
+    from harness.config.host import HostRecord
     from harness.core.workspace import from_environment
     from harness.machines.host.remote.state import HostStateFile
 
-    return find_host(name), HostStateFile(from_environment().state, name)
+    record = find(HostRecord, name)
+    return record, HostStateFile(from_environment().state, record.name)
 
 
 def _print(document: dict[str, Any]) -> None:
@@ -53,11 +48,12 @@ def list_command(as_json: bool) -> None:
     """List the hosts, and what is remembered of them; asks none of them."""
     from rich.console import Console
 
-    from harness.config.host import load_hosts
+    from harness.config.catalogue import load_all
+    from harness.config.host import HostRecord
     from harness.core.workspace import from_environment
     from harness.machines.host.listing import as_document, list_hosts, print_hosts
 
-    hosts = list_hosts(load_hosts(), from_environment().state)
+    hosts = list_hosts(load_all(HostRecord), from_environment().state)
     if as_json:
         _print(as_document(hosts))
     else:
@@ -77,7 +73,7 @@ def check_command(name: str, as_json: bool) -> int:
     from rich.console import Console
 
     from harness.commands.doctor import print_checks
-    from harness.config.arch_of_host import arch_of
+    from harness.config.host import arch_of
     from harness.machines.host.check import as_document, examine
 
     record, memory = _known(name)

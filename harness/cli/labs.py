@@ -7,15 +7,8 @@ import json
 
 import click
 
-from harness.cli.options import as_json_option
+from harness.cli.options import as_json_option, complete
 from harness.core.errors import InfrastructureError
-
-
-def complete_labs(context: click.Context, parameter: click.Parameter, start: str) -> list[str]:
-    """Names for the shell."""
-    from harness.config.lab import load_labs
-
-    return sorted(name for name in load_labs() if name.startswith(start))
 
 
 @click.group("labs")
@@ -32,10 +25,11 @@ def list_command(as_json: bool) -> None:
     """List the labs; asks none of them."""
     from rich.console import Console
 
-    from harness.config.lab import load_labs
+    from harness.config.catalogue import load_all
+    from harness.config.lab import LabRecord
     from harness.machines.lava.listing import as_document, list_labs, print_labs
 
-    labs = list_labs(load_labs())
+    labs = list_labs(load_all(LabRecord))
     if as_json:
         click.echo(json.dumps(as_document(labs), indent=2))
     else:
@@ -43,7 +37,7 @@ def list_command(as_json: bool) -> None:
 
 
 @labs_group.command("check")
-@click.argument("name", shell_complete=complete_labs)
+@click.argument("name", shell_complete=complete("labs"))
 @as_json_option
 def check_command(name: str, as_json: bool) -> int:
     """Say what is wrong with a lab, and how to put it right. Nothing is booted.
@@ -55,10 +49,11 @@ def check_command(name: str, as_json: bool) -> int:
     from rich.console import Console
 
     from harness.commands.doctor import print_checks
-    from harness.config.lab import find_lab
+    from harness.config.catalogue import find
+    from harness.config.lab import LabRecord
     from harness.machines.lava.check import as_document, examine
 
-    record = find_lab(name)
+    record = find(LabRecord, name)
     checks = examine(record)
     if as_json:
         click.echo(json.dumps(as_document(record, checks), indent=2))

@@ -20,8 +20,8 @@ from harness.cli.export import export_command
 from harness.cli.hosts import hosts_group
 from harness.cli.labs import labs_group
 from harness.cli.nightly import nightly_command
-from harness.cli.options import as_json_option, console, quiet_option, tell
-from harness.cli.planning import complete, make_plan_of, planning, sharding
+from harness.cli.options import as_json_option, complete, console, quiet_option, tell
+from harness.cli.planning import make_plan_of, planning, sharding
 from harness.cli.results import results_command
 from harness.core import version
 from harness.core.errors import HarnessError, InfrastructureError, UsageError

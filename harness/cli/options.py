@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,20 @@ if TYPE_CHECKING:
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+
+
+def complete(kind: str, suffix: str = ".yaml") -> Any:
+    """Return a shell completion for the names of a kind of record; for files where no name fits."""
+
+    def names(context: click.Context, parameter: click.Parameter, start: str) -> Any:
+        from click.shell_completion import CompletionItem
+
+        from harness.config.catalogue import files
+
+        known = [CompletionItem(name) for name in files(kind, suffix) if name.startswith(start)]
+        return known or [CompletionItem(start, type="file")]
+
+    return names
 
 
 def tell(line: str) -> None:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.hosts import complete_hosts
-from harness.cli.labs import complete_labs
+from harness.cli.options import complete
 
 if TYPE_CHECKING:
     from harness.plan.plan import Plan
@@ -17,46 +16,26 @@ if TYPE_CHECKING:
 _FOR_COMPARING = ("allow_unexercised", "always_boot")
 
 
-def complete(kind: str) -> Any:
-    """Return a shell completion for the names of `configs/KIND`."""
-
-    def names(context: click.Context, parameter: click.Parameter, start: str) -> list[str]:
-        from harness.core.shipped import CONFIGS
-
-        return sorted(path.stem for path in (CONFIGS / kind).glob(f"{start}*.yaml"))
-
-    return names
-
-
-def _complete_fragments(context: click.Context, parameter: click.Parameter, start: str) -> Any:
-    from click.shell_completion import CompletionItem
-
-    from harness.core.shipped import CONFIGS
-
-    names = sorted(path.stem for path in (CONFIGS / "kconfig").glob("*.config"))
-    known = [CompletionItem(name) for name in names if name.startswith(start)]
-    return known or [CompletionItem(start, type="file")]
-
-
 def planning(command: Any, *, compares: bool = True) -> Any:
     """Add the options that make a plan; without `compares`, hide those about comparing two kernels."""
     options = (
         click.option(
-            "--arch", "arches", multiple=True, shell_complete=complete("arches"), metavar="NAME",
+            "--arch", "arches", multiple=True, shell_complete=complete("arches"), metavar="NAME|FILE",
             help="Architecture; may be repeated. Default: those of the plan.",
         ),
         click.option(
-            "--host", shell_complete=complete_hosts, metavar="NAME",
+            "--host", shell_complete=complete("hosts"), metavar="NAME|FILE",
             help="Boot on this physical host, which says the architecture (thp-harness hosts list).",
         ),
         click.option(
-            "--lab", shell_complete=complete_labs, metavar="NAME",
+            "--lab", shell_complete=complete("labs"), metavar="NAME|FILE",
             help="Boot on boards of this LAVA lab, by default on all kinds that its record has (thp-harness "
             "labs list).",
         ),
         click.option(
-            "--tree", shell_complete=complete("trees"), metavar="NAME|PATH[@REV]",
-            help="Kernel tree: a name of configs/trees, or a local git checkout (left untouched).",
+            "--tree", shell_complete=complete("trees"), metavar="NAME|FILE|PATH[@REV]",
+            help="Kernel tree: a name of configs/trees, a record (.yaml), or a local git checkout (left "
+            "untouched).",
         ),
         click.option(
             "--series", shell_complete=complete("series"), metavar="SERIES",
@@ -64,9 +43,9 @@ def planning(command: Any, *, compares: bool = True) -> Any:
             "git:BASE..TIP, or a Message-ID on lore.",
         ),
         click.option(
-            "--tests", multiple=True, shell_complete=complete("tests"), metavar="SUITE",
-            help="Tests to run instead of those of the series' record: a name of configs/tests; may be "
-            "repeated.",
+            "--tests", multiple=True, shell_complete=complete("tests"), metavar="SUITE|FILE",
+            help="Tests to run instead of those of the series' record: a name of configs/tests, or a "
+            "record (.yaml); may be repeated.",
         ),
         click.option(
             "--plan", "plan_name", default="default", show_default=True, metavar="NAME|FILE",
@@ -74,7 +53,8 @@ def planning(command: Any, *, compares: bool = True) -> Any:
             help="Defaults to start from: a name of configs/plans, or a record (.yaml).",
         ),
         click.option(
-            "--kconfig", multiple=True, metavar="[ARCH:]FRAGMENT", shell_complete=_complete_fragments,
+            "--kconfig", multiple=True, metavar="[ARCH:]FRAGMENT",
+            shell_complete=complete("kconfig", ".config"),
             help="Configuration fragment to merge last: a name of configs/kconfig, or a file; for one "
             "architecture or all; may be repeated.",
         ),

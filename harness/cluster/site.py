@@ -19,7 +19,7 @@ from harness.cluster.controller import StepDispatcher, StepFailedError, WorkerIn
 from harness.cluster.exchange import BUILDS, PROGRAMS, Exchange
 from harness.cluster.steps import BootDone, BootStep, BuildDone, BuildStep, Guest, KvmStep, ProgramsStep
 from harness.cluster.tags import harness_tag, kvm_tag, qemu_tag
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.core.errors import HarnessError, InfrastructureError, UsageError
 from harness.core.version import program_version
 from harness.engine.boot import Bootable, BootRequest

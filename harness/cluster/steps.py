@@ -15,7 +15,7 @@ from harness.build.toolchain import Compiler, find_compiler
 from harness.cluster.exchange import BUILDS, PROGRAMS
 from harness.cluster.step_messages import MissingCommit, WorkerContext
 from harness.cluster.tags import hercules_tag, kvm_tag, qemu_tag, toolchain_tag
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.core.errors import InfrastructureError
 from harness.engine.boot import Bootable, BootRequest, boot, choose_accelerator
 from harness.machines.kinds import hercules_kind, qemu_kind

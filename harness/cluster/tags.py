@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.build.toolchain import HOST_HEADERS, HOST_TOOLS, find_compiler
-from harness.config.records import ArchRecord, load_all
+from harness.config.arch import ArchRecord
+from harness.config.catalogue import load_all
 from harness.core.errors import HarnessError
 from harness.core.version import program_version
 from harness.machines import emulator
@@ -115,7 +116,7 @@ def demand(tags: frozenset[str], memory_mb: int) -> dict[str, float]:
 
 def look_around(cores: int, cache_folder: Path) -> Ability:
     """What this machine can do for a worker with so many cores."""
-    arches = load_all("arches", ArchRecord)
+    arches = load_all(ArchRecord)
     compilers: dict[str, str] = {}
     qemu: dict[str, str] = {}
     hercules: dict[str, str] = {}

@@ -14,7 +14,9 @@ from rich.console import Console
 from harness.build.ccache import MAX_SIZE, SWITCH, find_ccache, is_switched_off
 from harness.build.toolchain import HOST_HEADERS, HOST_TOOLS, find_compiler
 from harness.commands.run import DISK_FREE_BYTES
-from harness.config.records import ArchRecord, HerculesFacts, PlanRecord, find
+from harness.config.arch import ArchRecord, HerculesFacts
+from harness.config.catalogue import find
+from harness.config.series import PlanRecord
 from harness.core.check import Check
 from harness.core.errors import HarnessError
 from harness.core.workspace import Workspace
@@ -35,8 +37,8 @@ def chosen_arches(names: Sequence[str]) -> tuple[ArchRecord, ...]:
     Raises:
         UsageError: for an unknown one.
     """
-    wanted = names or find("plans", PlanRecord, DEFAULT_PLAN).arches
-    return tuple(find("arches", ArchRecord, name) for name in wanted)
+    wanted = names or find(PlanRecord, DEFAULT_PLAN).arches
+    return tuple(find(ArchRecord, name) for name in wanted)
 
 
 def examine(arches: Sequence[ArchRecord], workspace: Workspace) -> tuple[Check, ...]:

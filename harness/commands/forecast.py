@@ -15,7 +15,7 @@ from harness.build.kernel import kconfig
 from harness.build.kernel.kernel import KernelRequest, build_key
 from harness.build.kernel.recipe import Recipe
 from harness.build.toolchain import find_compiler
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.core.errors import UsageError
 from harness.core.progress import clock
 from harness.core.workspace import Workspace

@@ -16,7 +16,7 @@ from harness.commands.cache.collect import trim
 from harness.commands.cache.sharing import in_use
 from harness.commands.cache.size import size_limit
 from harness.commands.run_tasks import tasks
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.core.errors import HarnessError, InfrastructureError
 from harness.core.progress import Progress
 from harness.core.workspace import Workspace

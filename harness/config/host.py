@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Records of physical hosts: those of `configs/hosts/`, and a person's own, which belong in no repository."""
+"""Records of physical hosts; those that exist belong to the user, not in a repository."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from harness.config.records import Items, Record, pick
-from harness.config.user_records import OwnRecord, Seconds, Word, load_with_own, one_word
-from harness.core.shipped import CONFIGS
-
-KIND = "hosts"
+from harness.config.arch import ArchRecord, find_mode
+from harness.config.catalogue import Folders
+from harness.config.record import Items, NamedRecord, Record, Seconds, Word, one_word
+from harness.core.errors import UsageError
 
 
 def _absolute(text: str) -> str:
@@ -156,8 +153,11 @@ class HostLimits(Record):
     """A reservation that nobody renews ends after this."""
 
 
-class HostRecord(OwnRecord):
+class HostRecord(NamedRecord):
     """One physical host; `configs/hosts/*.yaml` or `~/.config/thp-harness/hosts/*.yaml`."""
+
+    KIND = "hosts"
+    NOUN = "host"
 
     about: str
     arch: str
@@ -194,19 +194,13 @@ class HostRecord(OwnRecord):
         return self.console is not None and self.console.pstore
 
 
-def load_hosts(configs: Path = CONFIGS, own: Path | None = None) -> Mapping[str, HostRecord]:
-    """All hosts by name; a person's own record counts before one of `configs/`.
+def arch_of(record: HostRecord, folders: Folders = None) -> ArchRecord:
+    """Read the record of the host's architecture, in one mode.
 
     Raises:
-        UsageError: for a wrong record, with file and line.
+        UsageError: if there is none of that name.
     """
-    return load_with_own(KIND, HostRecord, configs, own)
-
-
-def find_host(name: str, configs: Path = CONFIGS, own: Path | None = None) -> HostRecord:
-    """One host by name.
-
-    Raises:
-        UsageError: naming the known ones, and the nearest.
-    """
-    return pick(KIND, load_hosts(configs, own), name)
+    try:
+        return find_mode(record.arch, folders)
+    except UsageError as error:
+        raise UsageError(f"{record.file}: arch: {error}", hint=error.hint) from None

@@ -6,12 +6,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from harness.config.records import ArchRecord, Items, Record, TreeRecord, load, load_all
+from harness.config.arch import ArchRecord
+from harness.config.catalogue import Folders, files, load, load_all, record_folders
+from harness.config.record import Items, Record
+from harness.config.series import TreeRecord
 from harness.core.errors import UsageError, did_you_mean
 from results.model.run import KnownFailure
 
@@ -46,25 +48,28 @@ class FailureList(Record):
     failures: Items[FailureEntry]
 
 
-def read_known_failures(tree: str, arches: Sequence[ArchRecord], configs: Path) -> tuple[KnownFailure, ...]:
-    """Entries for a tree, one for each of the architectures that they are about; none without the file.
+def read_known_failures(
+    tree: str, arches: Sequence[ArchRecord], folders: Folders = None
+) -> tuple[KnownFailure, ...]:
+    """Read the entries for a tree, from the lists in all folders: one for each architecture.
 
     Raises:
         UsageError: naming file and line or entry, if one is wrong, whatever tree it is for.
     """
-    path = configs / FILE
-    if not path.exists():
-        return ()
-    entries = load(path, FailureList).failures
-    known = load_all("arches", ArchRecord, configs)
+    paths = [path for folder in folders or record_folders() if (path := folder / FILE).exists()]
+    lists = {path: load(path, FailureList).failures for path in paths}
+    known = load_all(ArchRecord, folders) if paths else {}
     names = {name: {name, *(mode.name for mode in arch.in_modes())} for name, arch in known.items()}
     names |= {mode: {mode} for modes in names.values() for mode in modes if mode not in names}
-    for number, entry in enumerate(entries, 1):
-        where = f"{path}: entry {number} ({entry.test})"
-        _require(f"{where}: unknown architecture", entry.arch, names)
-        _require(f"{where}: unknown tree", entry.tree, load_all("trees", TreeRecord, configs))
+    trees = files(TreeRecord.KIND, folders=folders)
+    for path, entries in lists.items():
+        for number, entry in enumerate(entries, 1):
+            where = f"{path}: entry {number} ({entry.test})"
+            _require(f"{where}: unknown architecture", entry.arch, names)
+            _require(f"{where}: unknown tree", entry.tree, trees)
     return tuple(
         KnownFailure(arch.name, entry.test, entry.reason, entry.expires)
+        for entries in lists.values()
         for entry in entries
         for arch in arches
         if entry.tree in (tree, ALL) and _is_about(entry, arch, names)

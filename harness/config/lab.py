@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Records of LAVA labs: those of `configs/labs/`, and a person's own, which belong in no repository."""
+"""Records of LAVA labs; those that exist belong to the user, not in a repository."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from harness.config.records import ArchRecord, Items, Record, pick
-from harness.config.user_records import OwnRecord, Seconds, Word, load_with_own
+from harness.config.arch import ArchRecord
+from harness.config.record import Items, NamedRecord, Record, Seconds, Word
 from harness.core.errors import InfrastructureError, UsageError
-from harness.core.shipped import CONFIGS
 
-KIND = "labs"
 _TOKEN = re.compile(r"[!-~]{8,}")
 
 
@@ -131,8 +129,11 @@ class LabLimits(Record):
     """A job whose tests have ended may take so long to switch its board off."""
 
 
-class LabRecord(OwnRecord):
+class LabRecord(NamedRecord):
     """One lab; `configs/labs/*.yaml` or `~/.config/thp-harness/labs/*.yaml`."""
+
+    KIND = "labs"
+    NOUN = "lab"
 
     about: str
     uri: Address
@@ -167,24 +168,6 @@ def _is_this_machine(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def load_labs(configs: Path = CONFIGS, own: Path | None = None) -> Mapping[str, LabRecord]:
-    """All labs by name; a person's own record counts before one of `configs/`.
-
-    Raises:
-        UsageError: for a wrong record, with file and line.
-    """
-    return load_with_own(KIND, LabRecord, configs, own)
-
-
-def find_lab(name: str, configs: Path = CONFIGS, own: Path | None = None) -> LabRecord:
-    """One lab by name.
-
-    Raises:
-        UsageError: naming the known ones, and the nearest.
-    """
-    return pick(KIND, load_labs(configs, own), name)
 
 
 def board_of(record: LabRecord, arch: ArchRecord) -> BoardFacts:

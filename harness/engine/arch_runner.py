@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.build.build_cache import BuildCache
 from harness.build.kernel.kernel import BuildContext, KernelRequest, build_kernel, build_key
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.core.errors import HarnessError
 from harness.engine.boot import Bootable, BootRequest
 from harness.engine.durations import Duration, build_kind

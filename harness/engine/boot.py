@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.build.guest.manifest import new_nonce, overlay, render
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.core.errors import InfrastructureError
 from harness.core.process import Children
 from harness.machines.base import BootFiles, Machine

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from harness.build.guest.selftests import Selftests
 from harness.build.kernel.kernel import BuildContext, KernelRequest, build_kernel
 from harness.build.toolchain import Compiler, find_compiler
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.core.errors import HarnessError
 from harness.core.jobserver import Jobserver
 from harness.core.process import Children

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness import __version__
 from harness.build.build_cache import digest
-from harness.config.records import SuiteRecord
+from harness.config.suite import SuiteRecord
 from harness.core.errors import UsageError
 from harness.plan.plan import Plan, claims, known_gaps, wholly_allowed
 from harness.plan.prepare import Checkouts

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from harness.build.guest.selftests import Selftests
-from harness.config.records import ArchRecord, SuiteRecord
+from harness.config.arch import ArchRecord
+from harness.config.suite import SuiteRecord
 from harness.core.jobserver import Jobserver
 from harness.core.process import Children
 from harness.core.progress import Progress

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.core.process import Children
 from harness.machines.base import BootFiles, Machine
 from harness.machines.hercules.machine import Hercules

@@ -9,7 +9,8 @@ from fnmatch import fnmatchcase
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
-from harness.config.records import Items, Record, load
+from harness.config.catalogue import load
+from harness.config.record import Items, Record
 from harness.core.errors import UsageError
 from harness.core.shipped import CONFIGS
 from harness.plan.prepare import Checkouts, patch_commit

@@ -10,24 +10,15 @@ from pathlib import Path
 
 from harness.build.guest.programs import guest_command
 from harness.build.kernel.recipe import Recipe, make_recipes
-from harness.config.arch_of_host import arch_of
-from harness.config.host import HostRecord, find_host
+from harness.config.arch import ArchRecord, find_modes
+from harness.config.catalogue import Folders, find, record_folders
+from harness.config.host import HostRecord, arch_of
 from harness.config.known_failures import read_known_failures
-from harness.config.lab import LabRecord, board_of, find_lab
-from harness.config.records import (
-    ArchRecord,
-    CaseRecord,
-    PlanRecord,
-    SeriesRecord,
-    SuiteRecord,
-    TreeRecord,
-    find,
-    load,
-    load_all,
-    pick,
-)
+from harness.config.lab import LabRecord, board_of
+from harness.config.record import is_path
+from harness.config.series import PlanRecord, SeriesRecord, TreeRecord
+from harness.config.suite import CaseRecord, SuiteRecord
 from harness.core.errors import UsageError
-from harness.core.shipped import CONFIGS
 from harness.plan.shard import Shard
 from harness.sources.series.find import RANGE, split_range
 from harness.sources.series.order import SeriesChoice
@@ -131,35 +122,39 @@ class Plan:
         return re.sub(r"[^A-Za-z0-9._+-]+", "-", f"{arches}-{self.tree.name}-{self.series.name}")[:80]
 
 
-def make_plan(request: PlanRequest, configs: Path = CONFIGS) -> Plan:
-    """Expand a request.
+def make_plan(request: PlanRequest, folders: Folders = None) -> Plan:
+    """Expand a request with the records of some folders.
 
     Raises:
         UsageError: for an unknown name, a wrong record, or an empty plan.
     """
     if request.allow_fuzz and request.three_way:
         raise UsageError("--allow-fuzz and --3way exclude each other", hint="Give one of them.")
-    defaults = _choose_plan(request.plan, configs)
-    series, source = _choose_series(request.series or defaults.series, request.tree, configs)
-    suites = _choose_suites(request.tests or defaults.tests or series.tests or DEFAULT_TESTS, configs)
-    host, lab = _choose_place(request, configs)
+    folders = folders or record_folders()
+    defaults = find(PlanRecord, request.plan, folders)
+    series, source = _choose_series(
+        request.series or defaults.reference(defaults.series), request.tree, folders
+    )
+    suites = _choose_suites(request.tests or _named_tests(defaults, series), folders)
+    host, lab = _choose_place(request, folders)
     if host:
-        chosen = _arch_of_host(host, request, configs)
+        chosen = _arch_of_host(host, request, folders)
     else:
-        arches_there = tuple(lab.boards) if lab else defaults.arches
-        chosen = _choose_arches(request.arches or arches_there, configs)
+        arches_there = tuple(lab.boards) if lab else map(defaults.reference, defaults.arches)
+        chosen = _choose_arches(request.arches or arches_there, folders)
     arches = tuple(_with_memory(arch, suites) for arch in chosen)
     names = {arch.name for arch in arches}
     if stray := {name.partition(":")[0] for name in request.allow_unexercised} - names:
         raise UsageError(f"--allow-unexercised {', '.join(sorted(stray))}: not an architecture of this run")
-    chosen_tree = _choose_tree(request.tree or defaults.tree or series.tree, configs)
+    tree = request.tree or defaults.reference(defaults.tree) or series.reference(series.tree)
+    chosen_tree = _choose_tree(tree, folders)
     plan = Plan(
         arches=arches,
         recipes=make_recipes(
             arches,
             (*_kconfig_there(host, lab, arches), *request.kconfig),
             _defconfig_there(host, lab) if request.defconfig is None else request.defconfig,
-            configs,
+            folders,
         ),
         tree=chosen_tree,
         series=series,
@@ -170,12 +165,12 @@ def make_plan(request: PlanRequest, configs: Path = CONFIGS) -> Plan:
         allow_unexercised=request.allow_unexercised,
         always_boot=request.always_boot,
         jobs=request.jobs,
-        known_failures=read_known_failures(chosen_tree.name, arches, configs),
+        known_failures=read_known_failures(chosen_tree.name, arches, folders),
         host=host,
         lab=lab,
         choice=request.choice,
         three_way=request.three_way,
-        prerequisites=tuple(_choose_series(name, None, configs)[1] for name in request.prerequisites),
+        prerequisites=tuple(_choose_series(name, None, folders)[1] for name in request.prerequisites),
     )
     return _part(plan, request.shard) if request.shard else plan
 
@@ -195,12 +190,12 @@ def _part(whole: Plan, shard: Shard) -> Plan:
     )
 
 
-def _choose_place(request: PlanRequest, configs: Path) -> tuple[HostRecord | None, LabRecord | None]:
+def _choose_place(request: PlanRequest, folders: Folders) -> tuple[HostRecord | None, LabRecord | None]:
     """Who boots the kernels, if not emulators here."""
     if request.host and request.lab:
         raise UsageError("--host and --lab exclude each other", hint="Give one of them.")
-    host = find_host(request.host, configs) if request.host else None
-    return host, find_lab(request.lab, configs) if request.lab else None
+    host = find(HostRecord, request.host, folders) if request.host else None
+    return host, find(LabRecord, request.lab, folders) if request.lab else None
 
 
 def _kconfig_there(
@@ -217,11 +212,10 @@ def _defconfig_there(host: HostRecord | None, lab: LabRecord | None) -> str | No
     return place.defconfig if place else None
 
 
-def _choose_plan(name: str, configs: Path) -> PlanRecord:
-    """A plan by its name, or by the path of its record."""
-    if name.endswith((".yaml", ".yml")):
-        return load(Path(name), PlanRecord)
-    return find("plans", PlanRecord, name, configs)
+def _named_tests(plan: PlanRecord, series: SeriesRecord) -> Iterable[str]:
+    """The suites that the records name, or those that any series is tried with."""
+    record = plan if plan.tests else series
+    return map(record.reference, record.tests or DEFAULT_TESTS)
 
 
 def _who_asks(request: PlanRequest, defaults: PlanRecord, series: SeriesRecord) -> str:
@@ -233,8 +227,8 @@ def _who_asks(request: PlanRequest, defaults: PlanRecord, series: SeriesRecord) 
     return f"series '{series.name}'" if series.tests else ""
 
 
-def _arch_of_host(host: HostRecord, request: PlanRequest, configs: Path) -> tuple[ArchRecord, ...]:
-    arch = arch_of(host, configs)
+def _arch_of_host(host: HostRecord, request: PlanRequest, folders: Folders) -> tuple[ArchRecord, ...]:
+    arch = arch_of(host, folders)
     if set(request.arches) - {arch.name}:
         raise UsageError(
             f"--arch {' '.join(request.arches)}: the host {host.name} is {arch.name}",
@@ -243,10 +237,10 @@ def _arch_of_host(host: HostRecord, request: PlanRequest, configs: Path) -> tupl
     return (arch,)
 
 
-def _choose_suites(names: Iterable[str], configs: Path) -> tuple[SuiteRecord, ...]:
+def _choose_suites(names: Iterable[str], folders: Folders) -> tuple[SuiteRecord, ...]:
     """The named suites, each once."""
-    records = load_all("tests", SuiteRecord, configs)
-    return tuple(pick("tests", records, name) for name in dict.fromkeys(names))
+    suites = (find(SuiteRecord, name, folders) for name in names)
+    return tuple({suite.name: suite for suite in suites}.values())
 
 
 def _with_memory(arch: ArchRecord, suites: Iterable[SuiteRecord]) -> ArchRecord:
@@ -255,21 +249,18 @@ def _with_memory(arch: ArchRecord, suites: Iterable[SuiteRecord]) -> ArchRecord:
     return arch.model_copy(update={"qemu": arch.qemu.model_copy(update={"memory_mb": enough})})
 
 
-def _choose_arches(names: Iterable[str], configs: Path) -> tuple[ArchRecord, ...]:
+def _choose_arches(names: Iterable[str], folders: Folders) -> tuple[ArchRecord, ...]:
     """The named architectures, each once; a record with modes stands for all of them."""
-    records = load_all("arches", ArchRecord, configs)
-    modes = {mode.name: mode for record in records.values() for mode in record.in_modes()}
-    wanted = [modes.get(name) or pick("arches", records, name) for name in names]
-    return tuple({mode.name: mode for arch in wanted for mode in arch.in_modes()}.values())
+    return tuple({mode.name: mode for name in names for mode in find_modes(name, folders)}.values())
 
 
-def _choose_tree(name: str, configs: Path) -> NamedTree:
+def _choose_tree(name: str, folders: Folders) -> NamedTree:
     local = LocalTree.from_text(name)
-    if "/" in name or local.path.is_dir():
+    if not is_path(name) and ("/" in name or local.path.is_dir()):
         return NamedTree(local.path.resolve().name, local)
-    record = find("trees", TreeRecord, name, configs)
-    fixes = configs / "trees" / record.fixes if record.fixes else None
-    return NamedTree(name, _source_of(record), fixes)
+    record = find(TreeRecord, name, folders)
+    fixes = record.path(record.fixes) if record.fixes else None
+    return NamedTree(record.name, _source_of(record), fixes)
 
 
 def _source_of(record: TreeRecord) -> TreeSource:
@@ -277,16 +268,15 @@ def _source_of(record: TreeRecord) -> TreeSource:
         return DebianSource(record.debian_package)
     if record.url and record.branch and not record.debian_package:
         return GitRemote(record.url, record.branch, record.commit)
-    raise UsageError(f"tree '{record.name}' needs either debian_package, or url and branch")
+    raise UsageError(f"{record.file}: give either debian_package, or url and branch")
 
 
-def _choose_series(name: str, tree: str | None, configs: Path) -> tuple[SeriesRecord, str]:
+def _choose_series(name: str, tree: str | None, folders: Folders) -> tuple[SeriesRecord, str]:
     """The series' record and where its patches are."""
-    if name.endswith((".yaml", ".yml")):
-        return _from_record(load(Path(name), SeriesRecord), Path(name).parent)
-    if not _looks_like_patches(name):
-        return _from_record(find("series", SeriesRecord, name, configs), configs / "series")
-    return _without_record(name, tree or _tree_of_range(name) or _default_tree(configs))
+    if is_path(name) or not _looks_like_patches(name):
+        record = find(SeriesRecord, name, folders)
+        return record, _source_of_series(record)
+    return _without_record(name, tree or _tree_of_range(name) or _default_tree(folders))
 
 
 def _tree_of_range(name: str) -> str | None:
@@ -299,9 +289,9 @@ def _tree_of_range(name: str) -> str | None:
     return f"{path or Path.cwd()}@{base}...{tip}"
 
 
-def _default_tree(configs: Path) -> str:
-    plan = find("plans", PlanRecord, DEFAULT_PLAN, configs)
-    return find("series", SeriesRecord, plan.series, configs).tree
+def _default_tree(folders: Folders) -> str:
+    plan = find(PlanRecord, DEFAULT_PLAN, folders)
+    return find(SeriesRecord, plan.series, folders).tree
 
 
 def _without_record(source: str, tree: str) -> tuple[SeriesRecord, str]:
@@ -315,10 +305,11 @@ def _looks_like_patches(name: str) -> bool:
     return "/" in name or name.startswith("git:") or bool(MESSAGE_ID.match(name)) or Path(name).exists()
 
 
-def _from_record(record: SeriesRecord, folder: Path) -> tuple[SeriesRecord, str]:
+def _source_of_series(record: SeriesRecord) -> str:
+    """The record's source; a path is relative to the record."""
     if record.source.startswith("git:") or MESSAGE_ID.match(record.source):
-        return record, record.source
-    return record, str((folder / record.source).resolve())
+        return record.source
+    return str(record.path(record.source).resolve())
 
 
 def planned_tests(suites: Sequence[SuiteRecord]) -> tuple[PlannedTest, ...]:

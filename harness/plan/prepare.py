@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.build.kernel.recipe import TINY
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.plan.plan import NamedTree, Plan
 from harness.sources.series.commits import CommitRange
 from harness.sources.series.find import find_source, is_local

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.core.errors import UsageError
 
 KERNELS = 2

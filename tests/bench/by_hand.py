@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from harness.config.records import ArchRecord, Items, Record, load
+from harness.config.arch import ArchRecord
+from harness.config.catalogue import load
+from harness.config.record import Items, Record
 from harness.core.shipped import CONFIGS
 from tests.bench.bench import BenchError
 

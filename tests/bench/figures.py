@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.build.build_cache import IMAGE, BuildCache
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.core.process import Children
 from harness.engine.boot import Bootable, BootRequest, boot
 from harness.machines.kinds import qemu_kind

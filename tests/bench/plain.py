@@ -15,7 +15,8 @@ from pathlib import Path
 from harness.build.guest.manifest import PATH_IN_GUEST
 from harness.build.guest.programs import TREE_FLAGS
 from harness.build.kernel.kernel import REPRODUCIBLE
-from harness.config.records import ArchRecord, SuiteRecord
+from harness.config.arch import ArchRecord
+from harness.config.suite import SuiteRecord
 from harness.core.shipped import WRAPPERS
 from harness.engine.boot import COMMON_CMDLINE
 from harness.machines.base import BootFiles

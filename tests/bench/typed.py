@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from harness.build.guest.manifest import new_nonce, render
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.core.process import Children
 from harness.engine.boot import Bootable, choose_accelerator
 from harness.machines import emulator

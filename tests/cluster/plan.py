@@ -21,7 +21,8 @@ from harness.cluster.exchange import Exchange
 from harness.cluster.node.dask import set_up
 from harness.cluster.step_messages import Delivery, WorkerContext
 from harness.cluster.tls.address import parse_address
-from harness.config.records import ArchRecord, load_all
+from harness.config.arch import ArchRecord
+from harness.config.catalogue import load_all
 from harness.core.process import run_logged
 from harness.engine.schedule import Kind, Task, work_off
 from results.journal.journal import Journal, read_events
@@ -80,7 +81,7 @@ def uneven_cells(count: int, seed: int, mean: float) -> list[Cell]:
 
 def real_cells(count: int, mean: float) -> list[Cell]:
     """Cells of one step, as long as real builds and boots are to each other, `mean` seconds on average."""
-    typical = [arch.typical for arch in load_all("arches", ArchRecord).values()]
+    typical = [arch.typical for arch in load_all(ArchRecord).values()]
     real = [("build", each.build_seconds) for each in typical]
     real += [("boot", each.boot_seconds) for each in typical for _ in range(BOOTS)]
     scale = mean * len(real) / sum(seconds for _, seconds in real)

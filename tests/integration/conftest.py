@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.build.build_cache import BuildCache
-from harness.config.host import HostRecord, find_host
-from harness.config.records import ArchRecord, find
+from harness.config.arch import ArchRecord
+from harness.config.catalogue import find
+from harness.config.host import HostRecord
 from tests.integration.browser import Visit, chromium
 from tests.integration.guest_programs import GUESTS, TESTS, pack_guests
 from tests.integration.one_kernel import build_base
@@ -73,7 +74,7 @@ def ab_run(thp_harness: Program) -> Answer:
 
 @pytest.fixture(scope="session")
 def x86_64() -> ArchRecord:
-    return find("arches", ArchRecord, "x86_64")
+    return find(ArchRecord, "x86_64")
 
 
 @pytest.fixture(scope="session")
@@ -122,7 +123,7 @@ def configuration(lab: LabHost, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def place(configuration: Path) -> HostRecord:
-    return find_host("labhost", own=configuration / "thp-harness")
+    return find(HostRecord, "labhost", (configuration / "thp-harness",))
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.config.host import find_host
+from harness.config.catalogue import find
+from harness.config.host import HostRecord
 from harness.core.process import Children
 from harness.engine.boot import Bootable, BootRequest, boot
 from harness.machines.host.lease import HostLease
@@ -55,7 +56,7 @@ def boot_there(
 ) -> tuple[Boot, BootFact]:
     """Boot once; the host must be itself afterwards, and have nothing of ours."""
     write_record(folder, place)
-    record = find_host("labhost", own=folder / "thp-harness")
+    record = find(HostRecord, "labhost", (folder / "thp-harness",))
     keeper = HostLease(record, HostStateFile(folder, record.name), print)
     keeper.take()
     for name in ("boots", "logs"):

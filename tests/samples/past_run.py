@@ -10,7 +10,7 @@ from typing import Any
 from harness.build.build_cache import IMAGE, KEPT_FILES, LOG, VMLINUX, BuildCache, sha256_of
 from harness.build.kernel.kernel import KernelRequest, build_key
 from harness.build.toolchain import Compiler
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.machines.base import BootFiles
 from harness.machines.qemu.machine import command_line
 from harness.plan.plan import Plan, PlanRequest, make_plan

@@ -13,7 +13,7 @@ from harness.build.build_cache import DRAFT, damaged_files, digest, mark_used, p
 from harness.build.guest import initramfs
 from harness.build.kernel.diagnostics import DISK_FULL, first_error
 from harness.build.toolchain import Compiler
-from harness.config.records import CaseRecord, ProgramRecord, SuiteRecord
+from harness.config.suite import CaseRecord, ProgramRecord, SuiteRecord
 from harness.core.errors import HarnessError, InfrastructureError
 from harness.core.process import clean_environment
 from harness.core.shipped import WRAPPERS

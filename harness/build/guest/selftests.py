@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.build.build_cache import digest
 from harness.build.guest.programs import build_programs
 from harness.build.toolchain import Compiler
-from harness.config.records import SuiteRecord
+from harness.config.suite import SuiteRecord
 from harness.sources.git.mirror import open_mirror, path_hash
 from harness.sources.git.scratch import check_out_only, scratch_repository
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.build.guest.programs import GUEST_FOLDER, build_programs
 from harness.build.toolchain import Compiler
-from harness.config.records import CaseRecord, ProgramRecord, SuiteRecord
+from harness.config.suite import CaseRecord, ProgramRecord, SuiteRecord
 
 _NAME = "shell"
 PATH_IN_GUEST = f"/{GUEST_FOLDER}/{_NAME}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.build.build_cache import digest, sha256_of
 from harness.build.kernel.recipe import Recipe
 from harness.build.toolchain import Compiler
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.sources.git.repository import GitError, Repository
 
 RECORD = "harness-config"

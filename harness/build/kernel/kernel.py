@@ -22,7 +22,7 @@ from harness.build.kernel import config_stamp, diagnostics, kconfig
 from harness.build.kernel.recipe import TINY, Recipe
 from harness.build.kernel.warnings import Ledger, close_ledger, open_ledger
 from harness.build.toolchain import Compiler
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.core.errors import HarnessError, InfrastructureError
 from harness.core.jobserver import Jobserver
 from harness.core.locks import locked

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from harness.build.kernel import kconfig
 from harness.build.kernel.kconfig import Fragment, read_fragment
-from harness.config.records import ArchRecord, find
+from harness.config.arch import ArchRecord, find_modes
+from harness.config.catalogue import Folders, files
 from harness.core.errors import UsageError, did_you_mean
-from harness.core.shipped import CONFIGS
+from harness.core.shipped import ROOT
 
 TINY = "tinyconfig"
 OWN_DEFCONFIG = ""
@@ -56,7 +57,7 @@ def make_recipes(
     arches: Sequence[ArchRecord],
     asked: Sequence[str] = (),
     defconfig: str | None = None,
-    configs: Path = CONFIGS,
+    folders: Folders = None,
 ) -> Mapping[str, Recipe]:
     """Recipes by name of the architecture; every file is read once, here.
 
@@ -67,24 +68,20 @@ def make_recipes(
         UsageError: for an unknown or wrong fragment, or what can't be a defconfig's name.
     """
     target = None if defconfig is None else _target(defconfig)
-    extra = [_extra(text, arches, configs) for text in dict.fromkeys(asked)]
+    extra = [_extra(text, arches, folders) for text in dict.fromkeys(asked)]
     return {
         arch.name: Recipe(
             base=TINY if target is None else target or arch.kernel.defconfig,
-            own=_own(arch, diet=target is None, configs=configs),
+            own=_own(arch, diet=target is None, folders=folders),
             extra=tuple(fragment for only, fragment in extra if only in ("", arch.name)),
         )
         for arch in arches
     }
 
 
-def _own(arch: ArchRecord, *, diet: bool, configs: Path) -> tuple[Fragment, ...]:
+def _own(arch: ArchRecord, *, diet: bool, folders: Folders) -> tuple[Fragment, ...]:
     names = (*arch.kernel.fragments, *(arch.kernel.diet if diet else ()))
-    return tuple(_shipped(name, configs) for name in names)
-
-
-def _shipped(name: str, configs: Path) -> Fragment:
-    return read_fragment(configs / "kconfig" / f"{name}.config", name, f"configs/kconfig/{name}.config")
+    return tuple(_find(name, folders) for name in names)
 
 
 def _target(name: str) -> str:
@@ -95,22 +92,23 @@ def _target(name: str) -> str:
     return name if name.endswith("defconfig") else f"{name}_defconfig"
 
 
-def _extra(text: str, arches: Sequence[ArchRecord], configs: Path) -> tuple[str, Fragment]:
+def _extra(text: str, arches: Sequence[ArchRecord], folders: Folders) -> tuple[str, Fragment]:
     """The only architecture that a fragment is for (empty: all of them), and the fragment."""
     only, colon, name = text.partition(":")
     if not colon or "/" in only or Path(text).exists():
-        return "", _find(text, configs)
-    find("arches", ArchRecord, only, configs)
+        return "", _find(text, folders)
     if only not in [arch.name for arch in arches]:
+        find_modes(only, folders)
         raise UsageError(f"--kconfig {text}: {only} is not an architecture of this run")
-    return only, _find(name, configs)
+    return only, _find(name, folders)
 
 
-def _find(name: str, configs: Path) -> Fragment:
-    """A fragment of the project, else a file."""
-    known = sorted(path.stem for path in (configs / "kconfig").glob("*.config"))
-    if name in known:
-        return _shipped(name, configs)
+def _find(name: str, folders: Folders) -> Fragment:
+    """Read a fragment by its name, or as a file."""
+    known = files("kconfig", ".config", folders)
+    if path := known.get(name):
+        shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+        return read_fragment(path, name, str(shown))
     if name and ("/" in name or Path(name).exists()):
         return read_fragment(Path(name), name, name)
     guess = did_you_mean(name.removesuffix(".config"), known)

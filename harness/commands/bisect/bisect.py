@@ -16,7 +16,7 @@ from harness.commands.cache.collect import trim
 from harness.commands.cache.sharing import in_use
 from harness.commands.cache.size import size_limit
 from harness.commands.run import carry_out, check_disk, room
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.core.errors import HarnessError, UsageError
 from harness.core.progress import Progress, clock
 from harness.core.workspace import Workspace

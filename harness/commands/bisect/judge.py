@@ -13,7 +13,7 @@ from harness.commands.bisect.commits import commit_variant
 from harness.commands.bisect.trials import TrialRunner
 from harness.commands.cache.sharing import in_use
 from harness.commands.run import carry_out, check_disk, room
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.core.errors import UsageError
 from harness.core.progress import Progress
 from harness.core.workspace import Workspace

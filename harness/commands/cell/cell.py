@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from harness.build.build_cache import BuildCache
-from harness.config.records import ArchRecord, load_all, pick
+from harness.config.arch import ArchRecord, find_mode
 from harness.core.errors import InfrastructureError, UsageError, did_you_mean
 from harness.machines.host.boot import HOST
 from results.journal.assemble import read_cells, read_plan
@@ -133,7 +133,7 @@ def _find(run_dir: Path, name: str) -> tuple[RecordedCell, ...]:
     _require(arch, plan.arches, f"the run {run_dir.name} has no architecture")
     if variant:
         _require(variant, plan.variants, f"the run {run_dir.name} has no variant")
-    record = _arch_record(arch)
+    record = find_mode(arch)
     of_arch = [event for event in events if event.fact.get("arch", arch) == arch]
     cells = [cell for cell in read_cells(plan, of_arch, run_dir) if cell.arch == arch]
     wanted = [cell for cell in cells if variant in ("", cell.variant)]
@@ -150,11 +150,6 @@ def _require(name: str, known: Sequence[str], message: str) -> None:
     if name not in known:
         shown = ", ".join(known)
         raise UsageError(f"{message} '{name}'.{did_you_mean(name, known)}", hint=f"It has: {shown}.")
-
-
-def _arch_record(name: str) -> ArchRecord:
-    records = load_all("arches", ArchRecord).values()
-    return pick("arches", {mode.name: mode for record in records for mode in record.in_modes()}, name)
 
 
 def _past_cell(run_dir: Path, plan: PlanFact, arch: ArchRecord, cell: Cell) -> RecordedCell:

@@ -19,7 +19,8 @@ from harness.commands.cache.sharing import in_use
 from harness.commands.cell.cell import RecordedCell
 from harness.commands.reports import write_rerun_report
 from harness.commands.run import check_disk
-from harness.config.host import find_host
+from harness.config.catalogue import find
+from harness.config.host import HostRecord
 from harness.core.errors import UsageError
 from harness.core.jobserver import Jobserver
 from harness.core.locks import claim
@@ -128,7 +129,7 @@ def _host(
     if not (name := request.cells[0].host):
         yield None
         return
-    keeper = take_host(find_host(name), workspace.state, progress.log, children)
+    keeper = take_host(find(HostRecord, name), workspace.state, progress.log, children)
     try:
         yield keeper
     finally:

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.config.records import HerculesFacts
+from harness.config.arch import HerculesFacts
 from harness.core.errors import InfrastructureError
 from harness.machines.base import BootFiles
 

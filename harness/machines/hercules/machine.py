@@ -17,7 +17,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.config.records import HerculesFacts
+from harness.config.arch import HerculesFacts
 from harness.core.errors import InfrastructureError
 from harness.core.process import Children, dying_with_us
 from harness.machines.base import BootEnding, BootFiles

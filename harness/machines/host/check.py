@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from harness.config.arch import ArchRecord
 from harness.config.host import HostRecord
-from harness.config.records import ArchRecord
 from harness.core.check import Check
 from harness.core.errors import InfrastructureError
 from harness.machines.host import labgrid_power

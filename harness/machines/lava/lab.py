@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.config.arch import ArchRecord
 from harness.config.lab import BoardFacts, LabRecord, board_of, read_token
-from harness.config.records import ArchRecord
 from harness.machines.lava.artifacts import ArtifactStore
 from harness.machines.lava.job import example
 from harness.machines.lava.server import LabError, LabServer, TokenRefused

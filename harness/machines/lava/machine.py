@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from harness.build.guest.initramfs import as_one
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.core.errors import InfrastructureError
 from harness.core.process import Children
 from harness.machines.base import BootEnding, BootFiles

@@ -14,7 +14,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.config.records import QemuFacts
+from harness.config.arch import QemuFacts
 
 KVM_DEVICE = Path("/dev/kvm")
 MEMORY = "accelerators.json"

@@ -15,7 +15,7 @@ import socket
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from harness.config.records import QemuFacts
+from harness.config.arch import QemuFacts
 from harness.core.errors import InfrastructureError
 from harness.core.process import Children, dying_with_us
 from harness.machines.base import BootEnding, BootFiles

@@ -14,7 +14,7 @@ from junitparser import Failure, JUnitXml
 
 from harness.build.build_cache import BuildCache
 from harness.build.guest.manifest import new_nonce
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.core.process import Children
 from harness.core.shipped import CONFIGS
 from harness.engine.boot import COMMON_CMDLINE

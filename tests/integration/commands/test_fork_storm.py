@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.build.guest import initramfs
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.core.process import Children
 from harness.core.shipped import WRAPPERS
 from harness.engine.boot import Bootable, BootRequest, boot

@@ -11,7 +11,9 @@ import pytest
 
 from harness.build.guest.programs import build_programs
 from harness.build.toolchain import find_compiler
-from harness.config.records import ArchRecord, CaseRecord, SuiteRecord, find
+from harness.config.arch import ArchRecord
+from harness.config.catalogue import find
+from harness.config.suite import CaseRecord, SuiteRecord
 from harness.core.process import Children
 from harness.core.shipped import ROOT
 from harness.engine.boot import Bootable, BootRequest, boot
@@ -49,7 +51,7 @@ def commit(ab_run: Answer) -> str:
 @pytest.fixture(scope="module")
 def suite() -> SuiteRecord:
     """A handful of the programs, and one that can't be compiled."""
-    mm = find("tests", SuiteRecord, "mm")
+    mm = find(SuiteRecord, "mm")
     cases = {name: mm.cases[name] for name in CHOSEN}
     return mm.model_copy(update={"cases": {**cases, "hmm-tests": UNBUILDABLE}})
 
@@ -107,7 +109,7 @@ def test_a_program_that_does_not_compile_is_named_with_the_reason(results: Resul
 def test_every_program_of_the_tree_runs_or_is_said_not_to(commit: str, thp_harness: Program) -> None:
     listed = open_mirror(thp_harness.cache).run("ls-tree", "--name-only", f"{commit}:{FOLDER}")
     programs = {Path(name).stem for name in listed.splitlines() if name.endswith(".c")} - HELPERS
-    suites = (find("tests", SuiteRecord, name) for name in ("mm", "thp_pmd_split"))
+    suites = (find(SuiteRecord, name) for name in ("mm", "thp_pmd_split"))
     run = {Path(program.tree_sources[0]).stem for suite in suites for program in suite.programs}
     manual = (ROOT / "docs" / "guest-tests.md").read_text().partition("Left out:")[2]
     assert {name for name in programs - run if f"`{name}`" not in manual} == set()

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from harness.build.guest import initramfs
-from harness.config.records import ArchRecord, SuiteRecord, find
+from harness.config.arch import ArchRecord
+from harness.config.catalogue import find
+from harness.config.suite import SuiteRecord
 from harness.core.process import Children
 from harness.core.shipped import WRAPPERS
 from harness.engine.boot import Bootable, BootRequest, boot
@@ -136,7 +138,7 @@ def native(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_program_lists_the_operations_that_have_cases(native: Path) -> None:
     listed = subprocess.run([native / "fault_sweep", "-l"], capture_output=True, text=True, check=True)
-    assert listed.stdout.split() == list(find("tests", SuiteRecord, "fault_sweep").cases)
+    assert listed.stdout.split() == list(find(SuiteRecord, "fault_sweep").cases)
 
 
 @pytest.mark.parametrize("name", SUITES)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from harness.build.guest.manifest import new_nonce
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from harness.core.process import Children
 from harness.engine.boot import Bootable, BootRequest, boot
 from harness.machines.base import BootFiles

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
-from harness.config.records import ArchRecord, PlanRecord, find
+from harness.config.arch import ArchRecord
+from harness.config.catalogue import find
+from harness.config.series import PlanRecord
 from tests.program import Answer, Program
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
-DEFAULT = find("plans", PlanRecord, "default").arches
+DEFAULT = find(PlanRecord, "default").arches
 SPLITS = ("thp_pmd_split", "pmd_split")
 NEED_HUGE_PAGES = (*SPLITS, "fault_sweep", "pgtable_cost")
 DEPOSITS = ("powerpc-hash",)
@@ -151,7 +153,7 @@ def test_without_hercules_s390_is_unsupported_for_its_reason_and_booted_all_the_
 def test_one_broken_toolchain_leaves_the_other_architectures_alone(
     thp_harness: Program, matrix: Answer, commands_without: Any
 ) -> None:
-    prefix = find("arches", ArchRecord, "sparc").compiler.prefix
+    prefix = find(ArchRecord, "sparc").compiler.prefix
     environment = commands_without(f"{prefix}gcc")
     (Path(environment["PATH"]) / f"{prefix}gcc").write_text("#!/bin/sh\nexit 1\n")
     (Path(environment["PATH"]) / f"{prefix}gcc").chmod(0o755)

@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from harness.build.guest.manifest import new_nonce, overlay, render
-from harness.config.records import ArchRecord, HerculesFacts, SuiteRecord, find
+from harness.config.arch import ArchRecord, HerculesFacts
+from harness.config.catalogue import find
+from harness.config.suite import SuiteRecord
 from harness.core.process import Children
 from harness.core.shipped import ROOT
 from harness.engine.boot import COMMON_CMDLINE, limits_for
@@ -41,7 +43,7 @@ SHORT_SILENCE = Limits(total=180, boot_silence=15, test_silence=15, backtrace=5,
 
 @pytest.fixture(scope="session")
 def s390() -> ArchRecord:
-    return find("arches", ArchRecord, "s390")
+    return find(ArchRecord, "s390")
 
 
 @pytest.fixture(scope="session")
@@ -132,7 +134,7 @@ def misbehave(way: str, seconds: float = 5) -> PlannedTest:
 
 
 def split_cases() -> list[PlannedTest]:
-    suite = find("tests", SuiteRecord, "pmd_split")
+    suite = find(SuiteRecord, "pmd_split")
     return [PlannedTest(name, ("/bin/pmd_split", *case.args), 20) for name, case in suite.cases.items()]
 
 
@@ -266,14 +268,15 @@ def test_it_ends_with_the_process_that_started_it(guests: Guests, marker: Marker
     script = f"""
         import asyncio
         from pathlib import Path
-        from harness.config.records import ArchRecord, find
+        from harness.config.arch import ArchRecord
+        from harness.config.catalogue import find
         from harness.machines.base import BootFiles
         from harness.machines.hercules.machine import Hercules
         from harness.core.process import Children
 
         async def main():
             files = BootFiles(Path({str(guests.kernel)!r}), Path({str(archive)!r}), ())
-            facts = find("arches", ArchRecord, "s390").hercules
+            facts = find(ArchRecord, "s390").hercules
             await Hercules(facts, files, Path({str(guests.folder / "machine")!r}), Children()).start()
             print("started", flush=True)
             await asyncio.sleep(60)

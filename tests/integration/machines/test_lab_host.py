@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from harness.build.guest.manifest import new_nonce
-from harness.config.host import HostRecord, find_host
+from harness.config.catalogue import find
+from harness.config.host import HostRecord
 from harness.core.errors import InfrastructureError
 from harness.core.process import Children
 from harness.engine.boot import COMMON_CMDLINE
@@ -136,7 +137,7 @@ def test_a_kernel_that_hangs_is_switched_off_and_on(
     lab: LabHost, base_kernel: Path, bad_init: Path, tmp_path: Path
 ) -> None:
     write_record(tmp_path, lab.record(console={"socket": str(lab.console)}))
-    record = find_host("labhost", own=tmp_path / "thp-harness")
+    record = find(HostRecord, "labhost", (tmp_path / "thp-harness",))
     outcome, _, keeper = boot_bad_init("hang", record, base_kernel, bad_init, tmp_path, HASTY)
     assert outcome.end is BootEnd.HANG
     assert "SysRq over the console: no BREAK can be made" in outcome.notes[0]
@@ -152,7 +153,7 @@ def test_a_host_that_stays_away_needs_care_until_it_is_recovered(
     without = lab.record(console={"socket": str(lab.console)}, power={}, limits=short)
     folder = tmp_path / "poor"
     write_record(folder, without)
-    poor = find_host("labhost", own=folder / "thp-harness")
+    poor = find(HostRecord, "labhost", (folder / "thp-harness",))
     program = Program(thp_harness.cache_home, tmp_path / "state")
     program.state.mkdir(parents=True)
     outcome, _, keeper = boot_bad_init("hang", poor, base_kernel, bad_init, program.state, HASTY)

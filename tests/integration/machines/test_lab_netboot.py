@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from harness.config.arch import ArchRecord
 from harness.config.host import HostRecord
-from harness.config.records import ArchRecord
 from harness.engine.boot import Bootable
 from harness.machines.host.recovery import HostStatus, identity, look
 from harness.machines.host.remote.ssh import connected

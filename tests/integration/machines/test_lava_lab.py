@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from harness.config.records import ArchRecord
+from harness.config.arch import ArchRecord
 from tests.integration.conftest import SMALL_SERIES
 from tests.integration.lab_boots import table
 from tests.integration.processes import Marker

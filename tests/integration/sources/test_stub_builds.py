@@ -19,7 +19,8 @@ from harness.build.kernel.kconfig import ABSENT
 from harness.build.kernel.kernel import BuildContext, KernelRequest, build_kernel
 from harness.build.kernel.recipe import make_recipes
 from harness.build.toolchain import find_compiler
-from harness.config.records import ArchRecord, find
+from harness.config.arch import ArchRecord
+from harness.config.catalogue import find
 from harness.core.errors import InfrastructureError
 from harness.core.jobserver import Jobserver
 from harness.core.process import Children
@@ -44,7 +45,7 @@ class Bench:
     cache: Path
 
     def build(self, *asked: str, defconfig: str | None = None) -> Build:
-        arch = find("arches", ArchRecord, "x86_64")
+        arch = find(ArchRecord, "x86_64")
         request = KernelRequest(
             arch=arch,
             variant="base",

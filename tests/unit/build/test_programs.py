@@ -13,7 +13,7 @@ import pytest
 
 from harness.build.guest.programs import ProgramError, build_programs
 from harness.build.toolchain import Compiler
-from harness.config.records import CaseRecord, ProgramRecord, SuiteRecord
+from harness.config.suite import CaseRecord, ProgramRecord, SuiteRecord
 
 pytestmark = pytest.mark.skipif(not shutil.which("cpio"), reason="cpio is not installed")
 

@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 from harness.build.kernel.recipe import OWN_DEFCONFIG, TINY, Recipe, make_recipes
-from harness.config.records import ArchRecord, find, load_all
+from harness.config.arch import ArchRecord
+from harness.config.catalogue import find, load_all
 from harness.core.errors import UsageError
 from harness.core.shipped import CONFIGS
 from harness.sources.git.mirror import open_mirror
 from harness.sources.trees.defconfigs import require_defconfigs
 from tests.samples.tiny_kernel import FILES, git, make_kernel
 
-ARCHES = tuple(load_all("arches", ArchRecord).values())
-X86_64, ARM64 = (find("arches", ArchRecord, name) for name in ("x86_64", "arm64"))
+ARCHES = tuple(load_all(ArchRecord).values())
+X86_64, ARM64 = (find(ArchRecord, name) for name in ("x86_64", "arm64"))
 
 
 def recipe(arch: ArchRecord, *asked: str, defconfig: str | None = None) -> Recipe:
@@ -119,7 +120,7 @@ def test_an_unknown_fragment_is_named_with_the_nearest(asked: str, said: Sequenc
 
 def test_what_a_shipped_fragment_says_is_read_once(tmp_path: Path) -> None:
     configs = Path(shutil.copytree(CONFIGS, tmp_path / "configs"))
-    fixed = make_recipes((X86_64,), ["kasan"], configs=configs)["x86_64"]
+    fixed = make_recipes((X86_64,), ["kasan"], folders=(configs,))["x86_64"]
     (configs / "kconfig" / "kasan.config").write_text("CONFIG_CHANGED=y\n")
     assert fixed.symbols["CONFIG_KASAN"] == "y"
 

@@ -10,9 +10,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from harness.config.arch_of_host import arch_of
-from harness.config.host import find_host, load_hosts
+from harness.config.catalogue import find, load_all
+from harness.config.host import HostRecord, arch_of
 from harness.core.errors import UsageError
+from harness.core.shipped import CONFIGS
 from harness.machines.host.remote.state import HostState, HostStateFile, Identity
 from tests.private_sshd import write_record
 from tests.program import Invoke, Program
@@ -31,13 +32,13 @@ def broken(home: Path, changes: dict[str, Any]) -> str:
     """What is said of a record with these changes."""
     path = write_record(home, {**RECORD, **changes})
     with pytest.raises(UsageError) as refused:
-        load_hosts(own=home / "thp-harness")
+        load_all(HostRecord, (home / "thp-harness",))
     assert str(path) in str(refused.value)
     return str(refused.value)
 
 
 def test_the_example_is_a_whole_record_of_a_known_architecture() -> None:
-    example = find_host("example", own=Path("/nowhere"))
+    example = find(HostRecord, "example", (CONFIGS,))
     assert arch_of(example).name == "arm64"
     assert example.console and example.console.has_break and example.power.cycle
 
@@ -49,7 +50,7 @@ def test_the_installed_system_needs_an_initramfs(tmp_path: Path) -> None:
 
 def test_files_are_found_from_where_the_record_is(tmp_path: Path) -> None:
     write_record(tmp_path, {**RECORD, "ssh": {"address": "a", "key": "keys/desk"}})
-    record = find_host("desk", own=tmp_path / "thp-harness")
+    record = find(HostRecord, "desk", (tmp_path / "thp-harness",))
     assert record.path(record.ssh.key) == tmp_path / "thp-harness" / "hosts" / "keys" / "desk"
     assert record.path("~/key") == Path.home() / "key"
     assert record.path("/etc/key") == Path("/etc/key")
@@ -92,7 +93,7 @@ def test_a_wrong_record_is_refused_with_its_file(tmp_path: Path, changes: dict[s
         path = write_record(tmp_path, RECORD)
         path.write_text(json.dumps({**RECORD, **changes}))
         with pytest.raises(UsageError, match=said):
-            load_hosts(own=tmp_path / "thp-harness")
+            load_all(HostRecord, (tmp_path / "thp-harness",))
     else:
         assert said in broken(tmp_path, changes)
 
@@ -101,13 +102,13 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path) -> None:
     path = write_record(tmp_path, RECORD)
     path.write_text("name: desk\nabout: x\narch: arm64\nssh:\n  address: a\n  prot: 22\ncmdline: []\n")
     with pytest.raises(UsageError, match=r"desk\.yaml:6: ssh\.prot: unknown key"):
-        load_hosts(own=tmp_path / "thp-harness")
+        load_all(HostRecord, (tmp_path / "thp-harness",))
 
 
 def test_an_unknown_architecture_is_the_records_fault(tmp_path: Path) -> None:
     write_record(tmp_path, {**RECORD, "arch": "arm46"})
     with pytest.raises(UsageError, match=r"desk\.yaml: arch: unknown architecture 'arm46'.*arm64"):
-        arch_of(find_host("desk", own=tmp_path / "thp-harness"))
+        arch_of(find(HostRecord, "desk", (tmp_path / "thp-harness",)))
 
 
 def test_a_host_of_ones_own_is_listed_with_those_of_the_repository(

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.config.arch import ArchRecord
+from harness.config.catalogue import load_all
 from harness.config.known_failures import FILE, read_known_failures
-from harness.config.records import ArchRecord, load_all
 from harness.core.errors import UsageError
 from harness.core.shipped import CONFIGS
 from harness.plan.plan import PlanRequest, make_plan
@@ -40,13 +41,13 @@ def write(configs: Path, **changes: str | None) -> Path:
 
 
 def known(configs: Path, *arches: str, tree: str = "debian-6.12") -> list[tuple[str, str]]:
-    found = make_plan(PlanRequest(arches=arches, tree=tree), configs).known_failures
+    found = make_plan(PlanRequest(arches=arches, tree=tree), (configs,)).known_failures
     return [(entry.arch, entry.tests) for entry in found]
 
 
 def test_the_shipped_list_loads() -> None:
-    arches = tuple(load_all("arches", ArchRecord).values())
-    found = read_known_failures("debian-6.12", arches, CONFIGS)
+    arches = tuple(load_all(ArchRecord).values())
+    found = read_known_failures("debian-6.12", arches, (CONFIGS,))
     assert {entry.arch for entry in found} <= {arch.name for arch in arches}
     assert all(entry.tests.startswith("mm.") for entry in found)
 

@@ -12,7 +12,8 @@ import jsonschema
 import pytest
 import yaml
 
-from harness.config.lab import LabRecord, find_lab, load_labs, read_token
+from harness.config.catalogue import find, load_all
+from harness.config.lab import LabRecord, read_token
 from harness.core.errors import InfrastructureError, UsageError
 from harness.machines.lava.artifacts import ArtifactStore, Published
 from harness.machines.lava.job import WantedBoot, as_yaml, definition
@@ -38,7 +39,7 @@ EMULATOR = RECORD["boards"]["x86_64"]
 
 def record_of(home: Path, **changes: Any) -> LabRecord:
     write_record(home, {**RECORD, **changes}, "labs")
-    return find_lab("far", own=home / "thp-harness")
+    return find(LabRecord, "far", (home / "thp-harness",))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def record_of(home: Path, **changes: Any) -> LabRecord:
 def test_a_wrong_record_is_refused_with_its_file(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
     path = write_record(tmp_path, {**RECORD, **changes}, "labs")
     with pytest.raises(UsageError) as refused:
-        load_labs(own=tmp_path / "thp-harness")
+        load_all(LabRecord, (tmp_path / "thp-harness",))
     assert str(path) in str(refused.value)
     assert said in str(refused.value)
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness.config.records import ArchRecord, find
+from harness.config.arch import ArchRecord
+from harness.config.catalogue import find
 from harness.core.process import Children, Stopped
 from harness.engine.session import Session
 from harness.plan.prepare import Checkout
@@ -18,7 +19,7 @@ from harness.sources.git.mirror import open_mirror
 from harness.sources.git.worktree_pool import Worktrees
 from tests.samples.tiny_kernel import commit, git, make_kernel
 
-ARCH = find("arches", ArchRecord, "x86_64")
+ARCH = find(ArchRecord, "x86_64")
 SOON = 0.3
 LATE = 10.0
 

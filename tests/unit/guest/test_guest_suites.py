@@ -6,7 +6,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from harness.config.records import SuiteRecord, find
+from harness.config.catalogue import find
+from harness.config.suite import SuiteRecord
 from harness.core.shipped import ROOT, WRAPPERS
 from results.compare.measures.fork_storm import FEWEST_STORMS
 
@@ -49,7 +50,7 @@ def manual_row(rule: re.Match[str]) -> str:
 
 
 def test_every_operation_is_a_case_that_asks_for_itself() -> None:
-    cases = find("tests", SuiteRecord, "fault_sweep").cases
+    cases = find(SuiteRecord, "fault_sweep").cases
     assert {name: case.args for name, case in cases.items()} == {name: (name,) for name in rules()}
 
 
@@ -60,20 +61,20 @@ def test_the_manual_has_the_table_of_what_is_allowed() -> None:
 
 def test_no_operation_passes_without_evidence() -> None:
     for name in SUITES:
-        suite = find("tests", SuiteRecord, name)
+        suite = find(SuiteRecord, name)
         for case in suite.cases.values():
             assert suite.evidence if case.evidence is None else case.evidence
 
 
 def test_every_suite_is_a_program_of_ours() -> None:
     for name in SUITES:
-        suite = find("tests", SuiteRecord, name)
+        suite = find(SuiteRecord, name)
         assert suite.program.wrapper
         assert (WRAPPERS / suite.program.name).is_dir()
 
 
 def test_storms_of_the_records_prove_that_half_of_the_pmds_were_split() -> None:
-    for case in (suite := find("tests", SuiteRecord, "fork_storm")).cases.values():
+    for case in (suite := find(SuiteRecord, "fork_storm")).cases.values():
         forks, thps, runs = map(int, case.args)
         wanted = (case.evidence or suite.evidence)["thp_split_pmd"]
         assert wanted == (forks + 1) * thps * runs // 2
@@ -81,5 +82,5 @@ def test_storms_of_the_records_prove_that_half_of_the_pmds_were_split() -> None:
 
 
 def test_the_manual_has_the_sizes_of_the_storms() -> None:
-    for name, case in find("tests", SuiteRecord, "fork_storm").cases.items():
+    for name, case in find(SuiteRecord, "fork_storm").cases.items():
         assert f"| `{name}` | {' | '.join(case.args)} |" in text(MANUAL)

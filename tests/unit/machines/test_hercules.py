@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.records import HerculesFacts
+from harness.config.arch import HerculesFacts
 from harness.core.errors import InfrastructureError, UsageError
 from harness.core.process import Children
 from harness.machines import emulator

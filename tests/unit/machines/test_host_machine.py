@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
+from harness.config.arch import ArchRecord
+from harness.config.catalogue import find
 from harness.config.host import HostRecord
-from harness.config.records import ArchRecord, find
 from harness.core.errors import InfrastructureError, UsageError
 from harness.core.process import Children
 from harness.engine.boot import Bootable, _files, _limits, limits_for
@@ -573,7 +574,7 @@ def test_a_host_without_a_console_is_waited_for_as_long_as_it_may_take(tmp_path:
 
 def test_a_panic_is_shown_before_the_host_is_restarted(tmp_path: Path) -> None:
     kind = host_kind(HostLease(HostRecord.model_validate(PLACE), HostStateFile(tmp_path, "desk"), print))
-    bootable = Bootable(find("arches", ArchRecord, "x86_64"), Path("K"), Path("I"))
+    bootable = Bootable(find(ArchRecord, "x86_64"), Path("K"), Path("I"))
     files = _files(bootable, kind, tmp_path / "b.cpio", "0" * 16, 1.0)
     machine = kind.make(files, tmp_path / "b.machine", Children())
     words = machine.command[5].split()

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from harness.config.records import ArchRecord, find
+from harness.config.arch import ArchRecord
+from harness.config.catalogue import find
 from harness.machines.kinds import MachineKind, hercules_kind, qemu_kind, share_out
 from harness.machines.qemu.accel import Accelerator
 from results.model.run import PlannedTest
 
-S390 = find("arches", ArchRecord, "s390")
-X86_64 = find("arches", ArchRecord, "x86_64")
+S390 = find(ArchRecord, "s390")
+X86_64 = find(ArchRecord, "x86_64")
 TCG = Accelerator("tcg", "KVM does not work")
 HUGE = PlannedTest("pmd_split.munmap", ("/bin/pmd_split",), 20.0, needs=("thp",))
 SMALL = PlannedTest("small_pages.munmap", ("/bin/pmd_split",), 20.0)

@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 
 from harness.build.guest.initramfs import archive, text
-from harness.config.lab import find_lab
-from harness.config.records import ArchRecord, find
+from harness.config.arch import ArchRecord
+from harness.config.catalogue import find
+from harness.config.lab import LabRecord
 from harness.core.errors import InfrastructureError
 from harness.core.process import Children
 from harness.machines.base import BootFiles
@@ -79,7 +80,7 @@ class Place:
     def opened(self, **changes: Any) -> Lab:
         limits = {"poll_seconds": 0.05, **changes.pop("limits", {})}
         write_record(self.home, self.lab.record(BOARD, limits=limits, **changes), "labs")
-        return open_lab(find_lab("testlab", own=self.home / "thp-harness"), [ARCH])
+        return open_lab(find(LabRecord, "testlab", (self.home / "thp-harness",)), [ARCH])
 
     def machine(self, **changes: Any) -> LavaBoard:
         kernel, initramfs = self.home / "image", self.home / "one.cpio"
@@ -96,7 +97,7 @@ class Place:
         return outcome, log.getvalue().decode()
 
 
-ARCH = find("arches", ArchRecord, "x86_64")
+ARCH = find(ArchRecord, "x86_64")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.records import load
+from harness.config.catalogue import load
 from harness.core.errors import UsageError
 from harness.core.shipped import CONFIGS
 from harness.plan.patches import Choice, InertRecord, choose, find_kernels, is_inert

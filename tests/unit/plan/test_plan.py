@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.records import ArchRecord, SuiteRecord, find
+from harness.config.arch import ArchRecord
+from harness.config.catalogue import find
+from harness.config.suite import SuiteRecord
 from harness.core.errors import UsageError
 from harness.core.shipped import CONFIGS
 from harness.plan.plan import (
@@ -132,14 +134,14 @@ def test_a_folder_in_the_current_one_comes_before_a_record(
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        ("url: https://x", "needs either debian_package, or url and branch"),
-        ("debian_package: linux-source-6.12\nurl: https://x\nbranch: b", "needs either"),
+        ("url: https://x", "give either debian_package, or url and branch"),
+        ("debian_package: linux-source-6.12\nurl: https://x\nbranch: b", "odd.yaml: give either"),
     ],
 )  # fmt: skip
 def test_a_tree_has_one_source(configs: Path, record: str, message: str) -> None:
     (configs / "trees" / "odd.yaml").write_text(f"name: odd\nabout: Odd\n{record}\n")
     with pytest.raises(UsageError, match=message):
-        make_plan(PlanRequest(tree="odd"), configs)
+        make_plan(PlanRequest(tree="odd"), (configs,))
 
 
 def test_a_record_outside_of_the_project_names_its_patches_by_its_own_folder(record: Path) -> None:
@@ -173,7 +175,7 @@ def test_a_range_and_a_message_id_are_left_as_they_are(source: str) -> None:
 
 def test_a_record_that_asks_for_tests_that_do_not_exist(record: Path) -> None:
     record.write_text(RECORD.replace("[pmd_split]", "[pmd_spilt]"))
-    with pytest.raises(UsageError, match=r"unknown test 'pmd_spilt'\. Did you mean 'pmd_split'\?"):
+    with pytest.raises(UsageError, match=r"unknown test suite 'pmd_spilt'\. Did you mean 'pmd_split'\?"):
         make_plan(PlanRequest(series=str(record)))
 
 
@@ -181,7 +183,7 @@ def test_tests_on_the_command_line_replace_those_of_the_series(record: Path) -> 
     plan = make_plan(PlanRequest(series=str(record), tests=("timing", "mm", "timing")))
     assert [suite.name for suite in plan.suites] == ["timing", "mm"]
     assert plan.tests_asked_for_by == "--tests"
-    with pytest.raises(UsageError, match="unknown test 'nm'"):
+    with pytest.raises(UsageError, match="unknown test suite 'nm'"):
         make_plan(PlanRequest(tests=("nm",)))
 
 
@@ -190,9 +192,9 @@ def test_guests_have_the_memory_that_a_suite_needs() -> None:
         arches = make_plan(PlanRequest(arches=("x86_64", "powerpc-both"), tests=tests)).arches
         return [arch.qemu.memory_mb for arch in arches]
 
-    usual = find("arches", ArchRecord, "x86_64").qemu.memory_mb
+    usual = find(ArchRecord, "x86_64").qemu.memory_mb
     assert memory("timing")[0] == usual
-    assert memory("timing", "mm") == [find("tests", SuiteRecord, "mm").memory_mb] * 3
+    assert memory("timing", "mm") == [find(SuiteRecord, "mm").memory_mb] * 3
     (mode,) = make_plan(PlanRequest(arches=("powerpc-both-hash",), tests=("mm",))).arches
     assert mode.kernel_name == "powerpc-both"
 
@@ -219,7 +221,7 @@ def test_every_case_is_one_process_with_its_evidence(configs: Path) -> None:
         "  own: {args: [-x, y], evidence: {thp_fault_alloc: 1}, timeout_seconds: 3.5}\n"
         "  none: {evidence: {}}\n"
     )
-    plain, own, none = planned_tests(make_plan(PlanRequest(tests=("mine",)), configs).suites)
+    plain, own, none = planned_tests(make_plan(PlanRequest(tests=("mine",)), (configs,)).suites)
     assert (plain.name, plain.argv, plain.timeout_seconds) == ("mine.plain", ("/bin/prog",), 7.0)
     assert plain.evidence == (Evidence("thp_split_pmd", 2),)
     assert (own.argv, own.timeout_seconds) == (("/bin/prog", "-x", "y"), 3.5)

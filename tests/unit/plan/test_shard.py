@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.config.records import ArchRecord, TypicalTimes, load_all
+from harness.config.arch import ArchRecord, TypicalTimes
+from harness.config.catalogue import load_all
 from harness.core.errors import UsageError
 from harness.plan.plan import PlanRequest, make_plan
 from harness.plan.shard import Shard, seconds, split
 from tests.program import Invoke
 
-RECORDS = tuple(arch for record in load_all("arches", ArchRecord).values() for arch in record.in_modes())
+RECORDS = tuple(arch for record in load_all(ArchRecord).values() for arch in record.in_modes())
 
 
 @st.composite

@@ -21,7 +21,8 @@ from rich.console import Console
 from harness.build.guest import programs
 from harness.build.guest.manifest import PATH_IN_GUEST
 from harness.build.kernel.kconfig import read_symbols
-from harness.config.records import ArchRecord, find
+from harness.config.arch import ArchRecord
+from harness.config.catalogue import find
 from harness.core.progress import Progress
 from harness.core.progress import clock as clock_for_people
 from harness.plan.plan import Plan, PlanRequest, make_plan
@@ -100,7 +101,7 @@ class TestByHand:
 
     @pytest.mark.parametrize("name", by_hand.KNOWN)
     def test_fragments_leave_the_defaults_of_kconfig_alone(self, name: str) -> None:
-        way = by_hand.by_hand(find("arches", ArchRecord, name))
+        way = by_hand.by_hand(find(ArchRecord, name))
         asked = [
             item
             for path in way.fragments
@@ -111,7 +112,7 @@ class TestByHand:
         assert off <= {"SLUB_TINY", "PPC_RADIX_MMU"}
 
     def test_another_machine_replaces_all_that_belongs_to_ours(self) -> None:
-        ours = find("arches", ArchRecord, "x86_64")
+        ours = find(ArchRecord, "x86_64")
         arch = by_hand.by_hand(ours).arch
         assert (arch.qemu.machine, arch.qemu.devices, arch.guest.finish) == ("pc", (), "poweroff")
         assert arch.guest.cmdline == ("console=ttyS0",)
@@ -119,7 +120,7 @@ class TestByHand:
 
     def test_an_architecture_that_nobody_configured(self) -> None:
         with pytest.raises(BenchError, match="riscv64"):
-            by_hand.by_hand(find("arches", ArchRecord, "riscv64"))
+            by_hand.by_hand(find(ArchRecord, "riscv64"))
 
 
 class TestFigures:

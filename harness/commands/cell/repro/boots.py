@@ -10,7 +10,7 @@ from harness.build.guest.manifest import new_nonce, render
 from harness.commands.cell.cell import RecordedCell
 from harness.commands.cell.repro.kernel import folder, shell_name
 from harness.commands.cell.repro.shell_text import Raw, command_lines, comment, function, here, join
-from harness.config.records import HerculesFacts
+from harness.config.arch import HerculesFacts
 from harness.engine.boot import COMMON_CMDLINE, limits_for
 from harness.machines.hercules.files import CHANNEL, CHANNEL_BYTES, COMMANDS, INITRAMFS_ADDRESS, contents
 from harness.machines.host.boot import HOST

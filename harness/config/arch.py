@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Records of architectures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field, PrivateAttr
+
+from harness.config.catalogue import Folders, find, load_all, pick
+from harness.config.record import Items, NamedRecord, Record, is_path
+
+
+class KernelFacts(Record):
+    """How kbuild makes this architecture's kernel."""
+
+    arch: str
+    """`ARCH=`."""
+    target: str
+    """The make target, such as `bzImage`."""
+    image: str
+    """Path of the image below O=."""
+    fragments: Items[str]
+    """Names of `configs/kconfig/*.config`, merged in this order on top of tinyconfig or a defconfig."""
+    diet: Items[str] = ()
+    """Further ones, on top of tinyconfig only: they leave out what costs build time."""
+    defconfig: str = "defconfig"
+    """What `--defconfig` without a name means: a make target."""
+
+
+class CompilerFacts(Record):
+    """The cross compiler; Debian installs one under the same name on the architecture itself."""
+
+    prefix: str
+    """`CROSS_COMPILE=`, with the trailing dash."""
+    packages: Items[str]
+    """Debian packages that bring it, its binutils and a static libc."""
+
+
+class QemuFacts(Record):
+    """How QEMU boots this architecture."""
+
+    binary: str
+    package: str
+    minimum: str
+    """Oldest version that is known to work, `7.2`."""
+    machine: str
+    cpu: str = ""
+    """Empty: the machine's only one."""
+    kvm_cpu: str = "host"
+    """`-cpu` under KVM."""
+    kvm_host: str
+    """`uname -m` of hosts whose KVM runs this architecture."""
+    devices: Items[str] = ()
+    """Further arguments, one word each."""
+    memory_mb: int = Field(default=1024, ge=512)
+    """Below 512 MB the kernel's hugepage_init() turns THP off."""
+    cpus: int = Field(default=2, ge=1)
+    interrupt: Literal["nmi", "break"]
+    """How a hung guest is made to show its backtraces: QMP inject-nmi, or a serial break with SysRq keys."""
+    cmdline: Items[str] = ()
+    """Kernel parameters for this machine alone."""
+    tcg_lacks: Items[str] = ()
+    """Capabilities that the emulated CPU is known not to have; see `Capabilities.missing`."""
+
+
+class HerculesFacts(Record):
+    """How the Hercules emulator boots this architecture."""
+
+    binary: str
+    package: str
+    minimum: str
+    cpu_model: str
+    """`CPUMODEL`, four digits."""
+    memory_mb: int = Field(default=1024, ge=1024)
+    """Below 512 MB, and with some sizes above it, hugepage_init() turns THP off."""
+    cpus: int = Field(default=1, ge=1)
+    cmdline: Items[str] = ()
+    """Kernel parameters for this machine alone."""
+    channel: str
+    """The guest's block device that carries its log: the emulated consoles lose text."""
+    limits: Items[str] = ()
+    """What a boot on it can't show; said in every report."""
+
+
+class GuestFacts(Record):
+    """What the guest must be told, on whatever machine."""
+
+    cmdline: Items[str] = ()
+    finish: Literal["poweroff", "restart"]
+    """`restart` where the small kernel can't cut the power; QEMU's -no-reboot turns it into an exit."""
+    time_scale: float = Field(default=1.0, gt=0)
+    """Time-outs are multiplied by this under emulation."""
+
+
+class TypicalTimes(Record):
+    """Roughly how long it takes on two cores, under emulation: what no machine has yet learned by itself."""
+
+    build_seconds: float = Field(default=300.0, gt=0)
+    """One kernel from nothing."""
+    boot_seconds: float = Field(default=30.0, gt=0)
+    """All boots of one kernel with the tests of the default plan."""
+
+
+class ArchRecord(NamedRecord):
+    """One architecture; `configs/arches/*.yaml`."""
+
+    KIND = "arches"
+    NOUN = "architecture"
+
+    about: str
+    kernel: KernelFacts
+    compiler: CompilerFacts
+    qemu: QemuFacts
+    hercules: HerculesFacts | None = None
+    """A second machine for the tests that need what QEMU lacks."""
+    guest: GuestFacts
+    typical: TypicalTimes = TypicalTimes()
+    """What shards are balanced by."""
+    known_gaps: Mapping[str, str] = Field(default_factory=dict)
+    """Test name or shell pattern → why this architecture can't exercise it, whatever the series."""
+    modes: Mapping[str, Items[str]] = Field(default_factory=dict)
+    """Ways to boot the one kernel: name → kernel parameters. Each counts as an architecture NAME-MODE."""
+    _mode_of: str = PrivateAttr("")
+
+    @property
+    def kernel_name(self) -> str:
+        """Whose kernel this is: the modes of a record share one."""
+        return self._mode_of or self.name
+
+    def in_modes(self) -> tuple[ArchRecord, ...]:
+        """One record for each mode; the record itself if it has none."""
+        return tuple(self._in_mode(name) for name in self.modes) or (self,)
+
+    def _in_mode(self, name: str) -> ArchRecord:
+        guest = self.guest.model_copy(update={"cmdline": (*self.guest.cmdline, *self.modes[name])})
+        mode = self.model_copy(update={"name": f"{self.name}-{name}", "modes": {}, "guest": guest})
+        mode._mode_of = self.name
+        return mode
+
+
+def load_modes(folders: Folders = None) -> Mapping[str, ArchRecord]:
+    """Read all architectures, by name, each mode of a record as one of its own.
+
+    Raises:
+        UsageError: if a record is wrong.
+    """
+    records = load_all(ArchRecord, folders).values()
+    return {mode.name: mode for record in records for mode in record.in_modes()}
+
+
+def find_modes(name: str, folders: Folders = None) -> tuple[ArchRecord, ...]:
+    """Read what a name or the path of a record stands for: one mode, or all modes of a record.
+
+    Raises:
+        UsageError: if it is wrong; for an unknown name, with the known ones and the nearest.
+    """
+    if mode := None if is_path(name) else load_modes(folders).get(name):
+        return (mode,)
+    return find(ArchRecord, name, folders).in_modes()
+
+
+def find_mode(name: str, folders: Folders = None) -> ArchRecord:
+    """Read one architecture in one mode.
+
+    Raises:
+        UsageError: for an unknown name, with the known ones and the nearest.
+    """
+    return pick(ArchRecord, load_modes(folders), name)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Records of what is compared: trees, series, and plans, which put them together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from harness.config.record import Items, NamedRecord, Record
+
+
+class TreeRecord(NamedRecord):
+    """Where kernel source comes from; `configs/trees/*.yaml`. One of the two sources is given."""
+
+    KIND = "trees"
+    NOUN = "tree"
+
+    about: str
+    debian_package: str | None = None
+    url: str | None = None
+    branch: str | None = None
+    commit: str | None = None
+    fixes: str | None = None
+    """A folder of patches, relative to the record, for what keeps this tree from being built or booted."""
+
+
+class CounterClaim(Record):
+    """What a series says of a counter: `absent`, `present`, or its total change as a number."""
+
+    base: Literal["absent", "present"] | int
+    series: Literal["absent", "present"] | int
+
+
+class SeriesRecord(NamedRecord):
+    """A patch series; `configs/series/*.yaml`."""
+
+    KIND = "series"
+    NOUN = "series"
+
+    title: str
+    source: str
+    """An mbox or a directory (relative to the record), `git:BASE..TIP`, or a lore Message-ID."""
+    tree: str
+    """The tree it is written for."""
+    stand_in: bool = False
+    """It only stands in for the real series and is shown so everywhere."""
+    tests: Items[str]
+    """Names of `configs/tests/*.yaml`; empty means whichever of the usual ones the sources have."""
+    counters: Mapping[str, CounterClaim] = Field(default_factory=dict)
+
+
+class PlanRecord(NamedRecord):
+    """What a bare `run` does; `configs/plans/*.yaml`."""
+
+    KIND = "plans"
+    NOUN = "plan"
+
+    about: str
+    series: str
+    arches: Items[str]
+    tree: str = ""
+    """Instead of the one that the series' record names."""
+    tests: Items[str] = ()
+    """Instead of those that the series' record names."""
