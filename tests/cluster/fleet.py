@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from harness.core.shipped import ROOT
 from tests.cluster.network import BadLine
 from tests.integration.processes import Marker
+from tests.private_sshd import free_port
 
 SILENCE = "3s"
 """A worker that was not heard of for so long is taken for dead; in tests that is soon."""
@@ -24,12 +24,6 @@ _SCHEDULER = (
     f"from harness.cluster import engine; engine.SETTINGS['distributed.scheduler.worker-ttl'] = '{SILENCE}'; "
 )
 SCHEDULER = (sys.executable, "-c", _SCHEDULER + PROGRAM[2])
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

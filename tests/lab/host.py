@@ -20,6 +20,7 @@ from typing import Any
 
 from tests.lab.image import RAMOOPS, RESERVED, Image
 from tests.lab.monitor import execute
+from tests.private_sshd import free_port
 
 UP_SECONDS = 120
 DISK_BYTES = 64 << 20
@@ -87,7 +88,7 @@ def from_qemu(image: Image, cmdline: str, folder: Path) -> list[str]:
 @contextmanager
 def running(image: Image, folder: Path, starter: Starter = from_qemu) -> Iterator[LabHost]:
     """Switch a lab host on, wait until it answers, and switch it off at the end."""
-    lab = LabHost(image, folder, _free_port())
+    lab = LabHost(image, folder, free_port())
     disk = folder / "disk"
     with disk.open("wb") as file:
         file.truncate(DISK_BYTES)
@@ -105,12 +106,6 @@ def running(image: Image, folder: Path, starter: Starter = from_qemu) -> Iterato
         process.kill()
         process.wait()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _command(lab: LabHost, disk: Path) -> list[str]:

@@ -85,13 +85,18 @@ def test_hostile_words_are_harmless_inside(address: str, tmp_path: Path) -> None
     run = replace(hostile_run(), id="../../x\x00\x1b[31m" + "y" * 1_000_000)
     assert states(store, write_run(tmp_path, run, "hostile")) == [ImportState.NEW]
     with store.reading() as connection:
-        for name in ("folders", *DETAILS):
-            for row in connection.execute(select(METADATA.tables[name])):
-                for column, value in row._mapping.items():
-                    if isinstance(value, str):
-                        lines = value.split("\n") if column == "excerpt" else [value]
-                        assert all(line.isprintable() for line in lines), (name, column)
-                        assert len(value) <= 8000
+        texts = [
+            (column, value)
+            for name in ("folders", *DETAILS)
+            for row in connection.execute(select(METADATA.tables[name]))
+            for column, value in row._mapping.items()
+            if isinstance(value, str)
+        ]
+    assert {"name", "excerpt"} <= {column for column, _ in texts}
+    for column, value in texts:
+        lines = value.split("\n") if column == "excerpt" else [value]
+        assert all(line.isprintable() for line in lines), column
+        assert len(value) <= 8000, column
     assert "../../x\\x00\\x1b[31m" in store.listing()[0].name
 
 

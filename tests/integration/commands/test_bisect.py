@@ -30,18 +30,6 @@ DIES = ("--until", "does not boot")
 History = tuple[StubTree, list[str]]
 
 
-@pytest.fixture(scope="module")
-def programs(new_program: Callable[[], Program]) -> Program:
-    """One cache for all tests of this module, so that the guest's programs are compiled once."""
-    return new_program()
-
-
-@pytest.fixture
-def program(programs: Program, tmp_path: Path) -> Program:
-    """The same cache, but bisections of its own."""
-    return Program(programs.cache_home, tmp_path / "state")
-
-
 @pytest.fixture
 def make_history(base_kernel: Path, tmp_path: Path) -> Callable[[Sequence[str]], History]:
     return lambda steps: make_stub_history(tmp_path / "linux", base_kernel, steps)

@@ -4,21 +4,18 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from harness.build.guest import initramfs
 from harness.config.arch import ArchRecord
-from harness.core.process import Children
 from harness.core.shipped import WRAPPERS
-from harness.engine.boot import Bootable, BootRequest, boot
-from harness.machines.kinds import qemu_kind
-from harness.machines.qemu.accel import Accelerator
+from harness.engine.boot import Bootable
 from results.compare.measures.fork_storm import read_storms
-from results.journal.assemble import read_boot
-from results.model.run import BootEnd, PlannedTest, Status, TestResult
+from results.model.run import PlannedTest, Status
+from tests.integration.one_boot import Results, run_tests
 
 pytestmark = pytest.mark.slow
 
@@ -36,8 +33,6 @@ TESTS = {
     "no_zram": ("/bin/storm_trouble", "no_zram", STORM, *SMALL),
 }
 SMALL_GUEST_MB = 256
-
-Results = Mapping[str, TestResult]
 
 
 @pytest.fixture(scope="module")
@@ -61,15 +56,8 @@ def programs(x86_64: ArchRecord, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def run(arch: ArchRecord, accelerator: str, kernel: Path, programs: Path, names: Sequence[str]) -> Results:
     """Run some of the tests in one boot."""
     folder = programs.with_name(f"{arch.qemu.memory_mb}-{'-'.join(names)}")
-    for name in ("boots", "logs"):
-        (folder / name).mkdir(parents=True)
     planned = tuple(PlannedTest(name, TESTS[name], 60) for name in names)
-    request = BootRequest("x86_64-base-1", "base", "first", planned)
-    kind = qemu_kind(arch, Accelerator(accelerator))
-    fact = boot(Bootable(arch, kernel, programs), kind, request, folder, Children())
-    found = read_boot(fact, planned, folder)
-    assert found.end is BootEnd.DONE, found.detail
-    return {result.name: result for result in found.tests}
+    return run_tests(Bootable(arch, kernel, programs), accelerator, folder, planned)
 
 
 @pytest.fixture(scope="module")

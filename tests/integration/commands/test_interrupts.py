@@ -29,18 +29,6 @@ WAIT_SECONDS = 300
 STOPPED = 130
 
 
-@pytest.fixture(scope="module")
-def program(new_program: Callable[[], Program]) -> Program:
-    """One cache for all tests of this module, so that the guest's programs are compiled once."""
-    return new_program()
-
-
-@pytest.fixture
-def program_alone(program: Program, tmp_path: Path) -> Program:
-    """The same cache, but runs of its own."""
-    return Program(program.cache_home, tmp_path / "state")
-
-
 @pytest.fixture
 def tree(base_kernel: Path, tmp_path: Path) -> StubTree:
     """A tree that was never built before."""
@@ -96,10 +84,10 @@ def stop(process: subprocess.Popen[str], number: signal.Signals, marker: Marker)
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_run_leaves_nothing_and_goes_on_where_it_stopped(
-    program_alone: Program, tree: StubTree, marker: Marker, number: signal.Signals
+    program: Program, tree: StubTree, marker: Marker, number: signal.Signals
 ) -> None:
     """Interrupted in the middle of a build, then in the middle of a boot."""
-    program, command = program_alone, ("run", *tree.arguments, "--json")
+    command = ("run", *tree.arguments, "--json")
 
     tree.gate.close()
     building = program.start(*command, env=marker.environment)
@@ -126,41 +114,41 @@ def test_an_interrupted_run_leaves_nothing_and_goes_on_where_it_stopped(
 
 
 def test_sigterm_stops_a_run_that_its_shell_made_deaf_to_ctrl_c(
-    program_alone: Program, tree: StubTree, marker: Marker
+    program: Program, tree: StubTree, marker: Marker
 ) -> None:
     """As `thp-harness run &` in a script is."""
     command = ("run", *tree.arguments)
     deaf = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")
     tree.gate.close()
-    building = program_alone.start(*command, env=marker.environment, through=deaf)
+    building = program.start(*command, env=marker.environment, through=deaf)
     tree.gate.await_build()
     stop(building, signal.SIGTERM, marker)
 
 
 def test_a_run_of_equal_kernels_that_is_taken_up_again_boots_one_of_them(
-    program_alone: Program, tree: StubTree, marker: Marker
+    program: Program, tree: StubTree, marker: Marker
 ) -> None:
     command = ("run", *tree.arguments_as_typed, "--json")
-    booting = program_alone.start(*command, env=marker.environment)
+    booting = program.start(*command, env=marker.environment)
     read_until(booting, ": boot 1 ")
     await_event(lambda: marker.processes("qemu-system-x86_64 -machine"), "an emulator")
     stop(booting, signal.SIGTERM, marker)
 
-    last = program_alone(*command)
+    last = program(*command)
     assert last.code == 0
     assert "booted once" in last.stderr
     base, series = last.json["cells"]
     assert base["boots"] == series["boots"]
     assert len(base["boots"]) == 1
     assert sorted([base["boots_of"], series["boots_of"]]) in (["", "base"], ["", "series"])
-    again = program_alone("report", "latest", "--json")
+    again = program("report", "latest", "--json")
     assert again.json == last.json
 
 
 def test_two_runs_at_once_build_once_and_both_end_well(
-    program_alone: Program, tree: StubTree, marker: Marker
+    program: Program, tree: StubTree, marker: Marker
 ) -> None:
-    program, command = program_alone, ("run", *tree.arguments, "--json")
+    command = ("run", *tree.arguments, "--json")
     tree.gate.close()
     first = program.start(*command, env=marker.environment)
     tree.gate.await_build()
@@ -235,20 +223,18 @@ def test_a_cache_that_cannot_be_written_is_told(
 
 
 def test_a_temporary_folder_that_does_not_exist_does_not_matter(
-    program_alone: Program, tree: StubTree, tmp_path: Path
+    program: Program, tree: StubTree, tmp_path: Path
 ) -> None:
-    answer = program_alone("run", *tree.arguments, env={"TMPDIR": str(tmp_path / "nowhere")})
+    answer = program("run", *tree.arguments, env={"TMPDIR": str(tmp_path / "nowhere")})
     assert answer.code == 0
 
 
-def test_a_temporary_folder_that_is_full_is_told(
-    program_alone: Program, tree: StubTree, tmp_path: Path
-) -> None:
+def test_a_temporary_folder_that_is_full_is_told(program: Program, tree: StubTree, tmp_path: Path) -> None:
     with mounted(tmp_path / "full", *tmpfs("64k")) as full:
         with pytest.raises(OSError, match="No space left"), (full / "ballast").open("wb") as ballast:
             for _ in itertools.count():
                 ballast.write(bytes(4096))
                 ballast.flush()
-        answer = program_alone("run", *tree.arguments, env={"TMPDIR": str(full)})
+        answer = program("run", *tree.arguments, env={"TMPDIR": str(full)})
     assert answer.code == 3
     assert "No space left on device" in answer.stderr

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,16 +14,13 @@ from harness.build.toolchain import find_compiler
 from harness.config.arch import ArchRecord
 from harness.config.catalogue import find
 from harness.config.suite import CaseRecord, SuiteRecord
-from harness.core.process import Children
 from harness.core.shipped import ROOT
-from harness.engine.boot import Bootable, BootRequest, boot
-from harness.machines.kinds import qemu_kind
-from harness.machines.qemu.accel import Accelerator
+from harness.engine.boot import Bootable
 from harness.plan.plan import planned_tests
 from harness.sources.git.mirror import open_mirror
 from harness.sources.git.scratch import check_out_only, scratch_repository
-from results.journal.assemble import read_boot
-from results.model.run import BootEnd, Status, TestResult
+from results.model.run import Status
+from tests.integration.one_boot import Results, run_tests
 from tests.program import Answer, Program
 
 pytestmark = pytest.mark.slow
@@ -39,8 +36,6 @@ CHOSEN = (
 )
 UNBUILDABLE = CaseRecord(sources=(f"{FOLDER}/hmm-tests.c",))
 """Wants a header that is nowhere here."""
-
-Results = Mapping[str, TestResult]
 
 
 @pytest.fixture(scope="module")
@@ -77,16 +72,9 @@ def results(
             yield scratch.path
 
     folder = tmp_path_factory.mktemp("mm")
-    for name in ("boots", "logs"):
-        (folder / name).mkdir()
     programs = build_programs(find_compiler(x86_64), [suite], sources, commit, folder / "cache")
     planned = planned_tests([suite])
-    request = BootRequest("x86_64-base-1", "base", "first", planned)
-    kind = qemu_kind(x86_64, Accelerator(accelerator))
-    fact = boot(Bootable(x86_64, base_kernel, programs), kind, request, folder, Children())
-    found = read_boot(fact, planned, folder)
-    assert found.end is BootEnd.DONE, found.detail
-    return {result.name: result for result in found.tests}
+    return run_tests(Bootable(x86_64, base_kernel, programs), accelerator, folder, planned)
 
 
 @pytest.mark.parametrize("name", CHOSEN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +27,6 @@ OF_EACH_PATCH = [
     "ok", "ok", "ok", "builds with new warnings", "builds with new warnings", "does not build",
     "builds with new warnings", "builds with new warnings", "ok", "ok",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def programs(new_program: Callable[[], Program]) -> Program:
-    """One cache for all tests of this module, so that the guest's programs are compiled once."""
-    return new_program()
-
-
-@pytest.fixture
-def program(programs: Program, tmp_path: Path) -> Program:
-    """The same cache, but walks of its own."""
-    return Program(programs.cache_home, tmp_path / "state")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,17 +13,14 @@ from harness.build.guest import initramfs
 from harness.config.arch import ArchRecord
 from harness.config.catalogue import find
 from harness.config.suite import SuiteRecord
-from harness.core.process import Children
 from harness.core.shipped import WRAPPERS
-from harness.engine.boot import Bootable, BootRequest, boot
-from harness.machines.kinds import qemu_kind
-from harness.machines.qemu.accel import Accelerator
+from harness.engine.boot import Bootable
 from harness.plan.plan import PlanRequest, make_plan
 from results.compare.measures.data_lines import DataLine, parse_data_lines
 from results.compare.measures.fault_sweep import read_sweep
-from results.journal.assemble import read_boot
 from results.model.measurements import SweepRun
-from results.model.run import BootEnd, PlannedTest, Status, TestResult
+from results.model.run import PlannedTest, Status, TestResult
+from tests.integration.one_boot import Results, run_tests
 
 pytestmark = pytest.mark.slow
 
@@ -58,8 +55,6 @@ LYING = {
 """What the sweep must say of each bug of lying_calls.c: the reason, the result, the effect."""
 BLIND = PlannedTest("blind.munmap", ("/bin/no_debugfs", "/bin/fault_sweep", "munmap"), 30)
 LYING_SWEEPS = tuple(PlannedTest(f"lying.{name}", ("/bin/lying_sweep", name), 30) for name in LYING)
-
-Results = Mapping[str, TestResult]
 
 
 @pytest.fixture(scope="module")
@@ -96,22 +91,11 @@ def initramfs_of_all(folder: Path) -> Path:
     return packed
 
 
-def run(bootable: Bootable, accelerator: str, folder: Path, planned: tuple[PlannedTest, ...]) -> Results:
-    """All tests in one boot."""
-    for name in ("boots", "logs"):
-        (folder / name).mkdir(parents=True)
-    request = BootRequest("x86_64-base-1", "base", "first", planned)
-    kind = qemu_kind(bootable.arch, Accelerator(accelerator))
-    found = read_boot(boot(bootable, kind, request, folder, Children()), planned, folder)
-    assert found.end is BootEnd.DONE, found.detail
-    return {result.name: result for result in found.tests}
-
-
 @pytest.fixture(scope="module")
 def results(initramfs_of_all: Path, x86_64: ArchRecord, base_kernel: Path, accelerator: str) -> Results:
     bootable = Bootable(x86_64, base_kernel, initramfs_of_all)
     planned = (*SWEEPS, *MEASUREMENTS, *LYING_SWEEPS, BLIND)
-    return run(bootable, accelerator, initramfs_of_all.parent / "all", planned)
+    return run_tests(bootable, accelerator, initramfs_of_all.parent / "all", planned)
 
 
 @pytest.fixture
@@ -216,7 +200,8 @@ def test_nothing_is_measured_where_thp_is_off(
 ) -> None:
     guest = x86_64.guest.model_copy(update={"cmdline": (*x86_64.guest.cmdline, "transparent_hugepage=never")})
     bootable = Bootable(x86_64.model_copy(update={"guest": guest}), base_kernel, initramfs_of_all)
-    found = run(bootable, accelerator, tmp_path, (SWEEPS[0], *MEASUREMENTS))
+    found = run_tests(bootable, accelerator, tmp_path, (SWEEPS[0], *MEASUREMENTS))
+    assert len(found) == 1 + len(MEASUREMENTS)
     for result in found.values():
         assert result.status is Status.SKIP
         assert "enabled is never" in result.reason

@@ -176,7 +176,9 @@ def test_hostile_words_run_nothing(browser: Browser, tmp_path: Path) -> None:
     page = browser.new_page()
     seen: list[str] = []
     listen(page, seen)
-    for path in sorted((tmp_path / "site").rglob("*.html")):
+    paths = sorted((tmp_path / "site").rglob("*.html"))
+    assert len(paths) > len(PAGES)
+    for path in paths:
         page.goto(path.as_uri())
         assert page.locator("script:not([type])").count() <= 1
     page.close()

@@ -85,7 +85,9 @@ def test_a_link_to_a_test_opens_the_details_around_it(visit: Visit) -> None:
 def test_links_resolve(visit: Visit) -> None:
     for name in RUNS:
         page = visit(f"{name}/report.html")
-        for address in page.eval_on_selector_all("a", "links => links.map(link => link.href)"):
+        addresses = page.eval_on_selector_all("a", "links => links.map(link => link.href)")
+        assert len(addresses) > 10
+        for address in addresses:
             parts = urlparse(address)
             assert Path(unquote(parts.path)).is_file(), address
             if parts.fragment:

@@ -24,6 +24,7 @@ from harness.core.errors import InfrastructureError, UsageError
 from harness.sources.git.mirror import open_mirror
 from harness.sources.series.series import AppliedSeries, SeriesError, prepare_series
 from harness.sources.trees.tree import DebianSource, GitRemote, LocalTree, prepare_tree, worktree
+from tests.private_sshd import free_port
 from tests.samples.tiny_kernel import ADDRESS, commit, git, make_kernel, make_series
 
 MESSAGE_ID = "20260327021403.214713-1-author@kernel.example"
@@ -44,7 +45,7 @@ class TestGitServer:
 
     @pytest.fixture
     def url(self, kernel: Path) -> Iterator[str]:
-        port = _free_port()
+        port = free_port()
         options = ("--export-all", f"--base-path={kernel.parent}", "--listen=127.0.0.1", f"--port={port}")
         command = ["git", "-c", "safe.directory=*", "daemon", *options, "--reuseaddr", str(kernel.parent)]
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as daemon:
@@ -72,13 +73,6 @@ class TestGitServer:
     def test_unknown_branch(self, url: str, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="has no mm-unstable"):
             prepare_tree(GitRemote(url, "mm-unstable"), tmp_path / "cache", silent)
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _listens(port: int) -> bool:

@@ -261,6 +261,7 @@ def test_a_real_sweep() -> None:
 
 def test_two_real_sweeps_are_alike() -> None:
     base, series = golden("x86_64-base.txt"), golden("x86_64-series.txt")
+    assert len(base) == 32
     for operation, run in base.items():
         (test,) = plan(f"fault_sweep.{operation}")
         on_base = printed(test, _lines("x86_64-base.txt", operation))

@@ -156,7 +156,7 @@ def test_the_console_of_a_boot_that_ended_badly_is_shown(render: Render) -> None
 def test_missing_logs_are_said_to_be_missing(tmp_path: Path) -> None:
     page = Page(render_html(troubled_run(), tmp_path))
     assert "logs/x86_64-series-1.log:46-50 (no such file)" in page.text
-    assert all(link.startswith("#") for link in page.links)
+    assert page.links and all(link.startswith("#") for link in page.links)
 
 
 def test_no_log_outside_of_the_run_folder_is_read(tmp_path: Path) -> None:

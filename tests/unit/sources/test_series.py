@@ -285,7 +285,10 @@ class TestLetter:
 
     def test_is_remembered(self, shop: Workshop) -> None:
         series = shop.write(self.COVER, shop.mbox())
-        assert shop.apply(series) == shop.apply(series)
+        letter = shop.apply(series).letter
+        (record,) = (shop.cache / "series").glob("*.json")
+        record.write_text(record.read_text().replace(letter.subject, "as in the record"))
+        assert shop.apply(series).letter == replace(letter, subject="as in the record")
 
     @pytest.mark.parametrize("header", ["From: =?klingon?q?x?= <a@example.org>", "From: <<<@", "From: ,;:@@"])
     def test_any_header_will_do(self, shop: Workshop, header: str) -> None:

@@ -35,6 +35,7 @@ def test_nights_are_earlier_and_a_day_apart(nights: list[Run]) -> None:
 
 
 def test_every_night_says_that_it_is_made_up(nights: list[Run], tmp_path: Path) -> None:
+    assert len(nights) == 28
     for run in nights:
         folder = write_simulated(run, tmp_path)
         assert from_json((folder / "results.json").read_text()) == run
