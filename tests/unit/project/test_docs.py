@@ -77,6 +77,18 @@ def test_every_path_is_in_the_tree(path: Path) -> None:
             assert any(ROOT.glob(pattern)), f"{path.name}:{number}: {name}"
 
 
+def test_every_proof_of_a_verdict_is_a_test() -> None:
+    """docs/verdict.md names the test of each rule."""
+    named = set(re.findall(r"\btest_\w+\b(?!\.py)", (ROOT / "docs" / "verdict.md").read_text()))
+    defined = {
+        name
+        for path in (ROOT / "tests" / "unit").rglob("test_*.py")
+        for name in re.findall(r"def (test_\w+)\(", path.read_text())
+    }
+    assert len(named) > 20
+    assert named <= defined, named - defined
+
+
 def commands(group: click.Group, words: str) -> Iterator[str]:
     for name, command in group.commands.items():
         if isinstance(command, click.Group) and name != "export":
