@@ -10,8 +10,6 @@ import re
 import zlib
 from dataclasses import dataclass
 
-from results.text import without_printk_prefix
-
 LONGEST_LINE = 64 * 1024
 """Longer console lines are cut here before anything looks at them."""
 
@@ -27,7 +25,7 @@ class Frame:
     payload: str
     """Still escaped."""
     before: str
-    """What stood on the console line in front of the marker, without printk's prefix."""
+    """What stood on the console line in front of the marker: printk's prefix, or a line torn apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ def read_frame(line: str, marker: re.Pattern[str]) -> Frame | CorruptFrame | For
     seq, crc, payload = found.groups()
     if seq is None or int(crc, 16) != checksum(seq, payload):
         return CorruptFrame(line)
-    return Frame(int(seq), payload, without_printk_prefix(line[: found.start()]))
+    return Frame(int(seq), payload, line[: found.start()])
 
 
 def checksum(seq: int | str, payload: str) -> int:

@@ -25,7 +25,7 @@ from results.console.protocol import (
 )
 from results.model.run import Capabilities, LineRange, PlannedTest, Status, TestResult
 from results.splats.kernel_log import KernelLine, KernelLog
-from results.text import printable
+from results.text import printable, without_printk_prefix
 
 __all__ = ["BootReport", "KernelLine", "printable", "read_report"]
 
@@ -108,7 +108,7 @@ def _take_kernel_line(reading: _Reading, text: str) -> None:
 
 
 def _take_frame(reading: _Reading, frame: Frame) -> None:
-    if frame.before.strip():
+    if without_printk_prefix(frame.before).strip():
         _take_kernel_line(reading, frame.before)
     if not _is_next(reading, frame):
         return

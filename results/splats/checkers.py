@@ -24,6 +24,7 @@ _MULTI_SHOT = "kasan_multi_shot"
 _MARKS = {
     "turning off the locking correctness validator": LOCKDEP,
     "DEBUG_LOCKS_WARN_ON(": LOCKDEP,
+    "lockdep is turned off": LOCKDEP,
     _TAINTED: LOCKDEP,
     "Kernel memory leak detector disabled": "kmemleak",
     "ODEBUG disabled": "debugobjects",
@@ -36,13 +37,14 @@ _SPINLOCK = re.compile(r"^(?:spinlock|rwlock) ")
 _KEEPS_LOCKDEP = ("usage!", "suspicious RCU usage")
 """Reports of RCU's rules, each given once for its place; lockdep goes on."""
 _DROPPED = re.compile(
-    r"\*\* ?(?P<dropped>[0-9]+) printk messages dropped|[Mm]issed (?P<missed>[0-9]+) kernel messages"
+    r"\*\* ?([0-9]+) printk messages dropped|[Mm]issed ([0-9]+) kernel messages|"
+    r"([0-9]+) (?:printk |kernel )?(?:records|messages) (?:were |have been )?(?:lost|overwritten)"
 )
 """What printk and systemd-journald say of records that were overwritten before anything read them."""
 _TELLING = re.compile(
-    "|".join([r"^[0-9]+,[0-9]+,", "too low", "printk messages", "kernel messages", _HAS_LOCKDEP, _MULTI_SHOT])
-    + "|" + "|".join(map(re.escape, _MARKS))
-)  # fmt: skip
+    r"^[0-9]+,[0-9]+,|too low|printk messages|kernel messages|lost|overwritten|"
+    + "|".join(map(re.escape, (_HAS_LOCKDEP, _MULTI_SHOT, *_MARKS)))
+)
 """Lines that are worth a closer look; those of /dev/kmsg have a sequence number."""
 
 
@@ -102,7 +104,7 @@ def _notice(losses: _Losses, number: int, message: Message) -> None:
     elif _MULTI_SHOT in text and "ommand line" in text:
         losses.multi_shot = True
     elif match := _DROPPED.search(text):
-        losses.dropped += int(match["dropped"] or match["missed"])
+        losses.dropped += int(next(filter(None, match.groups())))
     elif _LIMIT.match(text):
         losses.off.setdefault(LOCKDEP, number)
     elif (mark := _mark_in(text)) and (losses.has_lockdep or mark != _TAINTED):

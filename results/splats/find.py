@@ -57,6 +57,7 @@ _TRACE_LINE = re.compile(
 _ONE_AFTER_THE_OTHER = ("oops", "page-fault", "gpf", "stack-overflow")
 """Kinds of the headers by which an oops goes on."""
 _RCU_USAGE = re.compile(r"^(?P<file>[^\s:]+):[0-9]+ (?P<usage>.*usage!)")
+_STALLS = ("lockup", "rcu-stall")
 _OTHER_CPU = re.compile(r"NMI backtrace for cpu|CPU [0-9]+ Hard LOCKUP")
 _GRACE_PERIOD_THREAD = re.compile(r"^rcu: .*kthread stack|^task:rcu_")
 _AFTER_GRACE_PERIOD_THREAD = re.compile(r"</TASK>|^rcu: |^Sending NMI|^NMI backtrace")
@@ -132,6 +133,7 @@ def find_splats(kernel_lines: Iterable[KernelLine]) -> tuple[Splat, ...]:
     collection = _Collection()
     for report in _reports(kernel_lines):
         _collect(collection, _splat(report))
+    _fold_placeless(collection)
     found = [
         _with_repeats(splat, collection.repeats[splat.signature]) for splat in collection.splats.values()
     ]
@@ -148,6 +150,19 @@ def _collect(collection: _Collection, splat: Splat) -> None:
         collection.repeats[splat.signature] = 0
     else:
         collection.unshown += 1
+
+
+def _fold_placeless(collection: _Collection) -> None:
+    """Count a stall whose stack did not arrive with one of the same boot whose stack did.
+
+    Which CPU notices it first, and what it can say of the other, differs from boot to boot.
+    """
+    for signature in [each.signature for each in collection.splats.values() if each.kind in _STALLS]:
+        beginning = f"{signature} | "
+        whole = next((other for other in collection.splats if other.startswith(beginning)), None)
+        if whole is not None:
+            del collection.splats[signature]
+            collection.repeats[whole] += collection.repeats.pop(signature) + 1
 
 
 def _with_repeats(splat: Splat, repeats: int) -> Splat:

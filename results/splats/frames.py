@@ -20,9 +20,9 @@ _NOT_A_FRAME = re.compile(
 _TRACE = re.compile(r"\bCall [Tt]race:|\bbacktrace\b")
 _LAST_BREAK = "Last Breaking-Event-Address"
 _LOCK_PLACE = re.compile(rf"\bat: (?P<function>{_NAME})\+0x")
-_CLONE_SUFFIX = re.compile(r"\.(?:isra|constprop|part|cold|llvm|lto_priv|localalias)\b(?:\.[0-9]+)*")
+_CLONE_SUFFIX = re.compile(r"\.(?:isra|constprop|part|cold|llvm|lto_priv|localalias|__uniq)\b(?:\.[0-9]+)*")
 _SYSTEM_CALL = re.compile(
-    r"^(?:__(?:x64|arm64|s390x?|powerpc|sparc|riscv|ia32)_|__(?:se|do)_|)(?:compat_)?(?P<name>sys_(?!call)\w+)$"
+    r"^(?:__(?:x64|arm64|s390x?|powerpc|sparc|riscv|ia32)_|__(?:se|do)_|)(?:compat_|k)?(?P<name>sys_(?!call)\w+)$"
 )
 
 

@@ -253,7 +253,7 @@ def test_markers_anywhere_in_a_line() -> None:
 def test_kernel_text_in_front_of_a_marker_is_not_lost() -> None:
     log = GuestLog().start(1, "a")
     log.say("out 1 x", prefix="[    1.0] kernel BUG at mm/x.c:3!")
-    assert read(log, "a").kernel_lines == (KernelLine(3, "kernel BUG at mm/x.c:3!", "a"),)
+    assert read(log, "a").kernel_lines == (KernelLine(3, "[    1.0] kernel BUG at mm/x.c:3!", "a"),)
 
 
 def test_long_lines_are_cut() -> None:

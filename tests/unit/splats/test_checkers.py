@@ -53,6 +53,7 @@ def test_lockdep_goes_on_after_a_report_of_rcus_rules() -> None:
         ("BUG: MAX_STACK_TRACE_ENTRIES too low!", "lockdep"),
         ("turning off the locking correctness validator.", "lockdep"),
         ("DEBUG_LOCKS_WARN_ON(depth <= 0)", "lockdep"),
+        ("INFO: lockdep is turned off.", "lockdep"),
         ("kmemleak: Kernel memory leak detector disabled", "kmemleak"),
         ("ODEBUG: Out of memory. ODEBUG disabled", "debugobjects"),
         (
@@ -77,6 +78,7 @@ def test_a_taint_stops_lockdep_only_where_there_is_one() -> None:
         ("** 2048 printk messages dropped **", "the kernel dropped 2048 messages"),
         ("** 3 printk messages dropped ** [    8.123456] mm: something", "the kernel dropped 3 messages"),
         ("systemd-journald[80]: Missed 12 kernel messages", "the kernel dropped 12 messages"),
+        ("dmesg: 7 records were overwritten", "the kernel dropped 7 messages"),
     ],
 )
 @pytest.mark.parametrize("prefix", ["", "[   12.345678] ", "[   12.345678][    C1] "])

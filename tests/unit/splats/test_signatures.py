@@ -207,6 +207,16 @@ def test_object_debugging_tells_types_apart() -> None:
     assert timer == alone(re.sub("cafecafe", "12345678", odebug("timer_list")))
 
 
+def test_stall_without_a_stack_is_one_with_that_of_the_same_boot() -> None:
+    without = "\n".join(
+        ["rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:", "Call Trace:", " system_call+0x1/0x2"]
+    )
+    lines = [T77 + line for line in f"{without}\n{sample.RCU_STALL}\n{without}".split("\n")]
+    (splat,) = find(*lines)
+    assert splat.signature == "rcu-stall | rcu_preempt | sys_madvise"
+    assert splat.excerpt[-1] == "[… 2 more with this signature in this boot]"
+
+
 def test_stall_with_the_backtrace_of_another_cpu_by_its_own_caller() -> None:
     c0, t5 = "[    9.000001][    C0] ", "[    9.000001][    T5] "
     lines = [
