@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from harness.config.arch import ArchRecord
 from harness.config.catalogue import Folders, files, load, load_all, record_folders
@@ -40,6 +40,20 @@ class FailureEntry(Record):
     reason: str = Field(pattern=r"\S")
     expires: Annotated[str, AfterValidator(_day)]
     """The last day on which it counts."""
+    subtests: Items[str] = ()
+    """Results of the test that may fail: paths (`parent/child`), or shell patterns of them."""
+    says: str = ""
+    """A regular expression: a failure counts as known if its reason has this."""
+
+    @model_validator(mode="after")
+    def _names_what_fails(self) -> FailureEntry:
+        if not self.subtests and not self.says:
+            raise ValueError("needs `subtests` (which results may fail) or `says` (for what reason)")
+        try:
+            re.compile(self.says)
+        except re.error as error:
+            raise ValueError(f"says: no regular expression: {error}") from None
+        return self
 
 
 class FailureList(Record):
@@ -68,7 +82,7 @@ def read_known_failures(
             _require(f"{where}: unknown architecture", entry.arch, names)
             _require(f"{where}: unknown tree", entry.tree, trees)
     return tuple(
-        KnownFailure(arch.name, entry.test, entry.reason, entry.expires)
+        KnownFailure(arch.name, entry.test, entry.reason, entry.expires, entry.subtests, entry.says)
         for entries in lists.values()
         for entry in entries
         for arch in arches

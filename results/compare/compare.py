@@ -15,15 +15,17 @@ from dataclasses import replace
 
 from results.compare.bringup import compare_boots, compare_builds, compare_warnings, new_warnings
 from results.compare.claims import compare_claims
-from results.compare.finding import SURE, Finding
-from results.compare.known import entry_notes, failure_of, gap_of
+from results.compare.finding import Finding
+from results.compare.judge import judge_runs
+from results.compare.known import entry_notes, excuse, gap_of
+from results.compare.leaves import compare_leaves
 from results.compare.measures.fault_sweep import compare_sweeps, sweep_finding, telling_sweeps
 from results.compare.measures.fork_storm import compare_storms, storm_finding, telling_storms
 from results.compare.measures.pgtable_cost import compare_costs, cost_findings
 from results.compare.measures.timing import compare_timings
+from results.compare.roll_up import roll_up
 from results.compare.splats import compare_splats, lost_evidence_findings, seen_once, splat_findings
 from results.compare.tally import (
-    Runs,
     boots_for,
     failing_again,
     is_infrastructure,
@@ -39,6 +41,7 @@ from results.model.run import (
     ClaimComparison,
     KnownFailure,
     KnownGap,
+    LeafComparison,
     PlannedTest,
     Tally,
     TestComparison,
@@ -70,10 +73,18 @@ def compare_test(
 ) -> TestComparison:
     """Compare all runs of one test."""
     base_tally, series_tally = tally(test, base), tally(test, series)
+    base_runs, series_runs = runs_of(test, base), runs_of(test, series)
     verdict, reason = _judge_test(test, base, series, base_tally, series_tally)
-    gap = gap_of(test.name, verdict, base_tally, series_tally, gaps)
-    failure = failure_of(test.name, verdict, failures, day)
-    return TestComparison(test.name, base_tally, series_tally, verdict, reason, gap, failure)
+
+    def excuse_leaf(leaf: str, reasons: Sequence[str]) -> str:
+        return excuse(test.name, leaf, reasons, failures, day)
+
+    leaves: tuple[LeafComparison, ...] = ()
+    if verdict not in (Verdict.UNSUPPORTED, Verdict.INFRASTRUCTURE):
+        leaves = compare_leaves(base_runs, series_runs, excuse_leaf)
+    compared = roll_up(TestComparison(test.name, base_tally, series_tally, verdict, reason, leaves=leaves))
+    gap = gap_of(test.name, compared.verdict, base_tally, series_tally, gaps)
+    return replace(compared, known_gap=gap)
 
 
 def _judge_test(
@@ -88,9 +99,7 @@ def _judge_test(
     ):
         if is_infrastructure(test, runs, cell):
             return Verdict.INFRASTRUCTURE, f"no result {name}: {sums.reason}"
-    if series_runs.failing:
-        return _judge_failing(base_runs, series_runs, base_tally, series_tally)
-    return _judge_not_failing(base_runs, base_tally, series_tally)
+    return judge_runs(base_runs, series_runs, base_tally, series_tally)
 
 
 def _unsupported(
@@ -105,60 +114,6 @@ def _unsupported(
 def _lacking(test: PlannedTest, cell: Cell) -> str | None:
     known = [boot.capabilities for boot in boots_for(test, cell) if boot.capabilities is not None]
     return known[0].missing(test.needs) if known else None
-
-
-def _judge_failing(base_runs: Runs, series_runs: Runs, base: Tally, series: Tally) -> tuple[Verdict, str]:
-    """Judge a test that failed at least once with the series."""
-    because = f": {series.reason}" if series.reason else ""
-    if not base_runs.failing and not base_runs.passing:
-        return (
-            Verdict.NOT_EXERCISED,
-            f"base did not exercise it ({base.reason}), so its failure with the series "
-            f"({_rate(series_runs)}) is not held against the series{because}",
-        )
-    always = not series_runs.passing
-    if base_runs.failing:
-        if always and not base_runs.passing:
-            return Verdict.FAILS_ON_BOTH, f"fails on both kernels{because}"
-        return (
-            Verdict.FLAKY,
-            f"failed {_rate(series_runs)} with the series and {_rate(base_runs)} on base{because}",
-        )
-    if always and len(series_runs.failing) >= SURE:
-        return Verdict.REGRESSION, f"fails with the series ({_rate(series_runs)}), passes on base{because}"
-    again = ", not run again" if len(series_runs.judged) == 1 else ""
-    return Verdict.FLAKY, f"failed {_rate(series_runs)} with the series{again}, passes on base{because}"
-
-
-def _judge_not_failing(base_runs: Runs, base: Tally, series: Tally) -> tuple[Verdict, str]:
-    """Judge a test that never failed with the series."""
-    if not series.exercised:
-        on_base = (
-            base.reason if not base.exercised else "failed" if base.failures else "exercised and passing"
-        )
-        if base.exercised:
-            return Verdict.NOT_EXERCISED, f"not exercised with the series: {series.reason}; {on_base} on base"
-        if base.reason == series.reason:
-            return Verdict.NOT_EXERCISED, f"not exercised on either kernel: {series.reason}"
-        return (
-            Verdict.NOT_EXERCISED,
-            f"not exercised on base: {base.reason}; with the series: {series.reason}",
-        )
-    if not base.exercised:
-        return (
-            Verdict.NOT_EXERCISED,
-            f"not exercised on base: {base.reason}; exercised and passing with the series",
-        )
-    if not base.failures:
-        return Verdict.UNCHANGED, ""
-    if base_runs.passing:
-        return Verdict.FLAKY, f"failed {_rate(base_runs)} on base, passes with the series: {base.reason}"
-    return Verdict.FIXED, f"fails on base ({_rate(base_runs)}), passes with the series: {base.reason}"
-
-
-def _rate(runs: Runs) -> str:
-    judged = len(runs.judged)
-    return f"{len(runs.failing)} of {judged} run{'s' if judged != 1 else ''}"
 
 
 def compare_arch(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
@@ -20,19 +21,25 @@ def gap_of(name: str, verdict: Verdict, base: Tally, series: Tally, gaps: Sequen
     return next((gap.reason for gap in gaps if fnmatchcase(name, gap.tests)), "")
 
 
-def failure_of(name: str, verdict: Verdict, failures: Sequence[KnownFailure], day: str) -> str:
-    """Say why a test may fail; empty if it may not. `day` is the run's, as in `KnownFailure.expires`."""
-    if verdict not in EXCUSED:
-        return ""
-    return next(
-        (entry.reason for entry in failures if day <= entry.expires and fnmatchcase(name, entry.tests)), ""
-    )
+def excuse(test: str, leaf: str, reasons: Sequence[str], failures: Sequence[KnownFailure], day: str) -> str:
+    """Say why a leaf of a test may fail for these reasons; empty if it may not.
+
+    `leaf` is empty for the end of the test's process, `day` is the run's, as in `KnownFailure.expires`.
+    """
+    about = (entry for entry in failures if day <= entry.expires and fnmatchcase(test, entry.tests))
+    return next((entry.reason for entry in about if _covers(entry, leaf, reasons)), "")
+
+
+def _covers(entry: KnownFailure, leaf: str, reasons: Sequence[str]) -> bool:
+    if leaf and any(leaf == pattern or fnmatchcase(leaf, pattern) for pattern in entry.subtests):
+        return True
+    return bool(entry.says and reasons) and all(re.search(entry.says, reason) for reason in reasons)
 
 
 def entry_notes(
     failures: Sequence[KnownFailure], tests: Sequence[TestComparison], day: str
 ) -> tuple[str, ...]:
-    """Say which entries have had their day."""
+    """Say which entries have had their day, or explain nothing that fails."""
     return tuple(note for entry in failures for note in _note(entry, tests, day))
 
 
@@ -42,4 +49,14 @@ def _note(entry: KnownFailure, tests: Sequence[TestComparison], day: str) -> Ite
     if about and not failing:
         yield f"known failure {entry.tests} passes now, remove the entry: {entry.reason}"
     elif failing and entry.expires < day:
-        yield f"known failure {entry.tests} expired on {entry.expires} and counts no more: {entry.reason}"
+        yield f"known failure {entry.tests} expired on {entry.expires} and does not count: {entry.reason}"
+    elif failing and not any(_explains(entry, test) for test in failing):
+        yield f"known failure {entry.tests} explains nothing that fails now: {entry.reason}"
+
+
+def _explains(entry: KnownFailure, test: TestComparison) -> bool:
+    return any(
+        _covers(entry, leaf.name, [tally.reason for tally in (leaf.base, leaf.series) if tally.failures])
+        for leaf in test.leaves
+        if leaf.base.failures or leaf.series.failures
+    )

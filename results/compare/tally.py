@@ -92,19 +92,21 @@ def deciding_run(runs: Runs) -> OneRun | None:
 
 def tally(planned: PlannedTest, cell: Cell) -> Tally:
     """Sum up all runs of a test on one kernel."""
-    runs = runs_of(planned, cell)
-    run = deciding_run(runs)
-    if run:
-        return _from_run(runs, run, exercised=bool(runs.failing or runs.passing))
+    if sums := tally_of(runs_of(planned, cell)):
+        return sums
     counters: Mapping[str, CounterChange] = {}
     return Tally(Status.MISS, False, _why_no_run(planned, cell), 0, 0, counters, None, None, None)
 
 
-def _from_run(runs: Runs, run: OneRun, *, exercised: bool) -> Tally:
+def tally_of(runs: Runs) -> Tally | None:
+    """Sum runs up; None without any."""
+    run = deciding_run(runs)
+    if run is None:
+        return None
     result = run.result
     return Tally(
         status=result.status,
-        exercised=exercised,
+        exercised=bool(runs.failing or runs.passing),
         reason=run.caveat or result.reason,
         runs=len(runs.judged),
         failures=len(runs.failing),

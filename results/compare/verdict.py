@@ -14,7 +14,7 @@ EXIT_REGRESSION = 1
 EXIT_UNPROVEN = 3
 """Infrastructure, or nothing, or not everything, was exercised."""
 
-_GREEN = (Verdict.UNCHANGED, Verdict.FIXED)
+GREEN = (Verdict.UNCHANGED, Verdict.FIXED)
 GAPS = (Verdict.NOT_EXERCISED, Verdict.UNSUPPORTED)
 """What a known gap may explain."""
 
@@ -42,7 +42,7 @@ def run_verdict(arches: Sequence[ArchComparison]) -> RunVerdict:
         return _unproven(arches, _most_serious(in_the_way))
     if not any(is_exercised(test) for arch in arches for test in arch.tests):
         return _unproven(arches, _most_serious(arches))
-    judged = [arch for arch in arches if arch.verdict in _GREEN] or list(arches)
+    judged = [arch for arch in arches if arch.verdict in GREEN] or list(arches)
     return RunVerdict(_most_serious(judged).verdict, _clean_headline(arches), EXIT_CLEAN)
 
 
@@ -65,7 +65,7 @@ def _is_clean(arch: ArchComparison) -> bool:
 
     A test that base exercises and the series does not is no known gap: the series made it.
     """
-    if arch.verdict in _GREEN:
+    if arch.verdict in GREEN:
         return True
     if arch.verdict not in GAPS or not arch.allowed_unexercised:
         return False

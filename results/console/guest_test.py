@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the guest program's lines say of one test, while they come in."""
+"""Accumulate the guest program's lines of one test."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from results.console.outcome import ProcessEnd
 from results.console.protocol import LONGEST_LINE, unescape
-from results.model.run import CounterChange
+from results.model.run import CounterChange, Leaf, LineRange
 
 MOST_OUTPUT = 4 << 20
 """Characters of one test's output; the guest program lets far fewer through (`limit output`)."""
@@ -28,17 +28,21 @@ class GuestTest:
     before: dict[str, int] = field(default_factory=dict)
     after: dict[str, int] = field(default_factory=dict)
     output: list[str] = field(default_factory=list)
+    output_lines: list[int] = field(default_factory=list)
+    """Where each line of the output ends in the console log."""
     cut: str = ""
     """Bytes of output that the guest program threw away."""
     end: ProcessEnd | None = None
     damage: str = ""
     """Why the record is incomplete or not to be trusted."""
+    _line: int = 0
     _pieces: list[str] = field(default_factory=list)
     _pieces_length: int = 0
     _length: int = 0
 
-    def take_output(self, escaped: str, goes_on: bool) -> None:
+    def take_output(self, escaped: str, line: int, goes_on: bool) -> None:
         """Add a line of output or a piece of one; only whole lines are unescaped, pieces split characters."""
+        self._line = line
         self._length += len(escaped) + 1
         if self._length > MOST_OUTPUT:
             self.damage = self.damage or "it printed more than the guest program lets through"
@@ -60,7 +64,16 @@ class GuestTest:
         """End the line that is being put together, if there is one."""
         if self._pieces:
             self.output.append(unescape("".join(self._pieces)))
+            self.output_lines.append(self._line)
         self._pieces, self._pieces_length = [], 0
+
+    def in_console(self, leaves: Iterable[Leaf]) -> tuple[Leaf, ...]:
+        """Turn lines of the output into lines of the console log."""
+
+        def place(lines: LineRange) -> LineRange:
+            return LineRange(self.output_lines[lines.first - 1], self.output_lines[lines.last - 1])
+
+        return tuple(replace(leaf, lines=place(leaf.lines)) if leaf.lines else leaf for leaf in leaves)
 
 
 def parse_counters(text: str) -> tuple[dict[str, int], list[str]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from results.console.guest_test import GuestTest, counter_changes, parse_counters, parse_end
-from results.console.outcome import judge
+from results.console.outcome import judge, judge_unfinished
 from results.console.protocol import (
     LONGEST_LINE,
     CorruptFrame,
@@ -230,7 +230,7 @@ def _take_line_of_running_test(reading: _Reading, number: int, verb: str, rest: 
         return
     match verb:
         case "out" | "out+":
-            test.take_output(rest, goes_on=verb == "out+")
+            test.take_output(rest, reading.line, goes_on=verb == "out+")
         case "cut":
             test.cut = unescape(rest)
             _note(
@@ -334,10 +334,11 @@ def _result(reading: _Reading, number: int, machine: str) -> TestResult:
     output = tuple(test.output)
     if test.end is None:
         return _result_without_end(reading, number, test)
-    status, reason = judge(test.end, output, machine, reading.planned[number - 1].says)
+    judged = judge(test.end, output, machine, reading.planned[number - 1].says, test.cut)
+    status, reason = judged.status, judged.reason
     if test.damage and status is Status.PASS:
         status, reason = Status.ERROR, f"would be PASS, but {test.damage}"
-    elif test.cut and status is Status.MISS:
+    elif test.cut and status is Status.MISS and "thrown away" not in reason:
         reason = f"{reason}; {test.cut} bytes of its output were thrown away"
     return TestResult(
         name,
@@ -347,18 +348,23 @@ def _result(reading: _Reading, number: int, machine: str) -> TestResult:
         counter_changes(test.before, test.after),
         output,
         LineRange(test.first_line, max(test.first_line, test.last_line)),
+        test.in_console(judged.leaves),
     )
 
 
 def _result_without_end(reading: _Reading, number: int, test: GuestTest) -> TestResult:
     """The guest died in the test, unless it went on to another; then only the end line is missing."""
-    name, output = reading.planned[number - 1].name, tuple(test.output)
-    if reading.running == number and not reading.done:
-        lines = LineRange(test.first_line, reading.line)
-        return TestResult(name, Status.ERROR, "the guest died in this test", output=output, lines=lines)
-    lines = LineRange(test.first_line, max(test.first_line, test.last_line))
+    died = reading.running == number and not reading.done
+    reason = "the guest died in this test" if died else test.damage or "its end line never came"
+    last = reading.line if died else max(test.first_line, test.last_line)
+    output = tuple(test.output)
     return TestResult(
-        name, Status.ERROR, test.damage or "its end line never came", output=output, lines=lines
+        reading.planned[number - 1].name,
+        Status.ERROR,
+        reason,
+        output=output,
+        lines=LineRange(test.first_line, last),
+        leaves=test.in_console(judge_unfinished(output, reason).leaves),
     )
 
 

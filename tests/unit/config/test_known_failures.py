@@ -24,6 +24,7 @@ ENTRY = {
     "tree": "debian-6.12",
     "reason": "KSM is broken there",
     "expires": "2027-03-31",
+    "says": "data lost",
 }
 DAY = "2027-03-31"
 
@@ -88,7 +89,9 @@ def test_an_entry_for_an_architecture_is_for_its_modes(configs: Path) -> None:
         ),
         ({"tree": "debian"}, r": entry 1 \(mm\.ksm\*\): unknown tree 'debian'"),
         ({"test": '""'}, r":2: failures\.0\.test: "),
-        ({"until": "never"}, r":7: failures\.0\.until: unknown key"),
+        ({"says": None}, r":2: failures\.0: .*needs `subtests` .* or `says`"),
+        ({"says": '"(("'}, r":2: failures\.0: .*says: no regular expression"),
+        ({"until": "never"}, r":8: failures\.0\.until: unknown key"),
     ],
 )
 def test_a_wrong_entry_is_refused_by_file_and_line(
@@ -102,7 +105,7 @@ def test_a_wrong_entry_is_refused_by_file_and_line(
 def compared(
     base: str, series: str, pattern: str = "t*", day: str = DAY, expires: str = DAY
 ) -> ArchComparison:
-    entries = (KnownFailure("x86_64", pattern, "KSM is broken there", expires),)
+    entries = (KnownFailure("x86_64", pattern, "KSM is broken there", expires, says="data lost"),)
     return compare_arch("x86_64", plan("t", "other"), two(base), two(series), (), False, (), entries, day)
 
 
@@ -142,7 +145,7 @@ def test_a_known_failure_excuses_nothing_else(base: str, series: str, code: int)
 
 def test_a_failure_that_comes_and_goes_may_be_known() -> None:
     flaky = cell(boot("fail pass", names=["t", "other"]), boot(["pass"], number=2))
-    entries = (KnownFailure("x86_64", "t", "a race in the test", DAY),)
+    entries = (KnownFailure("x86_64", "t", "a race in the test", DAY, says="data lost"),)
     found = compare_arch("x86_64", plan("t", "other"), two("pass pass"), flaky, (), False, (), entries, DAY)
     assert (found.tests[0].verdict, found.tests[0].known_failure) == (Verdict.FLAKY, "a race in the test")
     assert run_verdict([found]).exit_code == 0
@@ -165,7 +168,7 @@ def test_nothing_is_said_of_a_test_that_was_not_exercised() -> None:
 def test_an_expired_entry_counts_no_more_and_is_said() -> None:
     found = compared("fail pass", "fail pass", expires="2027-03-30")
     assert found.verdict is Verdict.FAILS_ON_BOTH
-    assert found.notes == ("known failure t* expired on 2027-03-30 and counts no more: KSM is broken there",)
+    assert found.notes == ("known failure t* expired on 2027-03-30 and does not count: KSM is broken there",)
     assert run_verdict([found]).exit_code == 3
 
 

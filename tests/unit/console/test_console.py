@@ -103,7 +103,7 @@ def test_capabilities() -> None:
         (["1..3", "ok 1"], "exit 0", "MISS", "2 of 3 planned results are missing"),
         (["1..3", "ok 1"], "exit 1", "FAIL", "2 of 3 planned results are missing"),
         (["1..3", "ok 1", "Bail out! no memory"], "exit 1", "FAIL", "Bail out! no memory"),
-        (["Bail out! no memory"], "exit 0", "ERROR", "Bail out! no memory"),
+        (["Bail out! no memory"], "exit 0", "FAIL", "Bail out! no memory"),
         (["all good"], "exit 0", "MISS", "printed no result"),
         ([], "exit 0", "MISS", "printed no result"),
         (["segment lost", "foo.c:12: assert"], "exit 1", "FAIL", "exit code 1: foo.c:12: assert"),
@@ -135,7 +135,7 @@ def test_status_of_a_test(output: list[str], how: str, status: str, reason: str)
         (["collapse... OK", "expand... Fail"], "exit 4", "FAIL", "exit code 4: expand... Fail"),
         (["no THP"], "exit 4", "SKIP", "exit code 4: skipped: no THP"),
         ([*ktap("not ok"), "OK"], "exit 0", "FAIL", "not ok 1 case_1"),
-        (["OK", "Bail out! no memory"], "exit 0", "ERROR", "Bail out! no memory"),
+        (["OK", "Bail out! no memory"], "exit 0", "FAIL", "Bail out! no memory"),
         (["OK"], "timeout 1000", "FAIL", "timed out after 1 s"),
     ],
 )

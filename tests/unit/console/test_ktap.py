@@ -39,6 +39,11 @@ def shape(results: tuple[KtapResult, ...]) -> list[object]:
         ("ok 1", "PASS", "", "", ""),
         ("ok", "PASS", "", "", ""),
         ("ok - works", "PASS", "works", "", ""),
+        ("ok 1. works", "PASS", "works", "", ""),
+        ("not ok 1) broke", "FAIL", "broke", "", ""),
+        ("not ok broke", "FAIL", "broke", "", ""),
+        ("\x1b[31mnot ok 1 broke\x1b[0m", "FAIL", "broke", "", ""),
+        ("50 %\rnot ok 1 broke", "FAIL", "broke", "", ""),
         ("not ok 1 broke", "FAIL", "broke", "", ""),
         ("not ok 1 broke # rcode=3", "FAIL", "broke", "", "rcode=3"),
         ("ok 1 x # SKIP no THP", "SKIP", "x", "SKIP", "no THP"),
@@ -67,7 +72,7 @@ def shape(results: tuple[KtapResult, ...]) -> list[object]:
     ],
 )
 def test_result_line(line: str, status: str, name: str, directive: str, reason: str) -> None:
-    (row,) = parse(line).results
+    (row,) = parse(f"1..1\n{line}").results
     assert (row.status.value, row.name, row.directive, row.reason) == (status, name, directive, reason)
 
 
@@ -78,6 +83,9 @@ def test_result_line(line: str, status: str, name: str, directive: str, reason: 
         "ok then",
         "not okay",
         "ok 1.5 s",
+        "ok",
+        "ok - fine so far",
+        "ok # comment",
         "ok 12abc",
         "OK 1 x",
         "1..3 apples",
@@ -229,6 +237,100 @@ def test_endless_nesting_is_cut() -> None:
     while rows:
         depth, rows = depth + 1, rows[0].children
     assert depth <= DEEPEST_LEVEL
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "checking ... not ok 2 unmap failed",
+        "[   1.0] vm: not ok: -12",
+        "NOT OK",
+        "    not ok unmap failed",
+        "child: Bail out! page lost",
+        "ok 2 beyond the plan",
+        "ok 1 the same number",
+        "TAP version 13\n1..2\nok 1 a\nTAP version 13\n1..2\nok 1 a\nok 2 b",
+    ],
+)
+def test_what_might_hide_a_failure_is_doubted(text: str) -> None:
+    assert parse(f"1..1\nok 1 a\n{text}\n").doubts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# not ok 2 is what broken kernels print here",
+        "# expected `not ok 1 x`",
+        "# Bail out! is what it would say",
+        '"not ok" was expected',
+        "not okay",
+        "  1..3",
+        "# 1..3",
+        "  1..3 of 7 pages",
+        "ok",
+        "ok then",
+        "ok - that went well",
+    ],
+)
+def test_prose_changes_no_status(text: str) -> None:
+    document = parse(f"1..2\nok 1 a\n{text}\nok 2 b\n{text}\n")
+    assert shape(document.results) == [(1, "a", "PASS"), (2, "b", "PASS")]
+    assert (document.problems, document.doubts, document.bail_out) == ((), (), None)
+
+
+@pytest.mark.parametrize("text", ["  1..3", "# ok 1 quoted", "  # Subtest: quoted"])
+def test_prose_between_subtests_ends_no_level(text: str) -> None:
+    document = parse(
+        f"1..1\n    KTAP version 1\n    1..2\n    ok 1 a\n{text}\n    not ok 2 b\nnot ok 1 top\n"
+    )
+    assert shape(document.results) == [(1, "top", "FAIL", [(1, "a", "PASS"), (2, "b", "FAIL")])]
+
+
+def test_results_without_numbers_count_where_all_are_so() -> None:
+    assert shape(parse("TAP version 13\nok - a\nnot ok - b\nok\n").results) == [
+        (1, "a", "PASS"),
+        (2, "b", "FAIL"),
+        (3, "", "PASS"),
+    ]
+
+
+def test_failure_without_a_number_among_numbered_results() -> None:
+    document = parse("1..2\nok 1 a\nnot ok unmap failed\nok 2 b\n")
+    assert shape(document.results) == [(0, "unmap failed", "FAIL"), (1, "a", "PASS"), (2, "b", "PASS")]
+    assert document.doubts == ()
+
+
+@pytest.mark.parametrize("first_is_whole", [False, True])
+def test_document_printed_twice_by_a_fork_without_a_flush(first_is_whole: bool) -> None:
+    begun, whole = "TAP version 13\n1..3\nok 1 a\n", "TAP version 13\n1..3\nok 1 a\nok 2 b\nok 3 c\n"
+    document = parse(whole + begun if first_is_whole else begun + whole)
+    assert shape(document.results) == [(1, "a", "PASS"), (2, "b", "PASS"), (3, "c", "PASS")]
+    assert document.doubts == ("1 of its results were printed twice, as if by a fork without a flush",)
+
+
+def test_document_that_stops_after_another_result_is_no_copy() -> None:
+    document = parse("TAP version 13\n1..2\nnot ok 1 a\nTAP version 13\n1..2\nok 1 a\nok 2 b\n")
+    assert [row.status.value for row in document.results] == ["FAIL", "MISS", "PASS", "PASS"]
+
+
+def test_nested_bail_out_is_a_failed_subtest() -> None:
+    document = parse("1..1\n# TAP version 13\n# 1..2\n# ok 1 a\n# Bail out! no memory\nok 1 top\n")
+    assert document.bail_out is None
+    assert document.results[0].status is Status.FAIL
+    assert document.results[0].children[0].reason == "no memory"
+
+
+def test_flood_of_lines_and_results_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("results.console.ktap.MOST_RESULTS", 10)
+    monkeypatch.setattr("results.console.ktap.MOST_DIAGNOSTICS", 10)
+    lines = ["first", *["noise"] * 1000, "# a.c:7: telling", "not ok 1 a", *(f"ok {n}" for n in range(2, 50))]
+    document = parse_ktap([*lines, "not ok 50 last"])
+    assert len(document.results) == 11
+    assert document.results[-1].name == "last"
+    assert len(document.results[0].diagnostics) <= 20
+    assert document.results[0].diagnostics[0] == "first"
+    assert document.results[0].diagnostics[-1] == "# a.c:7: telling"
+    assert "more than 10 results: those beyond are not kept" in document.doubts
 
 
 def test_overall() -> None:
