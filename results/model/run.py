@@ -260,7 +260,7 @@ class Boot:
     purpose: str
     """first, remaining (after a guest died), again (re-run of a failure), retry (after infrastructure)."""
     machine: str
-    """`qemu`, later `hercules` or a host's name."""
+    """`qemu`, `hercules`, `host NAME` or `lab NAME`."""
     accelerator: str
     end: BootEnd
     detail: str
@@ -299,7 +299,7 @@ class Build:
 
     arch: str
     variant: str
-    """`base`, `series`, later `patch/N`."""
+    """`base`, `series` or `patch/N`."""
     ok: bool
     key: str
     """The build's content address in the cache."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,9 @@ def test_pre_commit_runs_what_make_check_runs() -> None:
     checks = [line.replace("\t$(BIN)/", ".venv/bin/").removesuffix(" .") for line in recipe.splitlines()[1:]]
     assert len(checks) > 4
     assert hooks == [*checks, "shellcheck"]
+
+
+def test_codespell_finds_nothing() -> None:
+    codespell = Path(sys.executable).with_name("codespell")
+    answer = subprocess.run([codespell], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert answer.stdout == ""

@@ -73,7 +73,7 @@ class Reservation:
     seconds_left: int
 
     def as_document(self) -> dict[str, Any]:
-        """For JSON; see docs/host.schema.json."""
+        """For JSON; see docs/reservation.schema.json."""
         return {**asdict(self), "ends": self.ends.isoformat()}
 
     def __str__(self) -> str:
