@@ -1,37 +1,38 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Commands for the dashboard: pages of all runs in the store."""
+"""`thp-harness dashboard`: pages of all runs in the store."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from harness.cli.options import as_json_option
+from harness.cli.options import as_json_option, print_json
 from harness.cli.results import chosen_store, store_option
 from harness.core.errors import InfrastructureError, UsageError
 
 SCHEMA = "thp-harness/dashboard/1"
+_nights_option = click.option(
+    "--nights", type=click.IntRange(1, 1000), default=60, show_default=True, metavar="N",
+    help="Number of the latest runs of each series to show.",
+)  # fmt: skip
 
 
 @click.group("dashboard")
-def dashboard_command() -> None:
-    """Show what all runs say: what broke when, on which architecture."""
+def dashboard_group() -> None:
+    """Show regressions and trends over all runs."""
 
 
-@dashboard_command.command("build")
+@dashboard_group.command("build")
 @click.argument("out", type=click.Path(path_type=Path), metavar="OUT")
-@click.option(
-    "--nights", type=click.IntRange(1, 1000), default=60, show_default=True, metavar="N",
-    help="The latest N runs of each series.",
-)  # fmt: skip
+@_nights_option
 @store_option
 @as_json_option
 def build_command(out: Path, nights: int, store: str | None, as_json: bool) -> None:
-    """Write the dashboard as a folder of pages, in place of those of an earlier build.
+    """Write the dashboard as static pages.
 
-    They need no server and no network: open OUT/index.html, or copy OUT to any web server.
+    Replaces an earlier build in OUT. The pages need no server and no network: open OUT/index.html, or
+    copy OUT to any web server.
     """
     from dataclasses import asdict
 
@@ -46,20 +47,24 @@ def build_command(out: Path, nights: int, store: str | None, as_json: bool) -> N
     except SiteError as error:
         raise InfrastructureError(str(error), hint=error.hint) from None
     if as_json:
-        click.echo(json.dumps({"schema": SCHEMA, **asdict(built)}, indent=2))
+        print_json({"schema": SCHEMA, **asdict(built)})
         return
     click.echo(f"{built.runs} of {built.stored_runs} runs on {built.pages} pages, with {built.logs} logs")
     click.echo(str(out / "index.html"))
 
 
-@dashboard_command.command("serve")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, metavar="N")
-@click.option("--nights", type=click.IntRange(1, 1000), default=60, show_default=True, metavar="N")
+@dashboard_group.command("serve")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, metavar="N",
+    help="TCP port; 0 for any free one.",
+)  # fmt: skip
+@_nights_option
 @store_option
 def serve_command(port: int, nights: int, store: str | None) -> None:
-    """Serve the dashboard on 127.0.0.1, with a page of what is running now, until Ctrl-C.
+    """Serve the dashboard on 127.0.0.1.
 
-    It imports this machine's finished runs when its first page is asked for.
+    Serves until Ctrl-C, with a page of running commands. Finished runs of this machine are imported
+    whenever the first page is requested.
     """
     import tempfile
 

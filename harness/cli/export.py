@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Commands that write a run in the forms that other programs and people read."""
+"""`thp-harness export`: a run in the formats of other programs, and as a mail."""
 
 from __future__ import annotations
 
@@ -23,44 +23,47 @@ _ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
 
 
 def _exporting(command: Any) -> Any:
-    """What all forms share: which run, and where to."""
+    """Add what all formats share: the run, and the output file."""
     where = click.option(
         "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-        help="Write there, all at once, instead of to stdout.",
+        help="Output file, replaced atomically.  [default: stdout]",
     )  # fmt: skip
     return click.argument("run_name", metavar="RUN", default="latest")(where(command))
 
 
 @click.group("export")
-def export_command() -> None:
-    """Write a run for another program, or for a mailing list.
+def export_group() -> None:
+    """Write a run for other programs, or as a mail.
 
-    RUN is a folder, the name of a run, or `latest`, the last run.
+    RUN is the folder or the name of a run, or `latest`, the last run (the default).
     """
 
 
-@export_command.command("junit")
+@export_group.command("junit")
 @_exporting
 def junit_command(run_name: str, output: Path | None) -> None:
-    """JUnit XML, as GitLab and Jenkins read it."""
+    """Write JUnit XML for GitLab and Jenkins."""
     from results.reports.ci.junit import to_junit
 
     _write(to_junit(_find(run_name)[0]), output)
 
 
-@export_command.command("json")
+@export_group.command("json")
 @_exporting
 def json_command(run_name: str, output: Path | None) -> None:
-    """results.json, the whole run."""
+    """Write results.json, the whole run."""
     from results.model.document import to_json
 
     _write(to_json(_find(run_name)[0]), output)
 
 
-@export_command.command("prometheus")
+@export_group.command("prometheus")
 @_exporting
 def prometheus_command(run_name: str, output: Path | None) -> None:
-    """Gauges for node_exporter's textfile collector; FILE must end in .prom there."""
+    """Write gauges for Prometheus.
+
+    The textfile collector of node_exporter reads FILE if its name ends in .prom.
+    """
     from results.reports.ci.prometheus import to_prometheus
 
     _write(to_prometheus(_find(run_name)[0]), output)
@@ -75,7 +78,7 @@ def _check(pattern: re.Pattern[str], wanted: str) -> Callable[..., str]:
     return check
 
 
-@export_command.command("kcidb")
+@export_group.command("kcidb")
 @_exporting
 @click.option(
     "--origin", default="thp_harness", show_default=True, metavar="NAME",
@@ -84,22 +87,25 @@ def _check(pattern: re.Pattern[str], wanted: str) -> Callable[..., str]:
 )  # fmt: skip
 @click.option(
     "--url", default="", metavar="URL", callback=_check(_ADDRESS, "an address like https://ci.example/run"),
-    help="Where the run folder can be read; without it, logs are excerpts.",
+    help="Address at which the run folder is published.  [default: none, and logs are excerpts]",
 )  # fmt: skip
 def kcidb_command(run_name: str, output: Path | None, origin: str, url: str) -> None:
-    """A KCIDB 5.3 report; nothing is sent."""
+    """Write a KCIDB 5.3 report; nothing is sent."""
     from results.reports.ci.kcidb import Submission, to_kcidb
 
     run, folder, plan = _find(run_name)
     _write(to_kcidb(Submission(run, folder, plan.origin, origin, url)), output)
 
 
-@export_command.command("mail")
+@export_group.command("mail")
 @_exporting
-@click.option("--cc", multiple=True, metavar="ADDRESS", help="Also to this address; may be repeated.")
-@click.option("--cover-letter", is_flag=True, help="Instead: the block to paste below the `---`.")
+@click.option("--cc", multiple=True, metavar="ADDRESS", help="Address for Cc; may be repeated.")
+@click.option("--cover-letter", is_flag=True, help="Write only the block to paste below the `---`.")
 def mail_command(run_name: str, output: Path | None, cc: tuple[str, ...], cover_letter: bool) -> None:
-    """A plain-text report, as a reply to the series' cover letter; nothing is sent."""
+    """Write a mail in reply to the cover letter.
+
+    The mail is plain text; nothing is sent.
+    """
     from results.reports.mail.run import cover_block, report_mail
 
     if cc and cover_letter:
@@ -108,13 +114,13 @@ def mail_command(run_name: str, output: Path | None, cc: tuple[str, ...], cover_
     _write(cover_block(run) if cover_letter else report_mail(run, folder, cc), output)
 
 
-@export_command.command("github")
+@export_group.command("github")
 @_exporting
 def github_command(run_name: str, output: Path | None) -> None:
-    """A step summary and annotations for a GitHub workflow.
+    """Write a summary for a GitHub workflow.
 
-    The summary goes to FILE, or is appended to what GITHUB_STEP_SUMMARY names, and then annotations
-    go to stdout. Where neither is given, stdout gets the summary alone.
+    The step summary is written to FILE, or appended to $GITHUB_STEP_SUMMARY, and the annotations go to
+    stdout. Without both, only the summary is written, to stdout.
     """
     from results.reports.ci.github import step_summary, workflow_commands
 
@@ -129,30 +135,31 @@ def github_command(run_name: str, output: Path | None) -> None:
 
 
 def _find(name: str) -> tuple[Run, Path, PlanFact]:
-    """A run as its facts and logs have it now.
+    """Return a run as its facts and logs have it now.
 
     Raises:
-        UsageError: if there is none, or it is a walk, a bisection or of another version.
+        UsageError: if there is none, or it is of another kind or version.
     """
     from harness.core.workspace import from_environment
     from results.journal.assemble import assemble, read_plan
-    from results.journal.journal import JournalError, read_events
+    from results.journal.journal import JournalError, folder_kind, read_events
+    from results.model.document import DOCUMENTS, FolderKind
 
     folder = from_environment().find_run(name)
     try:
-        plan = read_plan(read_events(folder))
-        if plan.walk or plan.bisect:
+        kind = folder_kind(read_events(folder))
+        if kind is not FolderKind.RUN:
             raise UsageError(
-                f"{folder.name} is a {'walk' if plan.walk else 'bisection'}, and only runs can be exported",
+                f"{folder.name} is a {DOCUMENTS[kind].noun}, and only runs can be exported",
                 hint=f"thp-harness report {folder.name} makes its own reports.",
             )
-        return assemble(folder), folder, plan
+        return assemble(folder), folder, read_plan(read_events(folder))
     except JournalError as error:
         raise UsageError(str(error), hint="Name another run; `latest` is the last one.") from None
 
 
 def _append(text: str, output: Path) -> None:
-    """Add to what earlier steps wrote."""
+    """Append to what earlier steps wrote."""
     try:
         with output.open("ab") as file:
             file.write(text.encode())
@@ -163,7 +170,7 @@ def _append(text: str, output: Path) -> None:
 
 
 def _write(text: str, output: Path | None) -> None:
-    """Write all of a text or nothing: whoever reads the file at the same time sees the old or the new one."""
+    """Write a text atomically: a reader sees the old file or the new one."""
     if output is None:
         sys.stdout.buffer.write(text.encode())
         return

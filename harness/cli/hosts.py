@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Commands for physical hosts: which there are, whether one is fit for a run, who has it, getting it back."""
+"""`thp-harness hosts`: list, check, recover and reserve physical hosts."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import as_json_option, complete
+from harness.cli.options import as_json_option, complete, log, print_checks_found, print_document, print_json
 from harness.core.errors import InfrastructureError
 
 if TYPE_CHECKING:
@@ -30,67 +29,57 @@ def _known(name: str) -> tuple[HostRecord, HostStateFile]:
     return record, HostStateFile(from_environment().state, record.name)
 
 
-def _print(document: dict[str, Any]) -> None:
-    click.echo(json.dumps(document, indent=2))
-
-
 @click.group("hosts")
 def hosts_group() -> None:
-    """Physical hosts for `run --host`: list them, look one over, reserve it, get it back.
+    """List, check and reserve physical hosts.
 
-    Their records are YAML files in configs/hosts and ~/.config/thp-harness/hosts.
+    They boot the kernels of `run --host`. Host records are YAML files in configs/hosts and
+    ~/.config/thp-harness/hosts.
     """
 
 
 @hosts_group.command("list")
 @as_json_option
 def list_command(as_json: bool) -> None:
-    """List the hosts, and what is remembered of them; asks none of them."""
-    from rich.console import Console
+    """List the hosts and their last known state.
 
+    Connects to none of them.
+    """
     from harness.config.catalogue import load_all
     from harness.config.host import HostRecord
     from harness.core.workspace import from_environment
     from harness.machines.host.listing import as_document, list_hosts, print_hosts
 
     hosts = list_hosts(load_all(HostRecord), from_environment().state)
-    if as_json:
-        _print(as_document(hosts))
-    else:
-        print_hosts(hosts, Console())
+    print_document(as_document(hosts), as_json, lambda console: print_hosts(hosts, console))
 
 
 @hosts_group.command("check")
 @_name
 @as_json_option
 def check_command(name: str, as_json: bool) -> int:
-    """Say what is wrong with a host, and how to put it right.
+    """Check whether a host is fit for a run.
 
-    It leaves a line in the host's kernel log, to see whether the console shows it.
-
-    Exit status: 0 fit for a run, 3 not.
+    Names a fix for what is wrong. Writes a line into the host's kernel log to test its console. Exit
+    status: 0 fit, 3 not fit.
     """
-    from rich.console import Console
-
-    from harness.commands.doctor import print_checks
     from harness.config.host import arch_of
     from harness.machines.host.check import as_document, examine
 
     record, memory = _known(name)
     checks = examine(record, arch_of(record), memory)
-    if as_json:
-        _print(as_document(record, checks))
-    else:
-        print_checks(checks, Console())
-    fit = all(check.ok is not False for check in checks)
-    return 0 if fit else InfrastructureError.default_exit_code
+    return print_checks_found(checks, as_document(record, checks), as_json)
 
 
 @hosts_group.command("recover")
 @_name
 @as_json_option
 def recover_command(name: str, as_json: bool) -> int:
-    """Get a host back to its own kernel, by all means that its record has, and forget that it needed care."""
+    """Bring a host back to its own kernel.
+
+    Tries all methods of the host record, and clears the failure state of the host. Exit status: 0 the
+    host is back, 3 it is not.
+    """
     from contextlib import ExitStack
     from dataclasses import asdict
 
@@ -99,7 +88,7 @@ def recover_command(name: str, as_json: bool) -> int:
     from harness.machines.host.remote.console import open_console
 
     record, memory = _known(name)
-    keeper = HostLease(record, memory, lambda line: click.echo(line, err=True))
+    keeper = HostLease(record, memory, log)
     with ExitStack() as opened:
         by_itself = look(record, memory.standing().away) is HostStatus.BACK
         audible = record.console and not record.is_mute and not by_itself
@@ -109,7 +98,7 @@ def recover_command(name: str, as_json: bool) -> int:
         recovery = keeper.recover(console, by_itself=by_itself)
     if as_json:
         steps = [asdict(step) for step in recovery.steps]
-        _print({"schema": SCHEMA, "host": name, "back": recovery.back, "steps": steps})
+        print_json({"schema": SCHEMA, "host": name, "back": recovery.back, "steps": steps})
         return 0 if recovery.back else InfrastructureError.default_exit_code
     if not recovery.back:
         raise InfrastructureError(
@@ -123,12 +112,19 @@ def recover_command(name: str, as_json: bool) -> int:
 @hosts_group.command("reserve")
 @_name
 @click.option(
-    "--hours", type=click.FloatRange(0, 24 * 14, min_open=True), metavar="N", help="So long.  [the record's]"
-)
-@click.option("--for", "purpose", default="by hand", metavar="WORDS", help="What others are told.")
+    "--hours", type=click.FloatRange(0, 24 * 14, min_open=True), metavar="N",
+    help="Reservation length in hours.  [default: from the host record]",
+)  # fmt: skip
+@click.option(
+    "--for", "purpose", default="by hand", show_default=True, metavar="REASON",
+    help="Reason shown to other users.",
+)  # fmt: skip
 @as_json_option
 def reserve_command(name: str, hours: float | None, purpose: str, as_json: bool) -> None:
-    """Keep a host for yourself, or keep it longer. Runs of yours may use it, others' may not."""
+    """Reserve a host, or extend a reservation.
+
+    Only your own runs may use a host that you reserved.
+    """
     from harness.machines.host.remote.reservation import current, take
     from harness.machines.host.remote.ssh import connected
 
@@ -141,10 +137,10 @@ def reserve_command(name: str, hours: float | None, purpose: str, as_json: bool)
 
 @hosts_group.command("release")
 @_name
-@click.option("--force", is_flag=True, help="Also if somebody else has it.")
+@click.option("--force", is_flag=True, help="Release the reservation of another user, too.")
 @as_json_option
 def release_command(name: str, force: bool, as_json: bool) -> None:
-    """Let others have a host."""
+    """Release a reserved host."""
     from harness.machines.host.remote.reservation import current, release
     from harness.machines.host.remote.ssh import connected
 
@@ -161,6 +157,6 @@ def _print_reservation(name: str, found: Reservation | None, as_json: bool) -> N
     from harness.machines.host.remote.reservation import SCHEMA
 
     if as_json:
-        _print({"schema": SCHEMA, "host": name, "reservation": found.as_document() if found else None})
+        print_json({"schema": SCHEMA, "host": name, "reservation": found.as_document() if found else None})
     else:
         click.echo(f"{name} is reserved: {found}" if found else f"{name} is free")

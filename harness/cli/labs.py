@@ -1,63 +1,47 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Commands for LAVA labs: which there are, and whether one is fit for a run."""
+"""`thp-harness labs`: list and check LAVA labs."""
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from harness.cli.options import as_json_option, complete
-from harness.core.errors import InfrastructureError
+from harness.cli.options import as_json_option, complete, print_checks_found, print_document
 
 
 @click.group("labs")
 def labs_group() -> None:
-    """LAVA labs for `run --lab`: list them, look one over.
+    """List and check LAVA labs.
 
-    Their records are YAML files in configs/labs and ~/.config/thp-harness/labs.
+    Their boards boot the kernels of `run --lab`. Lab records are YAML files in configs/labs and
+    ~/.config/thp-harness/labs.
     """
 
 
 @labs_group.command("list")
 @as_json_option
 def list_command(as_json: bool) -> None:
-    """List the labs; asks none of them."""
-    from rich.console import Console
-
+    """List the labs, without connecting to them."""
     from harness.config.catalogue import load_all
     from harness.config.lab import LabRecord
     from harness.machines.lava.listing import as_document, list_labs, print_labs
 
     labs = list_labs(load_all(LabRecord))
-    if as_json:
-        click.echo(json.dumps(as_document(labs), indent=2))
-    else:
-        print_labs(labs, Console())
+    print_document(as_document(labs), as_json, lambda console: print_labs(labs, console))
 
 
 @labs_group.command("check")
 @click.argument("name", shell_complete=complete("labs"))
 @as_json_option
 def check_command(name: str, as_json: bool) -> int:
-    """Say what is wrong with a lab, and how to put it right. Nothing is booted.
+    """Check whether a lab is fit for a run.
 
-    A small file is put where the lab fetches kernels, and fetched from there.
-
-    Exit status: 0 fit for a run, 3 not.
+    Names a fix for what is wrong; boots nothing. Uploads a small file to where the lab fetches kernels,
+    and fetches it. Exit status: 0 fit, 3 not fit.
     """
-    from rich.console import Console
-
-    from harness.commands.doctor import print_checks
     from harness.config.catalogue import find
     from harness.config.lab import LabRecord
     from harness.machines.lava.check import as_document, examine
 
     record = find(LabRecord, name)
     checks = examine(record)
-    if as_json:
-        click.echo(json.dumps(as_document(record, checks), indent=2))
-    else:
-        print_checks(checks, Console())
-    fit = all(check.ok is not False for check in checks)
-    return 0 if fit else InfrastructureError.default_exit_code
+    return print_checks_found(checks, as_document(record, checks), as_json)

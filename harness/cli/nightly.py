@@ -1,34 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The command for cron, systemd and CI: one night after another."""
+"""`thp-harness nightly`: a run for cron, systemd and CI."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from harness.cli.cluster import clustering, site_of
-from harness.cli.options import as_json_option, console, quiet_option
+from harness.cli.options import as_json_option, print_document, progress, quiet_option, typed_command
 from harness.cli.planning import make_plan_of, planning
 
 
 @click.command("nightly")
-@click.option(
-    "--force", is_flag=True, help="Run even if nothing has changed since a run that came to its end."
-)
+@click.option("--force", is_flag=True, help="Run even if nothing has changed since the last complete run.")
 @click.option(
     "--bisect-minutes", type=click.FloatRange(min=0), default=0, show_default=True, metavar="N",
-    help="Look for the patch that broke a test, for so long; what is not found goes on the next night.",
+    help="Time limit in minutes for bisecting new failures; the next night resumes what is unfinished.",
 )  # fmt: skip
 @click.option(
     "--keep-runs", type=click.IntRange(min=1), metavar="N",
-    help="Remove the folders of all but the last N runs; the store keeps their results.",
+    help="Number of run folders to keep; the store keeps the results of the others.  [default: all]",
 )  # fmt: skip
 @click.option(
     "--dashboard", type=click.Path(path_type=Path, file_okay=False), metavar="OUT",
-    help="Make the pages of all nights in this folder anew.",
+    help="Regenerate the dashboard in this directory.",
 )  # fmt: skip
 @planning
 @clustering
@@ -43,25 +40,19 @@ def nightly_command(
     as_json: bool,
     **arguments: Any,
 ) -> int:
-    """Run what a plan says if anything has changed, and say what is new since the night before.
+    """Run a plan if anything has changed.
 
-    Fetches the tree, and does nothing more if sources, tests, configuration and compilers are those of
-    an earlier run. One night at a time; an interrupted one goes on where it stopped. Exit status: that
-    of the run; as long as nothing changes, that of the last one.
+    Reports the changes since the night before. Fetches the tree, and runs nothing if the sources, the
+    tests, the configuration, the compilers and this program are those of an earlier run. The same command
+    resumes an interrupted night; a second one at the same time ends with 3. Exit status: that of the run,
+    or of the last one if nothing changed.
     """
     from harness.commands.nightly import NightRequest, nightly
-    from harness.commands.run import command_for_people
-    from harness.core.progress import Progress
     from harness.core.workspace import from_environment
 
     plan, workspace = make_plan_of(arguments), from_environment()
     request = NightRequest(plan, force, 60 * bisect_minutes, keep_runs or 0, dashboard)
-    progress = Progress(console(stderr=True), quiet)
     with site_of(arguments, workspace) as site:
-        report = nightly(request, workspace, progress, command_for_people(), site)
-    if as_json:
-        click.echo(json.dumps(report.as_document(), indent=2))
-    else:
-        for line in report.lines:
-            click.echo(line)
+        report = nightly(request, workspace, progress(quiet), typed_command(), site)
+    print_document(report.as_document(), as_json, lambda console: click.echo("\n".join(report.lines)))
     return report.exit_code

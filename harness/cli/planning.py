@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The options that make a plan, and the plan that they make."""
+"""The options that select a plan, and the plan that they make."""
 
 from __future__ import annotations
 
@@ -21,50 +21,52 @@ def planning(command: Any, *, compares: bool = True) -> Any:
     options = (
         click.option(
             "--arch", "arches", multiple=True, shell_complete=complete("arches"), metavar="NAME|FILE",
-            help="Architecture; may be repeated. Default: those of the plan.",
+            help="Architecture; may be repeated.  [default: those of the plan]",
         ),
         click.option(
             "--host", shell_complete=complete("hosts"), metavar="NAME|FILE",
-            help="Boot on this physical host, which says the architecture (thp-harness hosts list).",
+            help="Physical host to boot on (thp-harness hosts list); it sets the architecture.  "
+            "[default: emulators]",
         ),
         click.option(
             "--lab", shell_complete=complete("labs"), metavar="NAME|FILE",
-            help="Boot on boards of this LAVA lab, by default on all kinds that its record has (thp-harness "
-            "labs list).",
+            help="LAVA lab whose boards boot the kernels (thp-harness labs list).  [default: emulators]",
         ),
         click.option(
             "--tree", shell_complete=complete("trees"), metavar="NAME|FILE|PATH[@REV]",
-            help="Kernel tree: a name of configs/trees, a record (.yaml), or a local git checkout (left "
-            "untouched).",
+            help="Kernel tree: a name in configs/trees, a record (.yaml), or a local git repository, which "
+            "is not modified.  [default: that of the plan]",
         ),
         click.option(
             "--series", shell_complete=complete("series"), metavar="SERIES",
-            help="A name of configs/series, a record (.yaml), an mbox, a directory of patches, "
-            "git:BASE..TIP, or a Message-ID on lore.",
+            help="Patch series: a name in configs/series, a record (.yaml), an mbox, a directory of patches, "
+            "git:BASE..TIP, or a Message-ID on lore.  [default: that of the plan]",
         ),
         click.option(
             "--tests", multiple=True, shell_complete=complete("tests"), metavar="SUITE|FILE",
-            help="Tests to run instead of those of the series' record: a name of configs/tests, or a "
-            "record (.yaml); may be repeated.",
+            help="Test suite: a name in configs/tests, or a record (.yaml); may be repeated.  "
+            "[default: those of the series]",
         ),
         click.option(
             "--plan", "plan_name", default="default", show_default=True, metavar="NAME|FILE",
             shell_complete=complete("plans"),
-            help="Defaults to start from: a name of configs/plans, or a record (.yaml).",
+            help="Plan that gives the defaults: a name in configs/plans, or a record (.yaml).",
         ),
         click.option(
             "--kconfig", multiple=True, metavar="[ARCH:]FRAGMENT",
             shell_complete=complete("kconfig", ".config"),
-            help="Configuration fragment to merge last: a name of configs/kconfig, or a file; for one "
-            "architecture or all; may be repeated.",
+            help="Configuration fragment to merge last: a name in configs/kconfig, or a file; for ARCH, or "
+            "all architectures; may be repeated.",
         ),
         click.option(
             "--defconfig", is_flag=False, flag_value="", metavar="[NAME]",
-            help="Configure from the tree's defconfig, or NAME_defconfig, instead of tinyconfig.",
+            help="Base configuration: NAME_defconfig of the tree, or its defconfig without NAME.  "
+            "[default: tinyconfig]",
         ),
         click.option(
             "--patches", default="", metavar="LIST",
-            help="Only these patches of the series, as in 3-7,9; those before them must be in the tree.",
+            help="Patch numbers to apply, such as 3-7,9; earlier patches must be in the tree.  "
+            "[default: all]",
         ),
         click.option(
             "--with-fixups", is_flag=True,
@@ -72,26 +74,26 @@ def planning(command: Any, *, compares: bool = True) -> Any:
         ),
         click.option(
             "--prerequisite", "prerequisites", multiple=True, metavar="SERIES",
-            help="A series that this one needs: applied first, part of base; may be repeated.",
+            help="Series that is applied first, as a part of base; may be repeated.",
         ),
         click.option(
-            "--allow-fuzz", is_flag=True, help="Place hunks with fuzz (up to 3) where git am refuses.",
+            "--allow-fuzz", is_flag=True, help="Apply hunks with fuzz (up to 3) where git am fails.",
         ),
         click.option(
             "--3way", "three_way", is_flag=True,
-            help="Merge where git am refuses, if the files that the patch was written for are known.",
+            help="Merge where git am fails, if the base files of the patch are known.",
         ),
         click.option(
             "--allow-unexercised", multiple=True, metavar="ARCH[:TEST]", shell_complete=complete("arches"),
-            help="A known gap: this architecture, or these tests of it (a shell pattern), need not be "
-            "exercised; may be repeated.",
+            help="Known gap: an architecture, or a shell pattern of its tests, that need not be exercised; "
+            "may be repeated.",
         ),
         click.option(
-            "--always-boot", is_flag=True, help="Boot both kernels even if their images are the same bytes.",
+            "--always-boot", is_flag=True, help="Boot every kernel, even if two images are identical.",
         ),
         click.option(
             "-j", "--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, metavar="N",
-            help="Jobs of make.  [default: number of CPUs]",
+            help="Number of make jobs.  [default: number of CPUs]",
         ),
     )  # fmt: skip
     for option in reversed(options):
@@ -103,12 +105,16 @@ def planning(command: Any, *, compares: bool = True) -> Any:
 
 sharding = click.option(
     "--shard", metavar="I/N",
-    help="Only the I-th of N parts of the architectures, for as many machines; each takes about as long.",
+    help="Run only part I of N of the architectures; the parts take about the same time.",
 )  # fmt: skip
 
 
 def make_plan_of(arguments: dict[str, Any]) -> Plan:
-    """The plan that the options of `planning` ask for."""
+    """Make the plan that the options of `planning` select.
+
+    Raises:
+        UsageError: for options or records that are wrong.
+    """
     from harness.plan.plan import PlanRequest, make_plan
     from harness.plan.shard import Shard
     from harness.sources.series.order import SeriesChoice

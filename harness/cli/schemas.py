@@ -31,108 +31,68 @@ from harness.machines.lava.check import SCHEMA as LAB_CHECK
 from harness.machines.lava.listing import SCHEMA as LABS
 from harness.machines.lava.listing import ListedLab
 from results.dashboard.site import Built
-from results.model.bisect_document import schema as bisect_schema
-from results.model.document import schema as results_schema
-from results.model.rerun_document import schema as rerun_schema
-from results.model.walk_document import schema as walk_schema
+from results.model.document import DOCUMENTS, DRAFT, json_schema
 from results.store.store import Imported, ImportState, Stored
 
-DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_TEXT = {"type": "string"}
 
 
-def plan_schema() -> dict[str, Any]:
-    """Schema of `thp-harness plan --json`."""
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return every schema by its name: `docs/NAME.schema.json`."""
+    found = {Path(document.file).stem: json_schema(kind) for kind, document in DOCUMENTS.items()}
+    return found | _of_commands() | _of_lists()
+
+
+def _of_commands() -> dict[str, dict[str, Any]]:
+    """Schemas of documents that are one value of the program."""
     seconds = {"type": "number", "description": "All builds and first boots, one after another."}
-    return _of_model(Forecast, "thp-harness/plan/1", seconds=seconds)
-
-
-def doctor_schema() -> dict[str, Any]:
-    """Schema of `thp-harness doctor --json`."""
-    found = {"checks": _items(Check)}
-    return _object("What `thp-harness doctor` found", "thp-harness/doctor/1", found)
-
-
-def hosts_schema() -> dict[str, Any]:
-    """Schema of `thp-harness hosts list --json`."""
-    return _object("The hosts that are known", HOSTS, {"hosts": _items(ListedHost)})
-
-
-def host_check_schema() -> dict[str, Any]:
-    """Schema of `thp-harness hosts check --json`."""
-    found = {"host": {"type": "string"}, "checks": _items(Check)}
-    return _object("What `thp-harness hosts check` found", HOST_CHECK, found)
-
-
-def labs_schema() -> dict[str, Any]:
-    """Schema of `thp-harness labs list --json`."""
-    return _object("The LAVA labs that are known", LABS, {"labs": _items(ListedLab)})
-
-
-def lab_check_schema() -> dict[str, Any]:
-    """Schema of `thp-harness labs check --json`."""
-    found = {"lab": {"type": "string"}, "checks": _items(Check)}
-    return _object("What `thp-harness labs check` found", LAB_CHECK, found)
-
-
-def reservation_schema() -> dict[str, Any]:
-    """Schema of `thp-harness hosts reserve --json` and `release --json`."""
-    one = {"anyOf": [_layout(Reservation), {"type": "null"}]}
-    return _object("Who has a host", RESERVATION, {"host": {"type": "string"}, "reservation": one})
-
-
-def recovery_schema() -> dict[str, Any]:
-    """Schema of `thp-harness hosts recover --json`."""
-    found = {"host": {"type": "string"}, "back": {"type": "boolean"}, "steps": _items(RecoveryStep)}
-    return _object("How a host was got back", RECOVERY, found)
-
-
-def cluster_status_schema() -> dict[str, Any]:
-    """Schema of `thp-harness cluster status --json`."""
-    found = {"harness": {"type": "string"}, "workers": _items(ListedWorker)}
-    return _object("Who is in a cluster", CLUSTER_STATUS, found)
-
-
-def cluster_certs_schema() -> dict[str, Any]:
-    """Schema of `thp-harness cluster certs --json`."""
-    made = {"authority": {"type": "string"}, "folders": {"type": "array", "items": {"type": "string"}}}
-    return _object("Certificates that were made", CERTS_SCHEMA, made)
-
-
-def cache_schema() -> dict[str, Any]:
-    """Schema of `thp-harness cache ls --json`."""
-    return _of_model(Listing, CACHE)
-
-
-def judge_schema() -> dict[str, Any]:
-    """Schema of `thp-harness judge --json`."""
-    return _of_model(JudgeAnswer, JUDGE)
-
-
-def nightly_schema() -> dict[str, Any]:
-    """Schema of `thp-harness nightly --json`, and of a run's nightly.json."""
-    return _of_model(NightReport, NIGHTLY)
-
-
-def results_import_schema() -> dict[str, Any]:
-    """Schema of `thp-harness results import --json` and `rebuild --json`."""
-    counts = {str(state): {"type": "integer", "minimum": 0} for state in ImportState}
-    properties = {
-        "store": {"type": "string", "description": "Its address, without a password."},
-        "counts": {"type": "object", "properties": counts, "required": sorted(counts)},
-        "folders": _layout(list[Imported]),
+    return {
+        "plan": _of_model(Forecast, "thp-harness/plan/1", seconds=seconds),
+        "cache": _of_model(Listing, CACHE),
+        "judge": _of_model(JudgeAnswer, JUDGE),
+        "nightly": _of_model(NightReport, NIGHTLY),
     }
-    return _object("What became of folders that were to be imported", IMPORT_SCHEMA, properties)
 
 
-def results_list_schema() -> dict[str, Any]:
-    """Schema of `thp-harness results list --json` and `prune --json`."""
-    folders = {"folders": _layout(list[Stored])}
-    return _object("Folders in the store of results, the latest first", LIST_SCHEMA, folders)
-
-
-def dashboard_schema() -> dict[str, Any]:
-    """Schema of `thp-harness dashboard build --json`."""
-    return _object("A dashboard that was built", DASHBOARD, _layout(Built)["properties"])
+def _of_lists() -> dict[str, dict[str, Any]]:
+    """Schemas of documents with members of their own."""
+    counts = {str(state): {"type": "integer", "minimum": 0} for state in ImportState}
+    texts = {"type": "array", "items": _TEXT}
+    reserved = {"anyOf": [_layout(Reservation), {"type": "null"}]}
+    return {
+        "doctor": _object("What `thp-harness doctor` found", "thp-harness/doctor/1", checks=_items(Check)),
+        "hosts": _object("The hosts that are known", HOSTS, hosts=_items(ListedHost)),
+        "host-check": _object(
+            "What `thp-harness hosts check` found", HOST_CHECK, host=_TEXT, checks=_items(Check)
+        ),
+        "labs": _object("The LAVA labs that are known", LABS, labs=_items(ListedLab)),
+        "lab-check": _object(
+            "What `thp-harness labs check` found", LAB_CHECK, lab=_TEXT, checks=_items(Check)
+        ),
+        "reservation": _object("Who has a host", RESERVATION, host=_TEXT, reservation=reserved),
+        "recovery": _object(
+            "How a host was got back",
+            RECOVERY,
+            host=_TEXT,
+            back={"type": "boolean"},
+            steps=_items(RecoveryStep),
+        ),
+        "cluster-status": _object(
+            "Who is in a cluster", CLUSTER_STATUS, harness=_TEXT, workers=_items(ListedWorker)
+        ),
+        "cluster-certs": _object("Certificates that were made", CERTS_SCHEMA, authority=_TEXT, folders=texts),
+        "results-import": _object(
+            "What became of folders that were to be imported",
+            IMPORT_SCHEMA,
+            store={**_TEXT, "description": "Its address, without a password."},
+            counts={"type": "object", "properties": counts, "required": sorted(counts)},
+            folders=_layout(list[Imported]),
+        ),
+        "results-list": _object(
+            "Folders in the store of results, the latest first", LIST_SCHEMA, folders=_layout(list[Stored])
+        ),
+        "dashboard": _object("A dashboard that was built", DASHBOARD, **_layout(Built)["properties"]),
+    }
 
 
 def _layout(model: Any) -> dict[str, Any]:
@@ -152,11 +112,12 @@ def _of_model(model: Any, schema: str, **more: Any) -> dict[str, Any]:
     return {"$schema": DRAFT, **layout, "properties": properties, "required": sorted(properties)}
 
 
-def _object(title: str, schema: str, properties: dict[str, Any]) -> dict[str, Any]:
+def _object(title: str, schema: str, **members: dict[str, Any]) -> dict[str, Any]:
+    """A document with these members beside the name of its layout."""
     parts: dict[str, Any] = {}
-    for layout in properties.values():
+    for layout in members.values():
         parts |= layout.pop("$defs", {})  # references are to the top of the document
-    named = {"schema": {"const": schema}, **properties}
+    named = {"schema": {"const": schema}, **members}
     document = {
         "$schema": DRAFT,
         "title": title,
@@ -169,28 +130,7 @@ def _object(title: str, schema: str, properties: dict[str, Any]) -> dict[str, An
 
 def write_all(docs: Path) -> None:
     """Write every schema into docs/."""
-    for name, schema in (
-        ("results", results_schema()),
-        ("plan", plan_schema()),
-        ("doctor", doctor_schema()),
-        ("cache", cache_schema()),
-        ("cluster-certs", cluster_certs_schema()),
-        ("cluster-status", cluster_status_schema()),
-        ("hosts", hosts_schema()),
-        ("host-check", host_check_schema()),
-        ("labs", labs_schema()),
-        ("lab-check", lab_check_schema()),
-        ("reservation", reservation_schema()),
-        ("recovery", recovery_schema()),
-        ("walk", walk_schema()),
-        ("bisect", bisect_schema()),
-        ("judge", judge_schema()),
-        ("nightly", nightly_schema()),
-        ("rerun", rerun_schema()),
-        ("results-import", results_import_schema()),
-        ("results-list", results_list_schema()),
-        ("dashboard", dashboard_schema()),
-    ):
+    for name, schema in schemas().items():
         (docs / f"{name}.schema.json").write_text(json.dumps(schema, indent=2) + "\n")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Examines the machine: what is there, what is missing, and how to get it."""
+"""Checks the machine for tools, emulators, disk space and memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.console import Console
 
 from harness.build.ccache import MAX_SIZE, SWITCH, find_ccache, is_switched_off
 from harness.build.toolchain import HOST_HEADERS, HOST_TOOLS, find_compiler
-from harness.commands.run import DISK_FREE_BYTES
+from harness.commands.study import DISK_FREE_BYTES
 from harness.config.arch import ArchRecord, HerculesFacts
 from harness.config.catalogue import find
 from harness.config.series import PlanRecord
@@ -32,17 +32,17 @@ MEMORY_PER_GUEST_MB = 1024
 
 
 def chosen_arches(names: Sequence[str]) -> tuple[ArchRecord, ...]:
-    """The named architectures, or those of a bare `run`.
+    """Return the named architectures, or those of a bare `run`.
 
     Raises:
-        UsageError: for an unknown one.
+        UsageError: for an unknown architecture.
     """
     wanted = names or find(PlanRecord, DEFAULT_PLAN).arches
     return tuple(find(ArchRecord, name) for name in wanted)
 
 
 def examine(arches: Sequence[ArchRecord], workspace: Workspace) -> tuple[Check, ...]:
-    """Look at everything that runs on these architectures need."""
+    """Check everything that runs on these architectures need."""
     history = DurationHistory(workspace.state)
     return (
         *_check_tools(),
@@ -107,7 +107,7 @@ def _check_arch(arch: ArchRecord, workspace: Workspace, history: DurationHistory
 
 
 def _check_hercules(name: str, facts: HerculesFacts, lacking: Sequence[str]) -> Check:
-    """Without it the architecture is booted all the same, with less to be seen."""
+    """Check Hercules; a missing one is no error, for QEMU boots the architecture, too."""
     check = _attempt(f"{name}: Hercules", lambda: f"{facts.binary} {emulator.require(facts)}")
     if check.ok:
         return check
@@ -152,7 +152,7 @@ def _check_memory() -> Check:
 
 
 def print_checks(checks: Sequence[Check], console: Console) -> None:
-    """One line a check, and the fix below what is wrong."""
+    """Print each check on a line, followed by its fix."""
     words = {True: ("ok", "green"), False: ("MISSING", "bold red"), None: ("-", "yellow")}
     width = max(len(check.name) for check in checks)
     for check in checks:

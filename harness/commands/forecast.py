@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a run would do: which kernels are cached, and how long the rest will take."""
+"""Predicts a run: cached kernels, and the expected duration of builds and boots."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class CellForecast:
     variant: str
     cached: bool
     problem: str
-    """What is missing on this machine; empty if nothing is."""
+    """What this machine lacks; empty if nothing."""
     build_seconds: float
     """0 for a cached build."""
     boot_seconds: float
@@ -44,7 +44,7 @@ class CellForecast:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a run would do."""
+    """The prediction of a run."""
 
     tree: str
     tree_version: str
@@ -55,29 +55,29 @@ class Forecast:
     tests: tuple[str, ...]
     cells: tuple[CellForecast, ...]
     overrides: tuple[str, ...] = ()
-    """Symbols that two configuration fragments want differently, and which of them counts."""
+    """Conflicts between configuration fragments, and the value that counts."""
     host: str = ""
     """The physical host that boots the kernels; empty for emulators."""
     lab: str = ""
-    """The lab whose boards boot them; empty for what is here."""
+    """The lab whose boards boot the kernels; empty for emulators."""
     notes: tuple[str, ...] = ()
     """How tree and series were read; as `Subject.notes`."""
 
     @property
     def seconds(self) -> float:
-        """All builds and first boots, one after another."""
+        """Seconds of all builds and first boots, one after another."""
         return sum(cell.build_seconds + cell.boot_seconds for cell in self.cells)
 
     def as_document(self) -> dict[str, Any]:
-        """For JSON; see docs/plan.schema.json."""
+        """Return the JSON document; see docs/plan.schema.json."""
         return {"schema": "thp-harness/plan/1", **asdict(self), "seconds": self.seconds}
 
 
 def forecast(plan: Plan, workspace: Workspace) -> Forecast:
-    """Prepare the sources (they decide what is cached) and look everything up.
+    """Prepare the sources of a plan, and look up which kernels are cached.
 
     Raises:
-        HarnessError: what a run would raise for the tree and the series.
+        HarnessError: if a run could not prepare the tree or the series.
     """
     workspace.create()
     checkouts = prepare(plan, workspace.cache, lambda line: None)
@@ -99,7 +99,7 @@ def forecast(plan: Plan, workspace: Workspace) -> Forecast:
 
 
 def _overrides(plan: Plan) -> tuple[str, ...]:
-    """Each one once, however many architectures have it."""
+    """Return each conflict once, for all architectures."""
     said = (line for recipe in plan.recipes.values() for line in kconfig.overrides(recipe.fragments))
     return tuple(dict.fromkeys(said))
 
@@ -145,24 +145,24 @@ def _look_up(
 
 
 def print_forecast(cast: Forecast, console: Console) -> None:
-    """For people."""
+    """Print a forecast as a table."""
     mark = "  [stand-in]" if cast.stand_in else ""
-    say = _plain(console)
-    say(f"Tree    {cast.tree} ({cast.tree_version})")
-    say(f"Series  {cast.series}{mark}: {cast.series_title}")
+    log = _plain(console)
+    log(f"Tree    {cast.tree} ({cast.tree_version})")
+    log(f"Series  {cast.series}{mark}: {cast.series_title}")
     for number, subject in enumerate(cast.patches, 1):
-        say(f"        {number}. {subject}")
+        log(f"        {number}. {subject}")
     for note in cast.notes:
-        say(f"Note    {note}")
+        log(f"Note    {note}")
     if cast.host:
-        say(f"Host    {cast.host}")
+        log(f"Host    {cast.host}")
     if cast.lab:
-        say(f"Lab     {cast.lab}")
-    say(f"Tests   {len(cast.tests)} on each kernel")
+        log(f"Lab     {cast.lab}")
+    log(f"Tests   {len(cast.tests)} on each kernel")
     for arch, configuration in {cell.arch: cell.configuration for cell in cast.cells}.items():
-        say(f"Config  {arch}: {configuration}")
+        log(f"Config  {arch}: {configuration}")
     for line in cast.overrides:
-        say(f"        {line}")
+        log(f"        {line}")
     table = Table(box=None, pad_edge=False)
     for column in ("arch", "variant", "build", "boot"):
         table.add_column(column)
@@ -170,11 +170,11 @@ def print_forecast(cast: Forecast, console: Console) -> None:
         build = cell.problem or ("cached" if cell.cached else clock(cell.build_seconds))
         table.add_row(cell.arch, cell.variant, build, clock(cell.boot_seconds))
     console.print(table)
-    say(f"About {clock(cast.seconds)} in all.")
+    log(f"About {clock(cast.seconds)} in all.")
 
 
 def _plain(console: Console) -> Any:
-    def say(text: str) -> None:
+    def log(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    return say
+    return log

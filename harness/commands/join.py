@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Makes one run of the shards that several machines took of a plan."""
+"""Joins the shards of a plan, run on several machines, into one run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from results.store.folder import find_folders
 STAMP = len("20270331-235959")
 
 
-def join_shards(places: Sequence[Path], workspace: Workspace, say: Callable[[str], None]) -> tuple[Run, Path]:
-    """Join the shards in some folders; returns the run and its folder, which is among this machine's runs.
+def join_shards(places: Sequence[Path], workspace: Workspace, log: Callable[[str], None]) -> tuple[Run, Path]:
+    """Join the shards in some folders; returns the run and its folder.
 
-    Joined once more, perhaps with a shard that was missing, it takes the place of what it was.
+    A later join of the same plan, with more shards, replaces the folder.
 
     Raises:
         UsageError: if the folders are not shards of one plan, each once.
@@ -36,7 +36,7 @@ def join_shards(places: Sequence[Path], workspace: Workspace, say: Callable[[str
         ) from None
     for lost in missing(shards):
         arches = ", ".join(lost.parts[lost.number - 1])
-        say(f"shard {lost.number}/{len(lost.parts)} is missing: nothing is known of {arches}")
+        log(f"shard {lost.number}/{len(lost.parts)} is missing: nothing is known of {arches}")
     run_dir = _place(shards, workspace.runs)
     try:
         shutil.rmtree(run_dir, ignore_errors=True)
@@ -48,7 +48,7 @@ def join_shards(places: Sequence[Path], workspace: Workspace, say: Callable[[str
 
 
 def _place(shards: Sequence[PastShard], runs: Path) -> Path:
-    """Where these shards, or some of them, were joined before; else a new folder, named by the latest."""
+    """Return the folder of an earlier join of these shards, or a new one."""
     suffix = f"-joined-{shards[0].shard.plan[:8]}"
     before = (path for path in sorted(runs.glob(f"*{suffix}")) if is_joined_of(path, shards))
     latest = max(past.plan.id[:STAMP] for past in shards)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One night: a run if anything is new, what became of each test since the night before, and who did it.
+"""A nightly run: a run if anything has changed, the changes of each test, and bisections of new failures.
 
-Everything it does can be interrupted and goes on with the next call: the run, and each bisection.
+The next call resumes an interrupted run or bisection.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import Any
 
 from harness.commands.bisect.bisect import BisectRequest, bisect
 from harness.commands.cache.sharing import in_use
-from harness.commands.reports import RESULTS, write_bisect_reports, write_reports
-from harness.commands.results_store import opened, remember, store_address
-from harness.commands.run import check_disk, run
+from harness.commands.reports import keep
+from harness.commands.results_store import opened, store_address
+from harness.commands.run import run
+from harness.commands.study import check_disk
 from harness.core.errors import HarnessError, InfrastructureError
 from harness.core.locks import claim
 from harness.core.progress import Progress
@@ -31,34 +32,34 @@ from harness.plan.plan import Plan
 from harness.plan.prepare import prepare
 from results.bisect.causes import new_causes
 from results.journal.assemble import assemble
-from results.model.document import ResultsError, from_json
+from results.model.document import DOCUMENTS, FolderKind, ResultsError, from_json
 from results.model.run import Run, Verdict
 
 SCHEMA = "thp-harness/nightly/1"
 REPORT = "nightly.json"
 LOCK = "nightly.lock"
 NIGHTS = 60
-"""So many of the last nights are looked at to say what is new."""
+"""Number of nights that are read to find changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class NightRequest:
-    """What a night may do."""
+    """The options of a night."""
 
     plan: Plan
     force: bool = False
-    """Run even if everything is as in a run that came to its end."""
+    """Run even if nothing has changed since the last complete run."""
     bisect_seconds: float = 0.0
-    """For all bisections together; what is not found by then goes on the next night."""
+    """Time limit of all bisections; the next night resumes an unfinished one."""
     keep_runs: int = 0
-    """Folders of runs that stay; 0 for all. The store keeps what was in the others."""
+    """Number of run folders to keep; 0 for all. The store keeps the results of the others."""
     dashboard: Path | None = None
-    """Where the pages of all nights are made anew."""
+    """Directory in which the dashboard is regenerated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Culprit:
-    """What a bisection said of something that is new."""
+    """The result of a bisection of a new failure."""
 
     until: str
     arches: tuple[str, ...]
@@ -68,20 +69,20 @@ class Culprit:
 
 @dataclass(frozen=True, slots=True)
 class NightReport:
-    """What there is to tell in the morning; `nightly.json` of the run's folder, but for its `schema`."""
+    """The report of a night: `nightly.json` in the run folder, without its `schema`."""
 
     run: str
     headline: str
     verdict: Verdict
     is_new: bool
-    """False if there was nothing to run, and the run is an earlier one."""
+    """False if nothing had changed, and the run is an earlier one."""
     news: tuple[str, ...]
-    """What became of tests since the night before, the most serious first."""
+    """Changes of tests since the night before, the most serious first."""
     still: tuple[str, ...]
-    """What was wrong before, and is."""
+    """Failures that were there before."""
     culprits: tuple[Culprit, ...]
     exit_code: int
-    """That of the run: a verdict stands until there is another one."""
+    """That of the run; without a new run, that of the earlier one."""
     run_dir: str
 
     @property
@@ -102,7 +103,7 @@ class NightReport:
 
 @dataclass(frozen=True, slots=True)
 class _Night:
-    """What all steps of a night share."""
+    """The values that all steps of a night share."""
 
     request: NightRequest
     workspace: Workspace
@@ -112,7 +113,7 @@ class _Night:
 
 
 class _TimeIsOverError(KeyboardInterrupt):
-    """It ends a bisection as Ctrl-C does, so that it can be taken up again."""
+    """Ends a bisection as Ctrl-C does, so that it can be resumed."""
 
 
 def nightly(
@@ -146,25 +147,25 @@ def nightly(
 def _alone(workspace: Workspace) -> Iterator[None]:
     lock = claim(workspace.state / LOCK)
     if not lock:
-        raise InfrastructureError("another night is at work", hint="Let it come to its end, or stop it.")
+        raise InfrastructureError("another `thp-harness nightly` is running", hint="Wait for it, or stop it.")
     with lock:
         yield
 
 
 def _nothing_new(night: _Night) -> Path | None:
     """The run that has done all this already."""
-    plan, workspace, say = night.request.plan, night.workspace, night.progress.log
-    with in_use(workspace.cache, say):
-        found = finished_run(plan, prepare(plan, workspace.cache, say), workspace)
+    plan, workspace, log = night.request.plan, night.workspace, night.progress.log
+    with in_use(workspace.cache, log):
+        found = finished_run(plan, prepare(plan, workspace.cache, log), workspace)
     if not found:
         return None
     earlier = assemble(found)
     if earlier.verdict is Verdict.INFRASTRUCTURE:
-        say(f"{found.name} was of the same sources, but the machine failed: once more")
+        log(f"{found.name} has the same sources, but the machine failed: running again")
         return None
     tools, _ = night.site.find_tools(plan)
     if _compilers(earlier) - {each.compiler.version for each in tools.values()}:
-        say(f"{found.name} was of the same sources, but by other compilers: once more")
+        log(f"{found.name} has the same sources, but other compilers: running again")
         return None
     return found
 
@@ -175,8 +176,7 @@ def _compilers(run: Run) -> set[str]:
 
 def _run(night: _Night) -> tuple[Run, Path]:
     outcome, run_dir = run(night.request.plan, night.workspace, night.progress, night.command, night.site)
-    write_reports(outcome, run_dir)
-    remember(run_dir, night.workspace, night.progress.log)
+    keep(outcome, run_dir, night.workspace, night.progress.log)
     return outcome, run_dir
 
 
@@ -197,7 +197,7 @@ def _report(run: Run, run_dir: Path, workspace: Workspace, *, is_new: bool) -> N
 
 
 def _history(run: Run, workspace: Workspace) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What is new, and what still is, if the store has this run as the last night."""
+    """Return new and continuing failures, if the store has this run as the last night."""
     from results.dashboard.history import read_history
 
     with suppress(HarnessError), opened(store_address(workspace)) as store:
@@ -209,7 +209,7 @@ def _history(run: Run, workspace: Workspace) -> tuple[tuple[str, ...], tuple[str
 
 
 def _culprits(night: _Night, run: Run, run_dir: Path) -> tuple[Culprit, ...]:
-    """Who did what is new; what an earlier call has found is not looked for again."""
+    """Bisect new failures, except those that an earlier call has found."""
     found = _found_before(run_dir)
     if not night.request.bisect_seconds or len(run.subject.patches) < 2:
         return found
@@ -221,7 +221,7 @@ def _culprits(night: _Night, run: Run, run_dir: Path) -> tuple[Culprit, ...]:
             for until, arches in wanted.items():
                 found = (*found, _bisect(night, until, arches))
     except _TimeIsOverError:
-        night.progress.log("the time for bisections is over; what is not found yet goes on the next night")
+        night.progress.log("the time limit of the bisections is reached; the next night resumes them")
     return found
 
 
@@ -233,10 +233,10 @@ def _found_before(run_dir: Path) -> tuple[Culprit, ...]:
 
 
 def _run_before(run: Run, workspace: Workspace) -> Run | None:
-    """The last run of the same series on the same tree before this one."""
+    """Return the last complete run of the same series on the same tree before this one."""
     for folder in sorted(workspace.runs.glob("*"), reverse=True):
         with suppress(OSError, ResultsError):
-            other = from_json((folder / RESULTS).read_text(encoding="utf-8"))
+            other = from_json(Run, (folder / DOCUMENTS[FolderKind.RUN].file).read_text(encoding="utf-8"))
             same = (other.subject.tree, other.subject.series) == (run.subject.tree, run.subject.series)
             if same and other.complete and other.started < run.started:
                 return other
@@ -250,14 +250,13 @@ def _bisect(night: _Night, until: str, arches: tuple[str, ...]) -> Culprit:
         outcome, folder = bisect(narrow, BisectRequest(until), night.workspace, night.progress, night.command)
     except HarnessError as error:
         return Culprit(until, arches, f"could not be bisected: {error}", "")
-    write_bisect_reports(outcome, folder)
-    remember(folder, night.workspace, night.progress.log)
+    keep(outcome, folder, night.workspace, night.progress.log)
     return Culprit(until, arches, outcome.headline, str(folder))
 
 
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """Raise _TimeIsOverError in here when the time is over; signals reach the main thread only."""
+    """Raise _TimeIsOverError when the time is over; works in the main thread only, which gets the signals."""
 
     def end(number: int, frame: Any) -> None:
         raise _TimeIsOverError
@@ -272,7 +271,7 @@ def _time_limit(seconds: float) -> Iterator[None]:
 
 
 def _show(night: _Night) -> None:
-    """Build the dashboard; a night is no worse for pages that can't be written."""
+    """Build the dashboard; a failure is logged only."""
     from results.dashboard.site import SiteError, build_site
 
     if not night.request.dashboard:
@@ -285,7 +284,7 @@ def _show(night: _Night) -> None:
 
 
 def _let_go(night: _Night, current: Path) -> None:
-    """Remove the folders of old runs that nobody works on."""
+    """Remove the folders of old runs that no process works on."""
     folders = sorted((path for path in night.workspace.runs.glob("*") if path.is_dir()), reverse=True)
     for folder in folders[night.request.keep_runs :] if night.request.keep_runs else ():
         lock = claim(folder / RUN_LOCK)

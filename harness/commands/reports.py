@@ -1,25 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Writes a run's reports into its folder, and prints its outcome."""
+"""Writes the reports of a folder, and prints its outcome: one row for each kind of folder."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
+from harness.commands.results_store import remember
 from harness.core.errors import InfrastructureError, UsageError
+from harness.core.workspace import Workspace
 from results.bisect.report import assemble_bisection
-from results.journal.assemble import assemble, read_plan
-from results.journal.journal import JournalError, read_events
-from results.model import bisect_document, rerun_document, walk_document
-from results.model.bisect import Bisection
-from results.model.document import to_json
-from results.model.rerun import Rerun
-from results.model.run import Run
-from results.model.walk import Walk
+from results.journal.assemble import assemble
+from results.journal.journal import JournalError, folder_kind, read_events
+from results.model.document import DOCUMENTS, FolderKind, Outcome, kind_of, to_json
 from results.reports.ci.junit import to_junit
 from results.reports.html.run import render_html
 from results.reports.html.walk import render_walk
@@ -28,129 +26,77 @@ from results.reports.terminal.bisect import print_bisection
 from results.reports.terminal.rerun import print_rerun
 from results.reports.terminal.run import print_run
 from results.reports.terminal.walk import print_walk
-from results.rerun.rerun import assemble_rerun, is_rerun
+from results.rerun.rerun import assemble_rerun
 from results.walk.walk import assemble_walk
 
-RESULTS, REPORT, JUNIT = "results.json", "report.html", "junit.xml"
-WALK_RESULTS, WALK_REPORT = "walk.json", "walk.html"
-BISECT_RESULTS, BISECT_MAIL = "bisect.json", "bisect.txt"
-RERUN_RESULTS = "rerun.json"
+
+@dataclass(frozen=True, slots=True)
+class FolderReports:
+    """How the folders of one kind are read and reported; their documents are `DOCUMENTS`."""
+
+    assemble: Callable[[Path], Outcome]
+    print: Callable[[Any, Console, Path], None]
+    files: Mapping[str, Callable[[Any, Path], str]] = field(default_factory=dict)
+    """File name → its text, beside the document."""
 
 
-def write_reports(run: Run, run_dir: Path) -> None:
-    """Write results.json, report.html and junit.xml.
-
-    Raises:
-        InfrastructureError: if the run folder can't be written.
-    """
-    with _writing(run_dir):
-        (run_dir / RESULTS).write_text(to_json(run), encoding="utf-8")
-        (run_dir / REPORT).write_text(render_html(run, run_dir), encoding="utf-8")
-        (run_dir / JUNIT).write_text(to_junit(run), encoding="utf-8")
-
-
-def print_outcome(run: Run, run_dir: Path, as_json: bool, console: Console) -> None:
-    """Print for people, or the document of results.json with `run_dir` in addition."""
-    if as_json:
-        _print_document(to_json(run), run_dir)
-    else:
-        print_run(run, console, run_dir)
+REPORTS: Mapping[FolderKind, FolderReports] = {
+    FolderKind.RUN: FolderReports(
+        assemble, print_run, {"report.html": render_html, "junit.xml": lambda run, _: to_junit(run)}
+    ),
+    FolderKind.WALK: FolderReports(assemble_walk, print_walk, {"walk.html": render_walk}),
+    FolderKind.BISECT: FolderReports(
+        assemble_bisection, print_bisection, {"bisect.txt": lambda bisection, _: mails(bisection)}
+    ),
+    FolderKind.RERUN: FolderReports(assemble_rerun, print_rerun),
+}
 
 
-def write_walk_reports(walk: Walk, folder: Path) -> None:
-    """Write walk.json and walk.html.
+def write_reports(outcome: Outcome, folder: Path) -> None:
+    """Write the JSON document and all reports of an outcome into its folder.
 
     Raises:
         InfrastructureError: if the folder can't be written.
     """
-    with _writing(folder):
-        (folder / WALK_RESULTS).write_text(walk_document.to_json(walk), encoding="utf-8")
-        (folder / WALK_REPORT).write_text(render_walk(walk, folder), encoding="utf-8")
-
-
-def print_walk_outcome(walk: Walk, folder: Path, as_json: bool, console: Console) -> None:
-    """Print for people, or the document of walk.json with `run_dir` in addition."""
-    if as_json:
-        _print_document(walk_document.to_json(walk), folder)
-    else:
-        print_walk(walk, console, folder)
-
-
-def write_bisect_reports(bisection: Bisection, folder: Path) -> None:
-    """Write bisect.json, and bisect.txt, which is the mail.
-
-    Raises:
-        InfrastructureError: if the folder can't be written.
-    """
-    with _writing(folder):
-        (folder / BISECT_RESULTS).write_text(bisect_document.to_json(bisection), encoding="utf-8")
-        (folder / BISECT_MAIL).write_text(mails(bisection), encoding="utf-8")
-
-
-def print_bisect_outcome(bisection: Bisection, folder: Path, as_json: bool, console: Console) -> None:
-    """Print for people, or the document of bisect.json with `run_dir` in addition."""
-    if as_json:
-        _print_document(bisect_document.to_json(bisection), folder)
-    else:
-        print_bisection(bisection, console, folder)
-
-
-def write_rerun_report(outcome: Rerun, folder: Path) -> None:
-    """Write rerun.json.
-
-    Raises:
-        InfrastructureError: if the folder can't be written.
-    """
-    with _writing(folder):
-        (folder / RERUN_RESULTS).write_text(rerun_document.to_json(outcome), encoding="utf-8")
-
-
-def print_rerun_outcome(outcome: Rerun, folder: Path, as_json: bool, console: Console) -> None:
-    """Print for people, or the document of rerun.json with `run_dir` in addition."""
-    if as_json:
-        _print_document(rerun_document.to_json(outcome), folder)
-    else:
-        print_rerun(outcome, console, folder)
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+    kind = kind_of(outcome)
+    texts = {DOCUMENTS[kind].file: to_json(outcome)}
+    texts |= {name: render(outcome, folder) for name, render in REPORTS[kind].files.items()}
     try:
-        yield
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise InfrastructureError(f"{error.filename or folder}: {error.strerror}") from None
 
 
-def _print_document(text: str, folder: Path) -> None:
-    print(json.dumps({**json.loads(text), "run_dir": str(folder)}, indent=2))
+def print_outcome(outcome: Outcome, folder: Path, as_json: bool, console: Console) -> int:
+    """Print for people, or the JSON document with `run_dir` in addition; returns the exit status."""
+    if as_json:
+        print(json.dumps({**json.loads(to_json(outcome)), "run_dir": str(folder)}, indent=2))
+    else:
+        REPORTS[kind_of(outcome)].print(outcome, console, folder)
+    return outcome.exit_code
+
+
+def keep(outcome: Outcome, folder: Path, workspace: Workspace, log: Callable[[str], None]) -> None:
+    """Write the reports of a folder, and import it into the store of results.
+
+    Raises:
+        InfrastructureError: if the folder can't be written.
+    """
+    write_reports(outcome, folder)
+    remember(folder, workspace, log)
 
 
 def report_again(folder: Path, as_json: bool, console: Console) -> int:
-    """Make the reports of a run, a walk, a bisection or a rerun from its facts; returns the exit status.
+    """Make the reports of a folder from its facts and logs, and print them; returns the exit status.
 
     Raises:
-        UsageError: if the folder is none of them.
+        UsageError: if the folder is none of this program.
+        InfrastructureError: if the folder can't be written.
     """
     try:
-        events = list(read_events(folder))
-        if is_rerun(events):
-            outcome = assemble_rerun(folder)
-            write_rerun_report(outcome, folder)
-            print_rerun_outcome(outcome, folder, as_json, console)
-            return outcome.exit_code
-        if read_plan(events).walk:
-            walk = assemble_walk(folder)
-            write_walk_reports(walk, folder)
-            print_walk_outcome(walk, folder, as_json, console)
-            return walk.exit_code
-        if read_plan(events).bisect:
-            bisection = assemble_bisection(folder)
-            write_bisect_reports(bisection, folder)
-            print_bisect_outcome(bisection, folder, as_json, console)
-            return bisection.exit_code
-        run = assemble(folder)
+        outcome = REPORTS[folder_kind(read_events(folder))].assemble(folder)
     except JournalError as error:
         raise UsageError(str(error)) from None
-    write_reports(run, folder)
-    print_outcome(run, folder, as_json, console)
-    return run.exit_code
+    write_reports(outcome, folder)
+    return print_outcome(outcome, folder, as_json, console)

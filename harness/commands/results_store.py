@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The store of results: where it is, and how it is told when it can't be used."""
+"""The store of results: its address, and imports at the end of a run."""
 
 from __future__ import annotations
 
@@ -21,22 +21,17 @@ VARIABLE = "THP_HARNESS_STORE"
 FILE = "results.db"
 LATER = "thp-harness results import"
 _RUN_PATIENCE_SECONDS = 10.0
-"""So long a run waits at its end for others who write to the store."""
+"""Time that a finished run waits for other writers of the store."""
 
 
 def store_address(workspace: Workspace, environment: Mapping[str, str] = os.environ) -> str:
-    """What the environment says, else an SQLite file among the state."""
+    """Return the address of the store: THP_HARNESS_STORE, or a SQLite file in the state folder."""
     return environment.get(VARIABLE) or str(workspace.state / FILE)
-
-
-def homes(workspace: Workspace) -> tuple[Path, ...]:
-    """The folders in which this machine's run folders are."""
-    return (workspace.runs, workspace.walks, workspace.bisects, workspace.reruns, workspace.simulated)
 
 
 @contextmanager
 def opened(address: str, patience: float | None = None) -> Iterator[Store]:
-    """The store at an address.
+    """Open the store at an address.
 
     Raises:
         InfrastructureError: if it can't be used, now or later.
@@ -55,12 +50,12 @@ def opened(address: str, patience: float | None = None) -> Iterator[Store]:
 
 
 def get_ready() -> None:
-    """Load what `remember` needs while kernels boot: it takes a tenth of the time of some bisections."""
+    """Import the modules that `remember` needs in the background: that takes a tenth of a short bisection."""
     threading.Thread(target=import_module, args=("results.store.store",), daemon=True).start()
 
 
-def remember(folder: Path, workspace: Workspace, say: Callable[[str], None]) -> bool:
-    """Import a folder that has just been finished; a store that can't take it is told, no more."""
+def remember(folder: Path, workspace: Workspace, log: Callable[[str], None]) -> bool:
+    """Import a finished folder into the store; a failure is logged only."""
     try:
         from results.store.store import ImportState
 
@@ -68,9 +63,9 @@ def remember(folder: Path, workspace: Workspace, say: Callable[[str], None]) -> 
             outcome = store.import_folders([folder])[0]
     except Exception as error:
         # The run is done and its verdict stands, whatever a database or its driver thinks of next.
-        say(f"thp-harness: not in the store of results: {error}")
-        say(f"  Import it later: {LATER} {folder}")
+        log(f"thp-harness: not in the store of results: {error}")
+        log(f"  Import it later: {LATER} {folder}")
         return False
     if outcome.state is ImportState.REFUSED:
-        say(f"thp-harness: not in the store of results: {outcome.why}")
+        log(f"thp-harness: not in the store of results: {outcome.why}")
     return outcome.state is not ImportState.REFUSED

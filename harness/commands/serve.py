@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The dashboard on 127.0.0.1: always of what is in the store, with a view of what is running now."""
+"""Serves the dashboard on 127.0.0.1, with a page of running commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from harness.commands.results_store import homes, opened
+from harness.commands.results_store import opened
 from harness.core.errors import InfrastructureError
 from harness.core.locks import is_held
 from harness.core.workspace import Workspace
@@ -27,7 +27,7 @@ _NAMES = (HOST, "localhost")
 
 
 class Dashboard:
-    """The pages in a folder, built again when a run has come to its end."""
+    """The pages in a folder, built again when a run has ended."""
 
     def __init__(self, workspace: Workspace, address: str, out: Path, nights: int) -> None:
         self.workspace, self.address, self.out, self.nights = workspace, address, out, nights
@@ -35,13 +35,13 @@ class Dashboard:
         self._built = False
 
     def refresh(self) -> None:
-        """Import what is new, and build the pages again if anything was.
+        """Import new results, and build the pages again if there were any.
 
         Raises:
             InfrastructureError: if the store can't be used.
         """
         with self._lock, opened(self.address) as store:
-            outcome = store.import_folders(find_folders(homes(self.workspace)))
+            outcome = store.import_folders(find_folders(self.workspace.homes))
             if not self._built or any(
                 one.state in (ImportState.NEW, ImportState.REPLACED) for one in outcome
             ):
@@ -49,13 +49,13 @@ class Dashboard:
                 self._built = True
 
     def live(self) -> str:
-        """A page of what is running."""
-        folders = (path for home in homes(self.workspace) for path in home.glob("*"))
+        """Return a page of running commands."""
+        folders = (path for home in self.workspace.homes for path in home.glob("*"))
         return live_page(sorted(path for path in folders if is_held(path / LOCK)))
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    """Answers GET and HEAD, and only to those who asked for this machine by its own name."""
+    """Answers GET and HEAD requests for this machine only."""
 
     def __init__(self, *arguments: Any, dashboard: Dashboard, **named: Any) -> None:
         self._dashboard = dashboard
@@ -87,7 +87,7 @@ class _Handler(SimpleHTTPRequestHandler):
         super().end_headers()
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Say nothing: whoever looks at pages wants no log of it."""
+        """Log nothing."""
 
     def _send_text(self, text: str) -> Any:
         from io import BytesIO
@@ -101,7 +101,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 def serve(dashboard: Dashboard, port: int, ready: Callable[[str], None]) -> None:
-    """Serve until the program is stopped; `ready` is told the address.
+    """Serve until the program is stopped; `ready` is called with the address.
 
     Raises:
         InfrastructureError: if the port is taken, or the store can't be used.

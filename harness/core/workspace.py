@@ -12,6 +12,8 @@ from pathlib import Path
 from harness.core.errors import InfrastructureError, UsageError
 
 PROGRAM = "thp-harness"
+KINDS = ("run", "walk", "bisect", "rerun")
+"""Kinds of folders (`results.model.document.FolderKind`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,27 +26,16 @@ class Workspace:
     @property
     def runs(self) -> Path:
         """Folder of all runs."""
-        return self.state / "runs"
+        return self.home("run")
+
+    def home(self, kind: str) -> Path:
+        """Folder of all runs, walks, bisects or reruns; `kind` is one of KINDS."""
+        return self.state / f"{kind}s"
 
     @property
-    def walks(self) -> Path:
-        """Folder of all walks."""
-        return self.state / "walks"
-
-    @property
-    def reruns(self) -> Path:
-        """Folder of all reruns."""
-        return self.state / "reruns"
-
-    @property
-    def bisects(self) -> Path:
-        """Folder of all bisections."""
-        return self.state / "bisects"
-
-    @property
-    def simulated(self) -> Path:
-        """Folder of all runs that were made up (`tests.samples.simulate`)."""
-        return self.state / "simulated"
+    def homes(self) -> tuple[Path, ...]:
+        """The folders of all kinds."""
+        return tuple(map(self.home, KINDS))
 
     def create(self) -> None:
         """Make the folders.
@@ -89,8 +80,7 @@ class Workspace:
             if not runs:
                 raise UsageError("there is no run yet", hint=f"Start one with: {PROGRAM} run")
             return runs[-1]
-        homes = (Path(), self.runs, self.walks, self.bisects, self.reruns)
-        for folder in (home / name for home in homes):
+        for folder in (home / name for home in (Path(), *self.homes)):
             if folder.is_dir():
                 return folder.resolve()
         raise UsageError(

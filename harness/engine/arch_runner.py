@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is done with one kernel on one architecture: it is built, then booted until nothing is left to learn.
+"""Builds the kernels of one architecture, and runs the boots that each still needs.
 
-What fails is recorded, not raised: the other kernels go on.
+A failure is recorded, not raised: the other kernels go on.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from harness.engine.boot import Bootable, BootRequest
 from harness.engine.durations import Duration, build_kind
 from harness.engine.executor import Tools
 from harness.engine.next_boot import next_boot
+from harness.engine.schedule import Kind, Task
 from harness.engine.session import Session
 from harness.machines.kinds import MachineKind, share_out
 from harness.plan.prepare import Checkout
@@ -28,7 +29,7 @@ from results.model.run import Build, Capabilities, Cell, PlannedTest
 
 
 def give_up(session: Session, arch: ArchRecord, reason: HarnessError) -> None:
-    """Record that an architecture can't be built or booted here; the others go on."""
+    """Record that an architecture can't be built or booted here."""
     said = "; ".join(filter(None, (str(reason), reason.hint)))
     session.progress.log(f"{arch.name}: {said}")
     for variant in session.fact.variants:
@@ -51,7 +52,7 @@ def _unbuilt(session: Session, arch: ArchRecord, variant: str, reason: str) -> B
 
 
 class ArchRunner:
-    """One architecture's builds and boots, and what its kernels share."""
+    """Builds and boots the kernels of one architecture, with the programs and machines that they share."""
 
     def __init__(self, session: Session, arch: ArchRecord, tools: Tools) -> None:
         self.session = session
@@ -62,31 +63,47 @@ class ArchRunner:
         self._kinds: tuple[MachineKind, ...] = ()
         self._programs: Path | None = None
         self._booted_images = self._images_booted_earlier()
+        """Image hash → the variant that is booted for it."""
 
     def try_out(self, checkout: Checkout) -> Cell:
-        """Build one commit and boot it; returns all that is known of it then."""
+        """Build one commit and boot it; returns its cell."""
         if kernel := self.build(checkout):
             self.boot(checkout.variant, kernel)
         return self.cell(checkout.variant)
 
     def cell(self, variant: str) -> Cell:
-        """What is known of a variant so far."""
+        """Return the cell of a variant, as far as its builds and boots have come."""
         return self.session.cell(self.arch.name, variant)
 
     def label(self, variant: str) -> str:
-        """What to call a cell in messages."""
+        """Return the name of a cell in messages."""
         return f"{self.arch.name} {variant}"
 
     def expect_build(self, variant: str) -> Duration:
-        """What the build of a variant is expected to take."""
+        """Return the expected duration of the build of a variant."""
         return self.session.history.expect("build", self.arch.name, build_kind(self._recipe, variant))
 
     def expect_boot(self) -> Duration:
-        """What one boot is expected to take."""
+        """Return the expected duration of one boot."""
         return self.session.history.expect("boot", self.arch.name, self._recipe.config_id)
 
+    def build_task(self, variant: str, action: Callable[[], Sequence[Task]]) -> Task:
+        """Return the task that builds a variant."""
+        return Task(self.arch.name, Kind.BUILD, self.expect_build(variant).seconds, action)
+
+    def boot_task(self, variant: str, kernel: Path, *, forget: bool = False) -> Task:
+        """Return the task of all boots of a kernel; `forget` takes its line off the live view."""
+
+        def action() -> Sequence[Task]:
+            self.boot(variant, kernel)
+            if forget:
+                self.session.progress.forget(self.label(variant))
+            return []
+
+        return Task(self.arch.name, Kind.BOOT, self.expect_boot().seconds, action)
+
     def is_built(self, checkout: Checkout) -> bool:
-        """Whether its kernel is in the cache."""
+        """Return whether the kernel of a checkout is in the cache."""
         cache = BuildCache(self.session.workspace.cache)
         return cache.lookup(build_key(self._request(checkout))) is not None
 
@@ -121,11 +138,11 @@ class ArchRunner:
         return kernel
 
     def build_anew(self, checkout: Checkout, cache: Path) -> Build:
-        """Build one kernel in an empty cache of its own; it becomes no part of any cell."""
+        """Build one kernel from scratch in `cache`; no cell gets the build."""
         session = self.session
         expected = session.history.expect("build", self.arch.name, self._recipe.config_id)
         with session.progress.activity(
-            self.label(checkout.variant), "build from nothing", expected.seconds, expected.steps
+            self.label(checkout.variant), "build from scratch", expected.seconds, expected.steps
         ) as doing:
             shop = self._shop(checkout, f"{_file_name(checkout.variant)}-anew", cache)
             build, _ = build_kernel(self._request(checkout), replace(shop, step=doing.step))
@@ -149,22 +166,33 @@ class ArchRunner:
         return replace(build, log=str(log.relative_to(self.session.run_dir))) if log.exists() else build
 
     def _images_booted_earlier(self) -> dict[str, str]:
-        """Image hash → the variant whose boots speak for it, from a run that is taken up again."""
-        cells = [self.cell(variant) for variant in self.session.fact.variants]
-        own = [cell for cell in cells if cell.build and cell.boots and not cell.boots_of]
-        return {cell.build.image_sha256: cell.variant for cell in own if cell.build}
+        """Map image hashes to the variants that were booted before the session was resumed."""
+        booted: dict[str, str] = {}
+        for cell in self.session.cells.cells(self.session.fact):
+            if cell.arch == self.arch.name and cell.build and cell.boots and not cell.boots_of:
+                booted.setdefault(cell.build.image_sha256, cell.variant)
+        return booted
+
+    def booted_as(self, variant: str) -> str:
+        """Return the variant whose boots count for this one: the first to be booted with the same image."""
+        build = self.cell(variant).build
+        if build is None:
+            return variant
+        with self._sharing:
+            first = self._booted_images.setdefault(build.image_sha256, variant)
+        if first != variant:
+            self.session.progress.log(f"{self.label(variant)}: the same image as {first}, booted once")
+        return first
 
     def boot(self, variant: str, kernel: Path) -> None:
-        """Boot a kernel until there is nothing more to learn of it."""
+        """Run all boots that a kernel needs."""
         session = self.session
+        twin = variant if session.plan.always_boot else self.booted_as(variant)
+        if twin != variant:
+            session.record_twin(TwinFact(self.arch.name, variant, twin))
+            return
         try:
-            with self._sharing:
-                if twin := self._booted_twin(variant):
-                    session.progress.log(f"{self.label(variant)}: the same image as {twin}, booted once")
-                    session.record_twin(TwinFact(self.arch.name, variant, twin))
-                    return
-                bootable = Bootable(self.arch, kernel / "image", self._initramfs())
-                kinds = self._machine_kinds(bootable)
+            bootable, kinds = self._bootable(kernel)
         except HarnessError as error:
             session.progress.log(f"{self.label(variant)}: {error}")
             session.record_build(_unbuilt(session, self.arch, variant, str(error)))
@@ -181,23 +209,13 @@ class ArchRunner:
     ) -> None:
         """Boot a kernel once on each kind of machine that these tests are spread over.
 
-        No boot waits for, or keeps from others, more than `most_cpus` of the CPUs here.
+        Each boot holds at most `most_cpus` CPU tokens of this machine.
         """
-        with self._sharing:
-            bootable = Bootable(self.arch, kernel / "image", self._initramfs())
-            kinds = self._machine_kinds(bootable)
+        bootable, kinds = self._bootable(kernel)
         for kind, share in share_out(tests, kinds):
             place = f"-{kind.name}" if len(kinds) > 1 else ""
             name = f"{self.arch.name}-{_file_name(variant)}{place}-{number}"
             self._boot_once(bootable, kind, BootRequest(name, variant, trial(number), share), most_cpus)
-
-    def _booted_twin(self, variant: str) -> str:
-        """Another variant, if its kernel is the same bytes and it was here first; else we are."""
-        build = self.cell(variant).build
-        if build is None or self.session.plan.always_boot:
-            return ""
-        first = self._booted_images.setdefault(build.image_sha256, variant)
-        return "" if first == variant else first
 
     def _boot_once(
         self, bootable: Bootable, kind: MachineKind, request: BootRequest, most_cpus: int = 0
@@ -221,18 +239,16 @@ class ArchRunner:
                 self.arch.name, kind.name, _huge_pages(seen.capabilities, fact.accelerator)
             )
 
-    def _initramfs(self) -> Path:
-        """What all kernels boot with."""
-        if self._programs is None:
-            session = self.session
-            self._programs = session.executor.programs(self._tools, self.arch, session.selftests)
-        return self._programs
-
-    def _machine_kinds(self, bootable: Bootable) -> tuple[MachineKind, ...]:
-        """What can boot this architecture."""
-        if not self._kinds:
-            self._kinds = self.session.executor.machine_kinds(bootable, self._tools)
-        return self._kinds
+    def _bootable(self, kernel: Path) -> tuple[Bootable, tuple[MachineKind, ...]]:
+        """Return a kernel with the guest's programs, and the machines that can boot it."""
+        session = self.session
+        with self._sharing:
+            if self._programs is None:
+                self._programs = session.executor.programs(self._tools, self.arch, session.selftests)
+            bootable = Bootable(self.arch, kernel / "image", self._programs)
+            if not self._kinds:
+                self._kinds = session.executor.machine_kinds(bootable, self._tools)
+            return bootable, self._kinds
 
 
 def _file_name(variant: str) -> str:

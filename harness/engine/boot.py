@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One boot, whatever the machine: manifest, initramfs, watch, and the fact that remains of it."""
+"""One boot on any machine: manifest, initramfs, console watch, and the recorded fact."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from results.model.run import BootEnd, PlannedTest
 
 COMMON_CMDLINE = ("panic=-1", "panic_print=0x40", "printk.devkmsg=on")
 """A panic prints the backtrace of every CPU and resets (Documentation/admin-guide/kernel-parameters.txt).
-The CPU that panics may be waiting for the one that is to blame. A machine's own parameters come behind these,
-and of two the last counts."""
+The CPU that panics may wait for the CPU at fault. The parameters of a machine follow these, and the last of
+two equal parameters counts."""
 BOOT_SILENCE = 15.0
-"""Seconds without console output before the first test, on real hardware; stretched under emulation."""
+"""Seconds without console output before the first test, on real hardware; scaled under emulation."""
 TEST_SLACK = 10.0
 BOOT_BUDGET = 60.0
 POWER_OFF = 10.0
@@ -56,10 +56,9 @@ class BootRequest:
 def limits_for(
     tests: Sequence[PlannedTest], time_scale: float, boot_silence: float = 0.0, lag: float = 0.0
 ) -> Limits:
-    """Time limits of a boot: every test may use its own time-out, and a dead guest is noticed soon.
+    """Return the time limits of a boot, in seconds: each test has its own time-out.
 
-    `boot_silence` is the least that is granted before the first test, in seconds; the console may be late
-    by `lag`.
+    `boot_silence` is the lower bound of the limit before the first test; `lag` is the delay of the console.
     """
     longest = max((test.timeout_seconds for test in tests), default=0.0)
     total = BOOT_BUDGET + sum(test.timeout_seconds for test in tests)
@@ -135,7 +134,7 @@ def _limits(kind: MachineKind, tests: Sequence[PlannedTest]) -> Limits:
 
 
 def _keep(files: Mapping[str, bytes], folder: Path) -> Path | None:
-    """Write down what the guest left behind; returns the folder."""
+    """Write the files of the guest into a folder; returns it, or None without files."""
     if not files:
         return None
     folder.mkdir()
@@ -147,7 +146,7 @@ def _keep(files: Mapping[str, bytes], folder: Path) -> Path | None:
 def choose_accelerator(
     bootable: Bootable, version: str, cache: Path, children: Children
 ) -> accel.Accelerator:
-    """KVM if a guest of this architecture has really booted with it on this host, else TCG."""
+    """Return KVM if a guest of this architecture has booted with it on this host, else TCG."""
     facts = bootable.arch.qemu
     memory = cache / accel.MEMORY
     known = accel.without_boot(facts) or accel.recall(memory, facts, version)
@@ -170,7 +169,7 @@ def _files(bootable: Bootable, kind: MachineKind, initramfs: Path, nonce: str, s
 
 
 def _own_folder(initramfs: Path) -> Path:
-    """What a boot's machine may have for itself."""
+    """Return the folder that the machine of a boot may use."""
     return initramfs.with_suffix(".machine")
 
 

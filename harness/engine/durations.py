@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How long things took here before: the source of every time that is announced."""
+"""Durations of earlier builds and boots on this machine, for all announced times."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from results.journal.journal import VARIANTS, patch_variant
 DEFAULT_SECONDS = {"build": 240.0, "boot": 15.0}
 DEFAULT_STEPS = 850
 DEFCONFIG_TIMES = 5
-"""Roughly so much more is there to compile for a defconfig (arm64: 4337 objects, not 673)."""
+"""Factor of a defconfig build over a tinyconfig build (arm64: 4337 objects, not 673)."""
 ON_TOP = "after the one before"
 
 
 def build_kind(recipe: Recipe, variant: str) -> str:
-    """What tells builds in the history: the user's configuration, and whether they go on from base."""
+    """Return the key of a build: the configuration, and whether it is incremental."""
     from_nothing = variant in (VARIANTS[0], patch_variant(0))
     return recipe.config_id if from_nothing else f"{recipe.config_id} {ON_TOP}".strip()
 
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """Seconds and make steps of the last time."""
+    """Duration in seconds, and number of make steps."""
 
     seconds: float
     steps: int = 0
 
 
 class DurationHistory:
-    """What was learned in earlier runs, kept in `STATE/history.json`; losing it costs nothing."""
+    """Durations and machines of earlier runs, in `STATE/history.json`, which may be deleted."""
 
     def __init__(self, state: Path) -> None:
         self._path = state / "history.json"
@@ -45,9 +45,9 @@ class DurationHistory:
             self._machines = {key: str(words) for key, words in record["machines"].items()}
 
     def expect(self, activity: str, arch: str, config_id: str = "") -> Duration:
-        """What is to be expected; `activity` is build or boot, `config_id` that of the recipe.
+        """Return the expected duration; `activity` is build or boot, `config_id` that of the recipe.
 
-        A configuration that was never seen is guessed from the architecture's usual one.
+        For a new configuration it is estimated from the usual one of the architecture.
         """
         if known := self._past.get(_key(activity, arch, config_id)):
             return known
@@ -57,16 +57,16 @@ class DurationHistory:
         return usual
 
     def learn(self, activity: str, arch: str, seconds: float, steps: int = 0, config_id: str = "") -> None:
-        """Remember how long it took."""
+        """Remember a duration."""
         self._past[_key(activity, arch, config_id)] = Duration(round(seconds, 1), steps)
         self._save()
 
     def machine(self, arch: str, machine: str) -> str:
-        """What the last guest on a kind of machine could do with huge pages; empty before the first."""
+        """Return the huge pages of the last guest on a kind of machine; empty before the first."""
         return self._machines.get(f"{arch} {machine}", "")
 
     def learn_machine(self, arch: str, machine: str, words: str) -> None:
-        """Remember what a guest's probe found."""
+        """Remember the huge pages of a guest."""
         self._machines[f"{arch} {machine}"] = words
         self._save()
 

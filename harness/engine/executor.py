@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Who carries out the steps of a run: this machine, or others.
+"""Where the steps of a run are carried out: on this machine, or on others.
 
-A step is one build, the guest's programs, or one boot. What a step is for, what follows from it and
-what is recorded of it is the same wherever it is carried out, and stands in `arch_work.py`.
+A step is one build, the guest's programs, or one boot. Its purpose, its record and what follows from it do
+not depend on the machine: see `arch_runner.py`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from results.journal.journal import BootFact
 from results.model.run import Build
 
 ToolsByArch = tuple[Mapping[str, "Tools"], Mapping[str, HarnessError]]
-"""Tools by architecture, and what is wrong with the others."""
+"""Tools by architecture, and the errors of the architectures without tools."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What one architecture is built and booted with."""
+    """The compiler and the emulators of one architecture."""
 
     compiler: Compiler
     qemu_version: str
@@ -46,7 +46,7 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What whoever carries out steps must know of their run."""
+    """What an executor needs to know about the run."""
 
     plan: Plan
     workspace: Workspace
@@ -58,59 +58,59 @@ class RunContext:
 
 
 class Executor(Protocol):
-    """Carries out the steps of one run; all of it may be called by several threads."""
+    """Carries out the steps of one run; all methods are thread-safe."""
 
     shares_cpus: bool
-    """Whether builds take time from each other, so that one which is alone is done earlier."""
+    """Whether builds share the same CPUs, so that a single build ends earlier."""
 
     def width(self) -> int:
-        """So many tasks at once are enough, now."""
+        """Return the useful number of concurrent tasks; it may change."""
 
     def build(self, request: KernelRequest, worktree: str, shop: BuildContext) -> tuple[Build, Path | None]:
-        """As `build_kernel`: the record, and the folder of the files in our cache."""
+        """Build as `build_kernel` does; returns the record, and the folder of the files in our cache."""
 
     def programs(self, tools: Tools, arch: ArchRecord, selftests: Selftests) -> Path:
-        """The initramfs of all boots of an architecture, as `build_programs`."""
+        """Build the initramfs of all boots of an architecture, as `Selftests.programs` does."""
 
     def machine_kinds(self, bootable: Bootable, tools: Tools) -> tuple[MachineKind, ...]:
-        """What can boot this architecture."""
+        """Return the machines that can boot this architecture."""
 
     def room(self, cpus: int) -> AbstractContextManager[Any]:
-        """Held while a guest with so many CPUs runs."""
+        """Return a context that holds CPU tokens for a guest."""
 
     def boot(self, bootable: Bootable, kind: MachineKind, request: BootRequest) -> BootFact:
-        """As `harness.engine.boot.boot`: log and initramfs are in the run folder then."""
+        """Boot as `harness.engine.boot.boot` does, with log and initramfs in the run folder."""
 
     def stop(self) -> None:
-        """Make everything that is running end soon."""
+        """Make all running steps end soon."""
 
     def close(self) -> None:
-        """Let go of everything; nothing is running any more."""
+        """Release all resources; no step may be running."""
 
 
 class Site(Protocol):
-    """Where plans are carried out."""
+    """A place where plans are carried out."""
 
     def find_tools(self, plan: Plan) -> ToolsByArch:
-        """What there is for each architecture.
+        """Return the tools of each architecture.
 
         Raises:
             HarnessError: if no architecture has its tools.
         """
 
     def begin(self, run: RunContext) -> Executor:
-        """Be ready for the steps of a run."""
+        """Return an executor for the steps of a run."""
 
 
 class ThisMachine:
-    """The site that is always there."""
+    """This machine as a site."""
 
     def find_tools(self, plan: Plan) -> ToolsByArch:
-        """What is installed here."""
+        """Return the tools that are installed here."""
         return sort_tools(plan, lambda arch: _tools(arch, emulated=plan.emulated))
 
     def begin(self, run: RunContext) -> Executor:
-        """Nothing to prepare."""
+        """Return an executor in this process."""
         return _Local(run)
 
 
@@ -140,7 +140,7 @@ def _tools(arch: ArchRecord, *, emulated: bool) -> Tools:
 
 
 def hercules_missing(arch: ArchRecord) -> str:
-    """What is wrong with Hercules here; empty where it is there, or no use."""
+    """Return why Hercules can't be used; empty if it can, or if the architecture does not need it."""
     try:
         if arch.hercules:
             emulator.require(arch.hercules)
@@ -150,7 +150,7 @@ def hercules_missing(arch: ArchRecord) -> str:
 
 
 def emulators(arch: ArchRecord, qemu: MachineKind, missing: str) -> tuple[MachineKind, ...]:
-    """QEMU, and Hercules unless something is missing for it."""
+    """Return QEMU, and Hercules unless `missing` says why not."""
     hercules = None if missing else hercules_kind(arch)
     qemu = replace(qemu, notes=(*qemu.notes, missing)) if missing else qemu
     return (qemu, hercules) if hercules else (qemu,)
@@ -159,13 +159,13 @@ def emulators(arch: ArchRecord, qemu: MachineKind, missing: str) -> tuple[Machin
 def emulators_here(
     bootable: Bootable, qemu_version: str, missing: str, cache: Path, children: Children
 ) -> tuple[MachineKind, ...]:
-    """The emulators of this machine, QEMU with KVM if a guest has really booted with it here."""
+    """Return the emulators of this machine; QEMU uses KVM if a guest has booted with it here."""
     accelerator = choose_accelerator(bootable, qemu_version, cache, children)
     return emulators(bootable.arch, qemu_kind(bootable.arch, accelerator), missing)
 
 
 class _Local:
-    """Carries out the steps in this process, with one pool of CPU tokens."""
+    """Carries out steps in this process, with one pool of CPU tokens."""
 
     def __init__(self, run: RunContext) -> None:
         self._run = run
@@ -181,7 +181,7 @@ class _Local:
         return selftests.programs(tools.compiler, self._run.workspace.cache)
 
     def machine_kinds(self, bootable: Bootable, tools: Tools) -> tuple[MachineKind, ...]:
-        """QEMU, and Hercules where it is installed; or the host, or the lab."""
+        """Return the host or the lab of the run; else QEMU, and Hercules if it is installed."""
         run = self._run
         if run.host:
             return (host_kind(run.host),)
@@ -197,7 +197,7 @@ class _Local:
         return boot(bootable, kind, request, self._run.run_dir, self._run.children)
 
     def stop(self) -> None:
-        """The run's own children are all there is."""
+        """Do nothing: the session ends its own children."""
 
     def close(self) -> None:
-        """Nothing of its own."""
+        """Do nothing: there are no own resources."""

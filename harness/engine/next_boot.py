@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Decides which boot a cell needs next, from what its boots have shown so far. Pure."""
+"""Decides which boot a cell needs next, from the results of its boots. Pure."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from results.compare.compare import failing_again, seen_once
 from results.model.run import Boot, BootEnd, Cell, PlannedTest, Status, TestResult
 
 FRUITLESS_BOOTS = 3
-"""So many boots in a row may end without a result before the cell is given up."""
+"""Number of consecutive boots without a result after which the cell is given up."""
 WASTED_RERUNS = 3
-"""So many re-runs may come back without saying anything of the kernel."""
+"""Number of re-runs without a result of the kernel after which re-runs stop."""
 BOOTS_PER_CELL = 24
-"""Bound for guests that die in every single test."""
+"""Upper bound, for guests that die in each test."""
 
 
 @dataclass(frozen=True, slots=True)
 class NextBoot:
-    """Why to boot, and what to run."""
+    """The purpose of a boot, and its tests."""
 
     purpose: str
     tests: tuple[PlannedTest, ...]
 
 
 def next_boot(planned: Sequence[PlannedTest], cell: Cell) -> NextBoot | None:
-    """The boot that the cell needs next; None when there is nothing more to learn."""
+    """Return the boot that the cell needs next, or None."""
     if not cell.boots:
         return NextBoot("first", tuple(planned)) if planned else None
     if len(cell.boots) >= BOOTS_PER_CELL or _fruitless_in_a_row(cell.boots) >= FRUITLESS_BOOTS:
@@ -41,7 +41,7 @@ def next_boot(planned: Sequence[PlannedTest], cell: Cell) -> NextBoot | None:
 
 
 def _given_up_again(boots: Sequence[Boot]) -> bool:
-    """Whether re-runs keep coming back without a word on the kernel (lost or damaged lines)."""
+    """Return whether too many re-runs had no result of the kernel (lost or damaged lines)."""
     wasted = [
         boot
         for boot in boots
@@ -57,7 +57,7 @@ def _judged(test: PlannedTest, boots: Sequence[Boot]) -> bool:
 
 
 def _counts(boot: Boot, result: TestResult) -> bool:
-    """Whether a result says something of the test: it started, and the machine did not fail under it."""
+    """Return whether a result counts: the test started, and the machine did not fail."""
     if result.lines is None:
         return False
     return not (boot.end is BootEnd.MACHINE and result.status is Status.ERROR)

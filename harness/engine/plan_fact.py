@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A plan as the first fact of its run: the tests that its sources have, and all that decides the outcome."""
+"""The first fact of a run: its plan, with the tests that exist in its sources."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from harness import __version__
 from harness.build.build_cache import digest
 from harness.config.suite import SuiteRecord
 from harness.core.errors import UsageError
+from harness.core.version import program_version
 from harness.plan.plan import Plan, claims, known_gaps, wholly_allowed
 from harness.plan.prepare import Checkouts
 from harness.plan.shard import Shard
 from harness.sources.git.mirror import path_hash
-from results.journal.journal import PlanFact, ShardFact, WalkScope
+from results.journal.journal import PlanFact, Scope, ShardFact, WalkScope
 from results.model.bisect import BisectScope
+from results.model.document import FolderKind
 from results.model.run import PlannedTest
 
 
 def suites_in_tree(
-    plan: Plan, checkouts: Checkouts, cache: Path, say: Callable[[str], None]
+    plan: Plan, checkouts: Checkouts, cache: Path, log: Callable[[str], None]
 ) -> tuple[SuiteRecord, ...]:
-    """Suites whose sources exist with the series applied.
+    """Return the suites whose sources exist with the series applied.
 
     Raises:
-        UsageError: if the series' record asks for one that does not.
+        UsageError: if the record of the series names a suite without sources.
     """
     commit = checkouts.commit("series")
     present = []
@@ -48,10 +50,10 @@ def suites_in_tree(
                 hint="Correct `tests:` in the series' record, or choose with --tests.",
             )
         else:
-            say(f"{suite.name} is left out: the series does not bring {next(iter(lacking.values()))}")
+            log(f"{suite.name} is left out: the series does not bring {next(iter(lacking.values()))}")
             continue
         for name, source in lacking.items():
-            say(f"{suite.name}.{name} is left out: the tree has no {source}")
+            log(f"{suite.name}.{name} is left out: the tree has no {source}")
     return tuple(present)
 
 
@@ -60,10 +62,9 @@ def plan_fact(
     checkouts: Checkouts,
     planned: tuple[PlannedTest, ...],
     command: Sequence[str],
-    walk: WalkScope | None,
-    bisect: BisectScope | None,
+    scope: Scope | None = None,
 ) -> PlanFact:
-    """The first fact of a run; `id` is left open."""
+    """Return the first fact of a run, or of what `scope` is about; `id` is left open."""
     return PlanFact(
         id="",
         harness=__version__,
@@ -77,22 +78,29 @@ def plan_fact(
         known_gaps=known_gaps(plan),
         known_failures=plan.known_failures,
         day=datetime.now(UTC).date().isoformat(),
-        digest=_digest(plan, checkouts, planned, walk, bisect),
-        walk=walk,
-        bisect=bisect,
+        digest=_digest(plan, checkouts, planned, scope),
+        walk=scope if isinstance(scope, WalkScope) else None,
+        bisect=scope if isinstance(scope, BisectScope) else None,
+        kind=_kind(scope),
         origin=checkouts.origin,
         shard=_shard_fact(plan, checkouts, planned),
     )
 
 
+def _kind(scope: Scope | None) -> FolderKind:
+    match scope:
+        case WalkScope():
+            return FolderKind.WALK
+        case BisectScope():
+            return FolderKind.BISECT
+        case None:
+            return FolderKind.RUN
+
+
 def _digest(
-    plan: Plan,
-    checkouts: Checkouts,
-    planned: tuple[PlannedTest, ...],
-    walk: WalkScope | None,
-    bisect: BisectScope | None,
+    plan: Plan, checkouts: Checkouts, planned: tuple[PlannedTest, ...], scope: Scope | None = None
 ) -> str:
-    """Of all that decides the outcome."""
+    """Return a digest of everything that decides the outcome."""
     decides = {
         "trees": checkouts.trees,
         "arches": [arch.model_dump() for arch in plan.arches],
@@ -105,22 +113,22 @@ def _digest(
         **({"host": plan.host.model_dump()} if plan.host else {}),
         **({"lab": plan.lab.model_dump()} if plan.lab else {}),
         **({"shard": str(plan.shard)} if plan.shard else {}),
-        "harness": __version__,
-        **({"walk": asdict(replace(walk, seed=0))} if walk else {}),
-        **({"bisect": asdict(bisect)} if bisect else {}),
+        "harness": program_version(),
     }
+    if scope:
+        decides[_kind(scope)] = asdict(replace(scope, seed=0) if isinstance(scope, WalkScope) else scope)
     return digest(decides)
 
 
 def _shard_fact(plan: Plan, checkouts: Checkouts, planned: tuple[PlannedTest, ...]) -> ShardFact | None:
-    """What the machines that take the other parts come to as well."""
+    """Return the part of the plan that this machine takes; all parts have the same `plan`."""
     whole, shard = plan.whole, plan.shard
     if not (whole and shard):
         return None
     parts = [Shard(number, shard.count).take(whole.arches) for number in range(1, shard.count + 1)]
     return ShardFact(
         number=shard.number,
-        plan=digest({"whole": _digest(whole, checkouts, planned, None, None), "shards": shard.count}),
+        plan=digest({"whole": _digest(whole, checkouts, planned), "shards": shard.count}),
         arches=tuple(arch.name for arch in whole.arches),
         parts=tuple(tuple(arch.name for arch in part) for part in parts),
     )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Works off tasks on several threads, in an order that gives the first complete verdict early.
+"""Runs tasks on several threads, in an order that gives the first complete verdict early.
 
-A task may make other tasks possible when it is done. The order is pure (`urgency`); the rest
-makes sure that whatever ends the program, no task is left running.
+A finished task may return further tasks. The order is pure (`urgency`). No task is left running when the
+program is stopped.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 MOST_AT_ONCE = 1000
-"""Of tasks, most of which wait for other machines then."""
+"""Number of threads; with a cluster, most of them wait for other machines."""
 LOOK_SECONDS = 5.0
-"""So often a number of workers that changes is looked at."""
+"""Interval in which the number of workers is read again."""
 
 
 class Kind(IntEnum):
-    """What a task does; a boot is short and completes a verdict, so it goes first."""
+    """What a task does; boots come first: they are short, and complete a verdict."""
 
     BOOT = 0
     BUILD = 1
@@ -27,18 +27,18 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One thing to do."""
+    """A build, or the boots of a kernel."""
 
     arch: str
     kind: Kind
     seconds: float
-    """How long it is expected to take."""
+    """Expected duration."""
     action: Callable[[], Sequence[Task]]
-    """Does it; returns what has become possible."""
+    """Carries out the task; returns the tasks that follow."""
 
 
 def first_arch(tasks: Iterable[Task]) -> str:
-    """The architecture whose verdict can be had first: the one with the least to do."""
+    """Return the architecture with the least expected work: its verdict is the first."""
     total: dict[str, float] = {}
     for task in tasks:
         total[task.arch] = total.get(task.arch, 0.0) + task.seconds
@@ -46,12 +46,12 @@ def first_arch(tasks: Iterable[Task]) -> str:
 
 
 def urgency(task: Task, first: str) -> tuple[int, bool, float]:
-    """Sort key: boots, then all of the first architecture, then the longest."""
+    """Return the sort key: boots, then tasks of the first architecture, then the longest."""
     return task.kind, task.arch != first, -task.seconds
 
 
 def may_begin(task: Task, first: str, unfinished: Iterable[Task]) -> bool:
-    """Whether a task is no build that would take time from those of the first architecture."""
+    """Return whether a task may start: builds of other architectures wait for those of the first one."""
     return (
         task.kind is not Kind.BUILD
         or task.arch == first
@@ -66,11 +66,11 @@ def work_off(
     *,
     first_alone: bool = False,
 ) -> None:
-    """Do all tasks and what follows from them, as many at a time as `workers` says whenever it is asked.
+    """Run all tasks and those that follow, at most `workers()` at a time.
 
-    With `first_alone` all builds of the first architecture come before any other one.
-    `stop` must make running tasks end soon; it is called when a task raises or we are
-    interrupted, and this returns (by that exception) only when no task is running any more.
+    With `first_alone` all builds of the first architecture come before other builds. `stop` must make
+    running tasks end soon; it is called if a task raises or the program is interrupted. The exception is
+    raised again when no task is running.
     """
     first = first_arch(tasks)
     waiting = list(tasks)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One run's shared state: its folder and journal, new or taken up again where it was interrupted."""
+"""The shared state of one run: its folder and journal, new or resumed."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -26,22 +26,16 @@ from harness.machines.lava.lab import open_lab
 from harness.plan.plan import Plan, planned_tests
 from harness.plan.prepare import Checkout, Checkouts, worktree_name
 from harness.sources.git.worktree_pool import Worktrees
-from results.journal.assemble import read_boot
-from results.journal.journal import (
-    BootFact,
-    Journal,
-    PlanFact,
-    TwinFact,
-    WalkScope,
-)
-from results.model.bisect import BisectScope, EndFact
+from results.journal.assemble import CellFacts, Conclude, T, read_boot
+from results.journal.journal import BootFact, Journal, PlanFact, Scope, TwinFact, WalkScope, read_events
+from results.model.bisect import EndFact
 from results.model.run import Boot, Build, Cell, PlannedTest
 from results.model.walk import RebuildCheck
 
 
 @dataclass(slots=True)
 class Session:
-    """What all steps of one run share."""
+    """The state that all steps of one run share."""
 
     plan: Plan
     workspace: Workspace
@@ -51,44 +45,44 @@ class Session:
     suites: tuple[SuiteRecord, ...]
     run_dir: Path
     lock: IO[str]
-    """Held as long as the run folder is ours."""
+    """Lock of the run folder, held until the session is closed."""
     fact: PlanFact
-    """The plan as the journal has it."""
+    """The plan as recorded in the journal."""
     journal: Journal
     history: DurationHistory
-    cells: dict[tuple[str, str], Cell]
+    cells: CellFacts
     jobserver: Jobserver
     executor: Executor
-    """Builds and boots."""
+    """Carries out builds and boots."""
     worktrees: Worktrees
     host: HostLease | None = None
-    """The physical host that boots everything; None where emulators do."""
+    """The physical host that boots all kernels; None for emulators."""
     checks: list[RebuildCheck] = field(default_factory=list)
     children: Children = field(default_factory=Children)
     _recording: threading.Lock = field(default_factory=threading.Lock)
 
     def sources(self, arch: ArchRecord, checkout: Checkout) -> AbstractContextManager[Path]:
-        """The worktree of an architecture at a checkout, locked against other runs while it is used here."""
+        """Return the worktree of an architecture at a checkout, locked against other runs."""
         name = self.worktree_name(arch)
         return self.worktrees.at(name, checkout.commit, self.children.raise_if_stopping)
 
     def worktree_name(self, arch: ArchRecord) -> str:
-        """Name of the folder in which an architecture is built."""
+        """Return the name of the worktree of an architecture."""
         return worktree_name(self.plan.tree, arch)
 
     @property
     def selftests(self) -> Selftests:
-        """What is compiled for the guest from the tree."""
+        """Return the selftests that are compiled from the tree."""
         return Selftests(self.suites, self.checkouts.commit("series"))
 
     def stop(self) -> None:
-        """Make everything that is running end soon, and nothing new begin."""
+        """Make all running steps end soon, and start no others."""
         self.jobserver.stop()
         self.children.end_all()
         self.executor.stop()
 
     def close(self) -> None:
-        """Let go of the host, the run folder and the token pool; nothing may be running any more."""
+        """Release the host, the run folder and the CPU tokens; no step may be running."""
         self.executor.close()
         if self.host:
             self.host.give_back()
@@ -96,43 +90,44 @@ class Session:
         self.lock.close()
 
     def cell(self, arch: str, variant: str) -> Cell:
-        """What is known of a cell so far."""
-        return self.cells.get((arch, variant), Cell(arch, variant))
+        """Return a cell, as far as its builds and boots have come."""
+        return self.cells.cell(arch, variant)
 
     def record_build(self, build: Build) -> None:
-        """Keep a build as a fact."""
+        """Record a build."""
         with self._recording:
             self.journal.append("build", build)
-            known = self.cell(build.arch, build.variant)
-            self.cells[build.arch, build.variant] = replace(known, build=build)
+            self.cells.add_build(build)
 
     def record_twin(self, fact: TwinFact) -> None:
-        """Keep that a cell's boots are those of another variant."""
+        """Record that a cell shares the boots of another variant."""
         with self._recording:
             self.journal.append("twin", fact)
-            known = self.cell(fact.arch, fact.variant)
-            self.cells[fact.arch, fact.variant] = replace(known, boots_of=fact.twin)
+            self.cells.add_twin(fact)
 
     def record_check(self, check: RebuildCheck) -> None:
-        """Keep what building a kernel once more came to."""
+        """Record a rebuild from scratch."""
         with self._recording:
             self.journal.append("check", check)
             self.checks.append(check)
 
     def record_found(self, fact: EndFact) -> None:
-        """Keep how the search on one architecture ended."""
+        """Record the end of the search on one architecture."""
         with self._recording:
             self.journal.append("found", fact)
 
     def record_boot(self, fact: BootFact) -> Boot:
-        """Keep a boot as a fact, and read what its log says; who boots is nobody's twin any more."""
+        """Record a boot, and parse its console log; the end of the session does not parse it again."""
         seen = read_boot(fact, self.planned, self.run_dir)
         with self._recording:
             self.journal.append("boot", fact)
-            cell = self.cell(fact.arch, fact.variant)
-            earlier = () if cell.boots_of else cell.boots
-            self.cells[fact.arch, fact.variant] = replace(cell, boots=(*earlier, seen), boots_of="")
+            self.cells.add_boot(fact, seen)
         return seen
+
+    def concluded_by(self, conclude: Conclude[T]) -> tuple[T, Path]:
+        """Return the results of the session by `conclude`, and the folder."""
+        events = list(read_events(self.run_dir))
+        return conclude(self.fact, events, self.cells.cells(self.fact)), self.run_dir
 
 
 def open_session(
@@ -141,24 +136,22 @@ def open_session(
     progress: Progress,
     checkouts: Checkouts,
     command: Sequence[str],
-    walk: WalkScope | None = None,
-    bisect: BisectScope | None = None,
+    scope: Scope | None = None,
     site: Site | None = None,
 ) -> Session:
-    """Begin a run, or take up the last one if it was interrupted and has the very same plan.
+    """Begin a run, or resume the last interrupted one of the same plan.
 
-    With `walk` it is a walk, with `bisect` a bisection, and its folder is among those. `site` is where
-    it is carried out, this machine without one.
+    With a `scope` it is a walk or a bisection. Its steps are carried out at `site`, or on this machine.
 
     Raises:
         UsageError: if the series asks for tests that neither it nor the tree has.
-        InfrastructureError: if the plan's host or lab is not to be had.
+        InfrastructureError: if the host or the lab of the plan can't be used.
     """
     suites: tuple[SuiteRecord, ...] = ()
-    if walk is None or walk.boots:
+    if not isinstance(scope, WalkScope) or scope.boots:
         suites = suites_in_tree(plan, checkouts, workspace.cache, progress.log)
     planned = planned_tests(suites)
-    fact = plan_fact(plan, checkouts, planned, command, walk, bisect)
+    fact = plan_fact(plan, checkouts, planned, command, scope)
     children = Children()
     lab = open_lab(plan.lab, plan.arches) if plan.lab else None
     host = _take_host(plan, workspace, progress, children)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a bisection can look for after a run: everything that the series broke, as `--until` has it."""
+"""Predicates for bisections after a run: one for each regression, as for `--until`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Causes = dict[str, tuple[str, ...]]
 
 
 def causes(run: Run) -> Causes:
-    """Name what is worse with the series; a kernel that does not boot is not asked for its tests."""
+    """Return the regressions of a run; those of tests are left out for a kernel that does not boot."""
     found: Causes = {}
     for arch in run.arches:
         cell = next(cell for cell in run.cells if (cell.arch, cell.variant) == (arch.arch, "series"))
@@ -35,7 +35,7 @@ def _of_arch(arch: ArchComparison, cell: Cell) -> Iterator[str]:
 
 
 def new_causes(run: Run, before: Run | None) -> Causes:
-    """What the night before did not have, architecture by architecture."""
+    """Return the regressions of each architecture that the night before did not have."""
     old = causes(before) if before else {}
     found: Causes = {}
     for until, arches in causes(run).items():

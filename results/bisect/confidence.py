@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How sure one can be of a culprit where a failure may come and go, and how many boots that takes. Pure.
+"""The confidence in a culprit of an intermittent failure, and the number of boots that it takes. Pure.
 
 Every commit that has the culprit fails in each boot with the same probability p, and no other commit
-fails. Of p nothing is known beforehand: it is 1 with probability ALWAYS_ODDS, else it follows Jeffreys'
-prior for a rate, Beta(1/2, 1/2) (Gelman et al., Bayesian Data Analysis, 3rd edition, section 2.8). Every
-candidate may be the culprit alike. What the boots have shown then makes some of them likelier than others,
-by Bayes' rule; why and in which order they were booted does not matter to that, so each vote counts,
-and the probability may be asked for after any of them.
+fails. p is unknown: its prior is 1 with probability ALWAYS_ODDS, else Jeffreys'
+prior for a rate, Beta(1/2, 1/2) (Gelman et al., Bayesian Data Analysis, 3rd edition, section 2.8). All
+candidates have the same prior. Bayes' rule gives their posterior after the votes. It does not depend on the
+order of or the reason for the boots, so that every vote counts, and it can be computed after any of them.
 """
 
 from __future__ import annotations
@@ -19,37 +18,37 @@ from functools import cache
 from results.model.bisect import Rate
 
 ALWAYS_ODDS = 0.4
-"""Before the first boot: the probability that a failure comes every time."""
+"""Prior probability that a failure is deterministic."""
 _JEFFREYS = 0.5
 MOST_TO_SEE = 30
-"""A failure that did not come in so many boots of the bad commit is not looked for any longer."""
+"""Number of clean boots of the bad commit after which the search gives up."""
 MOST_TO_LEARN = 60
-"""The bad commit is not booted more often than this to learn whether the failure is too rare."""
+"""Upper bound of the boots of the bad commit that estimate the failure rate."""
 MOST_CLEAN = 300
-"""No commit is booted more often than this to be called good."""
+"""Upper bound of the clean boots that make a commit good."""
 CAUTION = 0.55
-"""With 1, answers would be wrong as rarely as was asked over all rates of failing, but twice as often at the
-worst of them (from 50 to 70 % of all boots). That it may hold there, too, less doubt is left."""
+"""With 1, the error rate would be as requested on average over all failure rates, but twice as high at the
+worst ones (50 to 70 % of all boots). This factor makes it hold there, too."""
 HASTE = 0.3
-"""On the way a commit is taken for good while it may be bad with this probability: the end is what counts."""
+"""Probability of a wrong good mark that is accepted on the way; the end of the search is stricter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """Clean boots that a commit will take, as far as one can say beforehand."""
+    """Estimate of the clean boots of a commit."""
 
     quick: int
-    """To be taken for good while the search goes on."""
+    """Boots until the commit is marked good on the way."""
     sure: int
-    """To be called good where the answer rests on it."""
+    """Boots until the commit is good for the answer."""
 
 
 @cache
 def likelihood(failures: int, clean: int) -> float:
-    """The probability that bad commits fail in these boots and pass those, in the order in which they did.
+    """Return the probability of a sequence of failing and clean boots of bad commits.
 
-    It is the mean of p ** failures * (1 - p) ** clean over what is known of p beforehand; for the part
-    where p is not 1 that is the ratio of two beta functions.
+    It is the mean of p ** failures * (1 - p) ** clean over the prior of p; for p < 1 that is the ratio of two
+    beta functions.
     """
     sometimes = math.exp(_log_beta(failures + _JEFFREYS, clean + _JEFFREYS) - _log_beta(_JEFFREYS, _JEFFREYS))
     return (1 - ALWAYS_ODDS) * sometimes + (0 if clean else ALWAYS_ODDS)
@@ -61,10 +60,10 @@ def _log_beta(first: float, second: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """An image: which candidates would make it bad.
+    """An image, and the candidates that would make it bad.
 
-    Several commits may have it. A candidate that only some of them have changes nothing in it, and is not
-    what made it fail.
+    Several commits may have the image. A candidate that only some of them contain does not change the image,
+    and can't be the culprit of its failures.
     """
 
     in_all: frozenset[str]
@@ -72,10 +71,10 @@ class Kernel:
 
 
 class Posterior:
-    """How likely each candidate is the culprit, given the votes of the kernels that were booted."""
+    """The probability of each candidate to be the culprit, given all votes."""
 
     def __init__(self, candidates: Collection[str], kernels: Sequence[Kernel]) -> None:
-        """`candidates` are commit ids; what is said of `kernels` later is said in this order."""
+        """Take the candidates as commit ids; votes are given in the order of `kernels`."""
         self._alike: dict[tuple[bool | None, ...], list[str]] = {}
         for candidate in candidates:
             self._alike.setdefault(tuple(_makes_bad(candidate, kernel) for kernel in kernels), []).append(
@@ -83,11 +82,11 @@ class Posterior:
             )
 
     def certainty(self, culprit: str, seen: Sequence[Rate]) -> float:
-        """The probability that it is this one."""
+        """Return the probability that this commit is the culprit."""
         return self.share((culprit,), seen)
 
     def share(self, suspects: Collection[str], seen: Sequence[Rate]) -> float:
-        """The probability that it is one of these; 0 if no candidate explains the votes."""
+        """Return the probability that the culprit is one of these; 0 if no candidate explains the votes."""
         failures = sum(rate.failures for rate in seen)
         ours = total = 0.0
         for ways, alike in self._alike.items():
@@ -97,7 +96,7 @@ class Posterior:
         return ours / total if total else 0.0
 
     def chance(self, culprit: str, seen: Sequence[Rate]) -> float:
-        """The probability that a bad commit fails in its next boot, if this one is the culprit."""
+        """Return the probability that a bad commit fails in its next boot, if this one is the culprit."""
         ways = next(ways for ways, alike in self._alike.items() if culprit in alike)
         failures = sum(rate.failures for rate in seen)
         clean = sum(rate.clean for makes_bad, rate in zip(ways, seen, strict=True) if makes_bad)
@@ -115,27 +114,27 @@ class Posterior:
 
 
 def _makes_bad(candidate: str, kernel: Kernel) -> bool | None:
-    """None if it can not be the culprit."""
+    """Return None if the candidate can't be the culprit."""
     if candidate in kernel.in_all:
         return True
     return None if candidate in kernel.in_any else False
 
 
 def doubt_left(confidence: float) -> float:
-    """How probable it may be, for the asked confidence, that the culprit is another."""
+    """Return the accepted probability of another culprit for a requested confidence."""
     return CAUTION * (1 - confidence)
 
 
 def steps_for(commits: int) -> int:
-    """Verdicts that halving takes to find one of so many commits."""
+    """Return the number of steps of a binary search over `commits` commits."""
     return max(1, math.ceil(math.log2(max(1, commits))))
 
 
 @cache
 def effort(rate: Rate, commits: int, confidence: float) -> Effort | None:
-    """What is ahead when a bad commit has shown this; None if it is more than MOST_CLEAN boots of one commit.
+    """Estimate the effort for a failure rate; None for more than MOST_CLEAN boots of one commit.
 
-    Halving leaves half of the candidates before the last good commit, and all of them rest on its boots.
+    The search leaves half of the candidates before the last good commit, and all of them depend on its boots.
     """
     quick = _clean_boots(rate, 1, HASTE)
     sure = _clean_boots(rate, max(1.0, commits / 2), doubt_left(confidence))
@@ -143,7 +142,7 @@ def effort(rate: Rate, commits: int, confidence: float) -> Effort | None:
 
 
 def _clean_boots(rate: Rate, others: float, risk: float) -> int | None:
-    """The clean boots that leave so many other candidates no more than this probability."""
+    """Return the clean boots that leave the other candidates at most this probability."""
     boots = range(1, MOST_CLEAN + 1)
     return next((clean for clean in boots if _doubt(rate, others, clean) <= risk), None)
 
@@ -154,6 +153,6 @@ def _doubt(rate: Rate, others: float, clean: int) -> float:
 
 
 def reachable(rate: Rate, commits: int) -> float:
-    """The highest confidence that MOST_CLEAN boots of a commit can give, rounded down to a percent."""
+    """Return the highest confidence that MOST_CLEAN boots of a commit can give, rounded down to a percent."""
     doubt = _doubt(rate, max(1.0, commits / 2), MOST_CLEAN)
     return max(0, math.floor(100 * (1 - doubt / CAUTION))) / 100

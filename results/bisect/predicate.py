@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a bisection looks for, as one line of text: `pmd_split.munmap fails`, `thp_split_pmd_failed > 0`.
+"""Predicates of a bisection in one line of text: `pmd_split.munmap fails`, `thp_split_pmd_failed > 0`.
 
 TEST fails                      a planned test, or a shell pattern of several
 COUNTER > N [in TEST]           its change over these tests, or all of a boot; also >= < <= == !=
@@ -37,7 +37,7 @@ _SHAPES = (
 
 
 class PredicateError(ValueError):
-    """A text is no predicate; the message shows the place and says what was expected there."""
+    """A text is no predicate; the message shows the place and the expected words."""
 
     def __init__(self, text: str, column: int, problem: str) -> None:
         super().__init__(f"{problem}\n  {text}\n  {' ' * column}^")
@@ -60,7 +60,7 @@ class TestFails:
 
 @dataclass(frozen=True, slots=True)
 class CounterIs:
-    """A counter changes by so much."""
+    """A counter changes by a value in a range."""
 
     counter: str
     comparison: str
@@ -71,7 +71,7 @@ class CounterIs:
         return f"{self.counter} {self.comparison} {self.number}{_place(self.tests)}"
 
     def holds(self, change: int) -> bool:
-        """Whether a change is what is looked for."""
+        """Return whether a change of the counter matches."""
         return COMPARISONS[self.comparison](change, self.number)
 
 
@@ -87,13 +87,13 @@ class SplatSeen:
         return f"splat {quote}{self.pattern}{quote}{_place(self.tests)}"
 
     def matches(self, signature: str) -> bool:
-        """Whether a signature is the one that is looked for."""
+        """Return whether a signature matches."""
         return self.pattern in signature or fnmatchcase(signature, self.pattern)
 
 
 @dataclass(frozen=True, slots=True)
 class NotBooting:
-    """The kernel does not get to its first test."""
+    """The kernel does not reach its first test."""
 
     def __str__(self) -> str:
         return "does not boot"
@@ -109,7 +109,7 @@ class NotBuilding:
 
 @dataclass(frozen=True, slots=True)
 class WarningSeen:
-    """The compiler warns of something that it did not warn of before."""
+    """The compiler emits a new warning."""
 
     file: str = ""
 
@@ -122,22 +122,22 @@ Predicate = TestFails | CounterIs | SplatSeen | NotBooting | NotBuilding | Warni
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What a predicate may name."""
+    """The names that a predicate may use."""
 
     tests: tuple[str, ...]
     counters: tuple[str, ...] = ()
-    """Known ones, to guess what was meant."""
+    """Known counters, for suggestions."""
     counted: tuple[str, ...] = ("thp_",)
-    """How the names of all counters begin that a guest reports."""
+    """Prefixes of the names of all counters that a guest reports."""
 
 
 def is_booted(predicate: Predicate) -> bool:
-    """Whether a kernel must be booted to tell; else its build tells, and the same every time."""
+    """Return whether a kernel must be booted to be judged; else its build decides."""
     return not isinstance(predicate, NotBuilding | WarningSeen)
 
 
 def tests_for(predicate: Predicate, planned: Sequence[PlannedTest]) -> tuple[PlannedTest, ...]:
-    """The tests that a boot must run to tell."""
+    """Return the tests that a boot must run to be judged."""
     match predicate:
         case TestFails(tests) | CounterIs(tests=tests) | SplatSeen(tests=tests):
             return tuple(test for test in planned if fnmatchcase(test.name, tests or "*"))
@@ -164,7 +164,7 @@ def parse(text: str, vocabulary: Vocabulary) -> Predicate:
     """Read a predicate.
 
     Raises:
-        PredicateError: if it is none, or names a test or counter that is not there.
+        PredicateError: for a syntax error, or a test or counter that does not exist.
     """
     return _Parser(text, vocabulary).predicate()
 
@@ -179,7 +179,7 @@ class _Parser:
         self._next = 0
 
     def predicate(self) -> Predicate:
-        """The whole text."""
+        """Parse the whole text."""
         first = self._take(_SHAPES)
         following = self._peek()
         found: Predicate
@@ -205,7 +205,7 @@ class _Parser:
         return NotBooting() if word.text == "boot" else NotBuilding()
 
     def _splat(self, pattern: _Word) -> Predicate:
-        """Unquoted, the pattern is all the rest: signatures have spaces."""
+        """Parse a signature; without quotes it is the rest of the text, since signatures have spaces."""
         if not pattern.quoted:
             return SplatSeen(self._text[pattern.column :].strip())
         self._take("a signature")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Puts a bisection together from its folder: who began it on each architecture, and how that is known."""
+"""Assembles a bisection: the culprit on each architecture, and the evidence."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from results.bisect.confidence import MOST_CLEAN, reachable
 from results.bisect.predicate import Predicate, Vocabulary, is_booted, parse, tests_for
 from results.bisect.vote import votes_of
-from results.journal.assemble import read_cells, read_plan
-from results.journal.journal import Event, JournalError, PlanFact, decode, read_events
+from results.journal.assemble import assemble_by, same_image
+from results.journal.journal import Event, JournalError, PlanFact, decode
 from results.model.bisect import (
     ArchBisection,
     Ballot,
@@ -33,24 +33,22 @@ _WRONG_ENDS = (SearchEnding.GOOD_IS_BAD, SearchEnding.BAD_IS_GOOD)
 
 
 def name_of(commit: CommitNote) -> str:
-    """What people call a commit: `patch 7`, or the first digits of its id."""
+    """Return the name of a commit: `patch 7`, or the first digits of its id."""
     kind, _, name = commit.name.partition("/")
     return f"patch {name}" if kind == "patch" else abbrev(commit.id)
 
 
 def assemble_bisection(folder: Path) -> Bisection:
-    """Everything there is to say of a bisection.
+    """Read and judge the folder of a bisection.
 
     Raises:
         JournalError: if the folder is none, or one of another version.
     """
-    events = list(read_events(folder))
-    plan = read_plan(events)
-    return conclude_bisection(plan, events, read_cells(plan, events, folder))
+    return assemble_by(conclude_bisection, folder)
 
 
 def conclude_bisection(plan: PlanFact, events: Sequence[Event], cells: Sequence[Cell]) -> Bisection:
-    """Say who began it, and why.
+    """Name the culprit on each architecture, and the evidence.
 
     Raises:
         JournalError: if the plan is not that of a bisection.
@@ -139,12 +137,10 @@ def _look(
 
 
 def _speaker(cell: Cell, cells: Iterable[Cell]) -> Cell:
-    """The cell that was booted for this image."""
+    """Return the cell that was booted with the image of this one."""
     if cell.boots or cell.build is None or not cell.build.ok:
         return cell
-    image = cell.build.image_sha256
-    same = (each for each in cells if each.boots and each.build and each.build.image_sha256 == image)
-    return next(same, cell)
+    return next((each for each in same_image(cells, cell.build.image_sha256) if each.boots), cell)
 
 
 def _tally(votes: Sequence[Vote], *, booted: bool) -> str:
@@ -206,7 +202,7 @@ def _last(votes: Sequence[Vote], ballot: Ballot) -> str:
 
 
 def _headline(arches: Sequence[ArchBisection]) -> str:
-    """Who did it, and whether the architectures agree."""
+    """Return the culprits, and whether the architectures agree."""
     culprits: dict[str, list[ArchBisection]] = {}
     for arch in arches:
         if arch.culprit:
@@ -228,7 +224,7 @@ def _headline(arches: Sequence[ArchBisection]) -> str:
 
 
 def _exit_code(arches: Sequence[ArchBisection]) -> int:
-    """0 if each architecture has a culprit, or none because bad does not show it there."""
+    """Return 0 if each architecture has a culprit, or none because bad is good there."""
     endings = [arch.ending for arch in arches]
     if all(ending in _WRONG_ENDS for ending in endings):
         return EXIT_WRONG_ENDS

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The search for the commit that began a fault: which kernel to boot next, and when enough is known.
+"""The search for the first bad commit: which kernel to boot next, and when the answer is certain enough.
 
-Git says which commit is worth a look; this says how often to boot it. What is seen once is believed:
-one bad vote makes a commit bad. On the way a commit passes for good after few clean boots. The answer
-takes more: the culprit and its parents are booted until all votes together make it the culprit with
-the asked probability (`results.bisect.confidence`). A commit that was taken for good too early fails there,
-and the search goes on from it.
+Git selects the next commit; this decides how often it is booted. One bad vote makes a commit bad. On the way
+a commit is marked good after few clean boots. In the end the culprit and its parents are booted until all
+votes together give the requested confidence (`results.bisect.confidence`). A commit that was marked good too
+early fails there, and the search continues from it.
 """
 
 from __future__ import annotations
@@ -30,52 +29,52 @@ from results.bisect.confidence import (
 from results.model.bisect import Ballot, Mark, Rate, SearchEnding, Vote
 
 GIVEN_UP_AFTER = 3
-"""So many votes in a row that say nothing, and the commit is skipped."""
+"""Number of consecutive boots without a vote after which a commit is skipped."""
 MOST_AGAIN = 8
-"""In one go, no more boots of a culprit are foreseen."""
+"""Upper bound of the boots of a culprit that are planned at once."""
 FAILURES_OF_USE = 5
-"""CPUs that have nothing else to do boot bad commits again until there are so many failures."""
+"""Idle CPUs boot bad commits again until this number of failures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What git says with the marks it was given: one of the three."""
+    """The answer of git to the marks; one of the three is set."""
 
     next: str = ""
     culprit: str = ""
     left: tuple[str, ...] = ()
-    """Any of these may be the culprit, and all but the bad one are skipped."""
+    """Candidates for the culprit, of which all but the bad one are skipped."""
 
 
 class Git(Protocol):
     """The history between good and bad."""
 
     def hint(self, marks: Mapping[str, Mark]) -> Hint:
-        """What to look at next."""
+        """Return the next commit to judge."""
 
     def parents(self, commit: str) -> Sequence[str]:
-        """Those of a commit, the first one first."""
+        """Return the parents of a commit, the first one first."""
 
     def line(self, commit: str) -> frozenset[str]:
-        """A commit and all before it, as far back as the good end, which is in every line."""
+        """Return a commit and its ancestors, as far as the good end."""
 
 
 class Laboratory(Protocol):
-    """Where kernels are built and booted."""
+    """Builds and boots the kernels of commits."""
 
     def meet(self, commit: str) -> tuple[str, Sequence[Vote]]:
-        """Build a commit; returns what its votes are kept under, and those so far.
+        """Build a commit; returns the key of its votes, and its votes so far.
 
-        Commits with equal images have one key, and share them.
+        Commits with the same image have the same key, and share their votes.
         """
 
     def boot(self, commits: Sequence[str]) -> Sequence[Vote]:
-        """Boot each of these commits (one may be there twice) at once; one vote each."""
+        """Boot each of these commits (one may occur twice) concurrently; returns one vote each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is searched for, and how surely."""
+    """The range of a search, and its confidence."""
 
     good: str
     bad: str
@@ -83,14 +82,14 @@ class Question:
     """Candidates: those that bad has and good has not."""
     confidence: float
     booted: bool = True
-    """False if a build alone shows it, and so every time."""
+    """False if a build alone shows the symptom."""
     width: int = 1
-    """So many guests run at once."""
+    """Number of concurrent guests."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """How a search ended."""
+    """The end of a search."""
 
     ending: SearchEnding
     commit: str = ""
@@ -135,20 +134,20 @@ class Search:
 
     @property
     def rate(self) -> Rate:
-        """How often the known-bad commit failed."""
+        """The failure rate of the known-bad commit."""
         return _rate_of(self.votes(self._question.bad))
 
     def votes(self, commit: str) -> Sequence[Vote]:
-        """Those of a commit so far."""
+        """Return the votes of a commit so far."""
         return self._votes.get(self._keys.get(commit, ""), ())
 
     def certainty(self, culprit: str) -> float:
-        """The probability that this is the culprit, given all votes."""
+        """Return the probability that a commit is the culprit, given all votes."""
         keys, suspicion = self._suspicion(culprit)
         return suspicion.certainty(culprit, self._seen(keys, {}))
 
     def marks(self) -> dict[str, Mark]:
-        """What is believed of each commit that was looked at, the two ends included, in their order."""
+        """Return the mark of each judged commit, the two ends included, in their order."""
         found = {commit: self._mark(commit) for commit in self._keys}
         return {commit: mark for commit, mark in found.items() if mark}
 
@@ -167,7 +166,7 @@ class Search:
         return fruitless or bool(votes and votes[-1].is_final)
 
     def _check_ends(self) -> None:
-        """Bad must show it, often enough to be found, and good must not."""
+        """Check that bad is bad, often enough to be found, and that good is good."""
         good, bad = self._question.good, self._question.bad
         self._meet(bad)
         while not self.rate.failures:
@@ -201,7 +200,7 @@ class Search:
                 raise _Over(SearchEnding.END_UNJUDGED, good)
 
     def _judge(self, commit: str) -> None:
-        """Boot a commit until it is bad, given up, or passes for good."""
+        """Boot a commit until it is bad, given up, or marked good."""
         self._meet(commit)
         while self._mark(commit) not in (Mark.BAD, Mark.SKIP):
             lacking = self._lacking(commit)
@@ -210,7 +209,7 @@ class Search:
             self._round([commit] * lacking, self._idle_work())
 
     def _lacking(self, commit: str) -> int:
-        """The clean boots after which a commit passes for good; as many as run at once, if it takes more."""
+        """Return the clean boots that a commit still needs for a good mark; at most the width."""
         clean = _rate_of(self.votes(commit)).clean
         if not self._question.booted:
             return 0 if clean else 1
@@ -224,18 +223,18 @@ class Search:
         return self._question.width
 
     def _idle_work(self) -> list[str]:
-        """What a CPU that has nothing else to do may find out: whether the failure comes every time."""
+        """Return boots for idle CPUs: they show whether the failure is deterministic."""
         known = sum(_rate_of(votes).failures for votes in self._votes.values())
         return [self._oldest_bad()] * 2 if self._question.booted and 0 < known < FAILURES_OF_USE else []
 
     def _oldest_bad(self) -> str:
-        """The last one that was found bad: the likeliest culprit so far."""
+        """Return the last bad commit: the likeliest culprit so far."""
         marked = (commit for commit, mark in self.marks().items() if mark is Mark.BAD)
         bad = [commit for commit in marked if not self._given_up(commit)]
         return min(bad, key=lambda commit: len(self._git.line(commit)), default=self._question.bad)
 
     def _confirmed(self, culprit: str) -> bool:
-        """Whether the culprit is certain enough, after boots of it and its parents."""
+        """Return whether the culprit is certain enough, after boots of it and its parents."""
         parents = self._git.parents(culprit) or [self._question.good]
         for parent in parents:
             self._judge(parent)
@@ -246,13 +245,13 @@ class Search:
         return self._stand(parents)
 
     def _stand(self, parents: Sequence[str]) -> bool:
-        """Whether all of them still are what git was told."""
+        """Return whether the marks are still those that git has."""
         if self._question.good in parents:
             self._check_good()
         return all(self._mark(parent) is Mark.GOOD for parent in parents)
 
     def _most_telling(self, culprit: str, parents: Sequence[str]) -> list[str]:
-        """The next boots on the shortest way to certainty: of the culprit and of its parents in turn."""
+        """Return the next boots on the shortest way to certainty: the culprit and its parents in turn."""
         if all(_rate_of(self.votes(parent)).clean >= MOST_CLEAN for parent in parents):
             raise _Over(SearchEnding.TOO_RARE, self._question.bad)
         again, clean = self._shortest_way(culprit, parents)
@@ -261,7 +260,7 @@ class Search:
         return [commit for turn in turns for commit in turn if commit][: self._question.width]
 
     def _shortest_way(self, culprit: str, parents: Sequence[str]) -> tuple[int, int]:
-        """How many boots of the culprit and of each parent make it certain, if they go as expected."""
+        """Return the boots of the culprit and of each parent that are expected to give certainty."""
         keys, suspicion = self._suspicion(culprit)
         so_far = self._seen(keys, {})
         chance = suspicion.chance(culprit, so_far)
@@ -280,14 +279,14 @@ class Search:
         return min(ways, key=lambda way: way[0] + len(parents) * way[1])
 
     def _seen(self, keys: Sequence[str], foreseen: Mapping[str, Rate]) -> list[Rate]:
-        """What the boots of these kernels have shown, with boots that are foreseen (by commit)."""
+        """Return the votes of these kernels, with the planned boots (by commit)."""
         more = {self._keys[commit]: rate for commit, rate in foreseen.items()}
         return [_sum(_rate_of(self._votes[key]), more.get(key, Rate())) for key in keys]
 
     def _suspicion(self, about: str = "") -> tuple[list[str], Posterior]:
-        """The kernels that tell of a commit, as they come before or after it, and of whom they tell what.
+        """Return the posterior of a commit from the kernels before and after it.
 
-        What happens on another branch neither clears a commit nor convicts it.
+        Commits of another branch say nothing about it.
         """
         if about not in self._suspicions:
             line = self._git.line(about or self._question.bad)
@@ -308,7 +307,7 @@ class Search:
         self._suspicions.clear()
 
     def _round(self, wanted: Sequence[str], idle: Sequence[str] = ()) -> None:
-        """Boot as many as run at once: those that are wanted, then those that may as well."""
+        """Boot as many kernels as run at once: needed ones, then optional ones."""
         booted = [*wanted, *idle][: self._question.width]
         for commit, vote in zip(booted, self._laboratory.boot(booted), strict=True):
             self._votes[self._keys[commit]].append(vote)

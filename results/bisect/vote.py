@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What one kernel, or one boot of it, says to a predicate: bad, good, or nothing.
+"""Judges a kernel, or one boot of it, by a predicate: bad, good, or no vote.
 
-Bad is only what shows the very thing that is looked for: another failure is not held against the
-commit. Good is only what could have shown it: the test ran to its end and was exercised.
+A vote is bad only if the symptom itself occurred: other failures do not count. It is good only if the symptom
+could have occurred: the test ran to its end and was exercised.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ def vote(
 
 
 def trial(number: int) -> str:
-    """The purpose of the boots of one trial."""
+    """Return the purpose of the boots of one trial."""
     return f"{_TRIAL}{number}"
 
 
 def trial_number(purpose: str) -> int:
-    """The number of the trial that a boot belongs to; 0 if it is of none."""
+    """Return the number of the trial of a boot; 0 if it belongs to none."""
     number = purpose.removeprefix(_TRIAL)
     return int(number) if number.isdigit() else 0
 
@@ -76,7 +76,7 @@ def trial_number(purpose: str) -> int:
 def votes_of(
     predicate: Predicate, tests: Sequence[PlannedTest], cell: Cell, reference: Build | None = None
 ) -> tuple[Vote, ...]:
-    """All votes of a kernel: one for each trial, or the one of its build."""
+    """Return all votes of a kernel: one for each trial, or the one of its build."""
     if not is_booted(predicate) or cell.build is None or not cell.build.ok:
         return (vote(predicate, tests, cell, reference),)
     trials: dict[str, list[Boot]] = {}
@@ -159,7 +159,7 @@ def _on_tests(tests: Sequence[PlannedTest], cell: Cell) -> Vote:
 
 
 def _unless_unexercised(tests: Sequence[PlannedTest], cell: Cell, words: str) -> Vote:
-    """A good vote, if every test that the machine can run at all ran to its end and proved something."""
+    """Return a good vote if every test that the machine supports ran to its end and was exercised."""
     able = [test for test in tests if not _lacks(test, cell)]
     if not able and cell.boots:
         lacking = _lacks(tests[0], cell) if tests else "no test"
@@ -176,7 +176,7 @@ def _unless_unexercised(tests: Sequence[PlannedTest], cell: Cell, words: str) ->
 
 
 def _lacks(test: PlannedTest, cell: Cell) -> str:
-    """What the machine lacks for a test that did nothing."""
+    """Return what the machine lacks for an unexercised test."""
     runs = runs_of(test, cell)
     if runs.passing or runs.failing:
         return ""

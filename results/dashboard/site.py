@@ -20,8 +20,7 @@ from results.dashboard import charts, wordings
 from results.dashboard.history import DashboardData, Line, Row, outcome_of_row, read_history
 from results.dashboard.logs import log_page
 from results.dashboard.machines import machines
-from results.model import walk_document
-from results.model.document import ResultsError, read_as
+from results.model.document import DOCUMENTS, FolderKind, ResultsError, from_json
 from results.model.walk import PatchResult, Walk
 from results.reports.content import excerpt, walk_words, wording
 from results.reports.html.web_page import page_values, strict_environment
@@ -178,8 +177,8 @@ class _Site:
     def walk_of(self, folder: Row) -> Walk | None:
         """A walk's patches and architectures, if its folder is still there."""
         with suppress(OSError, ResultsError):
-            text = (Path(folder.path) / "walk.json").read_text(encoding="utf-8")
-            return read_as(Walk, walk_document.SCHEMA, text)
+            text = (Path(folder.path) / DOCUMENTS[FolderKind.WALK].file).read_text(encoding="utf-8")
+            return from_json(Walk, text)
         return None
 
     def step_line(self, key: int, step: PatchResult) -> str:

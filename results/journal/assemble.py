@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Puts a run together from its folder: the journal's facts and what the console logs say."""
+"""Assembles a run from its folder: the facts of the journal, and the console logs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from results.compare import compare
 from results.console.report import read_report
 from results.journal.journal import (
+    PLAN,
     VARIANTS,
     VERSION,
     BootFact,
@@ -17,6 +20,7 @@ from results.journal.journal import (
     PlanFact,
     TwinFact,
     decode,
+    folder_kind,
     read_events,
 )
 from results.model.run import ArchComparison, Boot, Build, Cell, Claim, PlannedTest, Run
@@ -24,9 +28,14 @@ from results.splats.checkers import loss_notes, lost_evidence
 from results.splats.find import find_splats
 from results.splats.taint import unexplained_taints
 
+T = TypeVar("T")
+
 
 def read_boot(fact: BootFact, planned: Sequence[PlannedTest], run_dir: Path) -> Boot:
-    """Read one boot's console log: its tests, splats and capabilities."""
+    """Parse the console log of a boot: its tests, splats and capabilities.
+
+    Raises:
+        JournalError: if the log can't be read."""
     wanted = [test for test in planned if test.name in fact.tests]
     try:
         log = (run_dir / fact.log).open(encoding="utf-8", errors="replace", newline="\n")
@@ -58,61 +67,103 @@ def read_boot(fact: BootFact, planned: Sequence[PlannedTest], run_dir: Path) -> 
 
 
 def read_plan(events: Iterable[Event]) -> PlanFact:
-    """The plan of a run.
+    """Read the plan of a run, a walk or a bisection.
 
     Raises:
         JournalError: if the journal has none, or one of another version.
     """
     for event in events:
-        if event.name == "plan":
+        if event.name == PLAN:
             plan = decode(PlanFact, event)
             if plan.version != VERSION:
                 raise JournalError(
                     f"the run is of journal version {plan.version}, this program reads {VERSION}"
                 )
-            return plan
+            return replace(plan, kind=folder_kind([event]))
     raise JournalError("the journal has no plan: the run stopped before it began")
 
 
-def read_cells(plan: PlanFact, events: Sequence[Event], run_dir: Path) -> tuple[Cell, ...]:
-    """Every cell of the plan with what is known of it so far."""
-    builds: dict[tuple[str, str], Build] = {}
-    boots: dict[tuple[str, str], list[Boot]] = {}
-    twins: dict[tuple[str, str], str] = {}
+class CellFacts:
+    """The builds and boots of each cell, as the facts of a journal add them."""
+
+    def __init__(self) -> None:
+        self._builds: dict[tuple[str, str], Build] = {}
+        self._boots: dict[tuple[str, str], tuple[Boot, ...]] = {}
+        self._twins: dict[tuple[str, str], str] = {}
+
+    def add_build(self, build: Build) -> None:
+        """Add a build, in place of an earlier one."""
+        self._builds[build.arch, build.variant] = build
+
+    def add_boot(self, fact: BootFact, boot: Boot) -> None:
+        """Add a boot; a booted cell no longer shares another variant's boots."""
+        key = (fact.arch, fact.variant)
+        self._boots[key] = (*self._boots.get(key, ()), boot)
+        self._twins.pop(key, None)
+
+    def add_twin(self, fact: TwinFact) -> None:
+        """Let a cell share the boots of another variant."""
+        self._twins[fact.arch, fact.variant] = fact.twin
+
+    def cell(self, arch: str, variant: str) -> Cell:
+        """Return a cell with its own boots, or those of the variant whose image it has."""
+        twin = self._twins.get((arch, variant), "")
+        boots = self._boots.get((arch, twin or variant), ())
+        return Cell(arch, variant, self._builds.get((arch, variant)), boots, twin)
+
+    def cells(self, plan: PlanFact) -> tuple[Cell, ...]:
+        """Return every cell of a plan; those of a bisection are what has been built."""
+        variants = plan.variants or tuple(dict.fromkeys(variant for _, variant in self._builds))
+        return tuple(self.cell(arch, variant) for arch in plan.arches for variant in variants)
+
+
+def read_cells(plan: PlanFact, events: Iterable[Event], run_dir: Path) -> CellFacts:
+    """Read what a journal says of each cell, and the console log of every boot.
+
+    Raises:
+        JournalError: if a fact or a console log can't be read.
+    """
+    facts = CellFacts()
     for event in events:
         if event.name == "build":
-            build = decode(Build, event)
-            builds[build.arch, build.variant] = build
+            facts.add_build(decode(Build, event))
         elif event.name == "boot":
             fact = decode(BootFact, event)
-            boots.setdefault((fact.arch, fact.variant), []).append(read_boot(fact, plan.planned, run_dir))
-            twins.pop((fact.arch, fact.variant), None)
+            facts.add_boot(fact, read_boot(fact, plan.planned, run_dir))
         elif event.name == "twin":
-            same = decode(TwinFact, event)
-            twins[same.arch, same.variant] = same.twin
+            facts.add_twin(decode(TwinFact, event))
+    return facts
 
-    def cell(arch: str, variant: str) -> Cell:
-        twin = twins.get((arch, variant), "")
-        own = tuple(boots.get((arch, twin or variant), ()))
-        return Cell(arch, variant, builds.get((arch, variant)), own, twin)
 
-    variants = plan.variants or tuple(dict.fromkeys(variant for _, variant in builds))
-    return tuple(cell(arch, variant) for arch in plan.arches for variant in variants)
+def same_image(cells: Iterable[Cell], image_sha256: str) -> Iterator[Cell]:
+    """Yield the cells whose kernel is this image, in order."""
+    for cell in cells:
+        if cell.build and cell.build.ok and cell.build.image_sha256 == image_sha256:
+            yield cell
+
+
+Conclude = Callable[[PlanFact, Sequence[Event], Sequence[Cell]], T]
+"""Makes the results of a folder from its plan, its events and its cells."""
+
+
+def assemble_by(conclude: Conclude[T], folder: Path) -> T:
+    """Read a folder and make its results.
+
+    Raises:
+        JournalError: if the folder is not of the kind that `conclude` is for, or of another version.
+    """
+    events = list(read_events(folder))
+    plan = read_plan(events)
+    return conclude(plan, events, read_cells(plan, events, folder).cells(plan))
 
 
 def assemble(run_dir: Path) -> Run:
-    """Everything there is to say of a run.
-
-    Raises:
-        JournalError: if the folder is not a run, or of another version.
-    """
-    events = list(read_events(run_dir))
-    plan = read_plan(events)
-    return conclude(plan, events, read_cells(plan, events, run_dir))
+    """Read a run's folder and judge it, as `assemble_by`."""
+    return assemble_by(conclude_run, run_dir)
 
 
-def conclude(plan: PlanFact, events: Sequence[Event], cells: Sequence[Cell]) -> Run:
-    """Compare the cells and give the verdict."""
+def conclude_run(plan: PlanFact, events: Sequence[Event], cells: Sequence[Cell]) -> Run:
+    """Compare the cells of each architecture, and give the verdict."""
     arches = tuple(_compare(plan, cells, arch) for arch in plan.arches)
     verdict = compare.run_verdict(arches)
     return Run(

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A run's facts, appended as they happen: one JSON object a line in `events.jsonl`, each fsynced.
+"""The facts of a run, appended as they happen: `events.jsonl`, one JSON object per line, each fsynced.
 
-Everything else in a run folder is derived from these lines and the raw logs, and can be made
-again (`results.journal.assemble`). A line that was cut by a crash is the last one, and is dropped.
+Everything else in a run folder is derived from these lines and the console logs (`results.journal.assemble`).
+A line that a crash cut off is ignored.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -18,87 +18,94 @@ from random import Random
 from typing import Any, TypeVar
 
 from results.model.bisect import BisectScope
+from results.model.document import FolderKind
 from results.model.run import BootEnd, Claim, KnownFailure, KnownGap, PlannedTest, Subject
 
 JOURNAL = "events.jsonl"
+PLAN, RERUN = "plan", "rerun"
+"""Events that begin a journal; a rerun has no plan of its own."""
 VERSION = 1
 VARIANTS = ("base", "series")
 _PATCH = "patch/"
 
 
 def patch_variant(number: int) -> str:
-    """The variant of a series up to a patch; base is number 0."""
+    """Return the variant of a patch number; the base is number 0."""
     return f"{_PATCH}{number}"
 
 
 def patch_number(variant: str) -> int:
-    """The number of a patch's variant."""
+    """Return the patch number of a variant."""
     return int(variant.removeprefix(_PATCH))
 
 
 @dataclass(frozen=True, slots=True)
 class WalkScope:
-    """Which patches a walk goes through."""
+    """The patches of a walk."""
 
     numbers: tuple[int, ...]
-    """In order; the first one is 0, base."""
+    """Patch numbers in order; the first one is 0, the base."""
     kernels: tuple[int, ...]
-    """For each of them the one whose kernel it has: its own, or an earlier one's with the same sources."""
+    """For each patch the number of the patch with the same kernel sources: itself, or an earlier one."""
     boots: bool
     checks: int
-    """So many kernels of each architecture are built once more from nothing."""
+    """Number of kernels of each architecture that are rebuilt from scratch."""
     seed: int
 
     @property
     def own(self) -> tuple[int, ...]:
-        """The patches with a kernel of their own, in order."""
+        """The patches with their own kernel, in order."""
         return tuple(dict.fromkeys(self.kernels))
 
     def same_sources(self, number: int) -> tuple[int, ...]:
-        """All patches that have the kernel of this one, itself included."""
+        """Return all patches with the kernel of this one, itself included."""
         return tuple(
             each for each, kernel in zip(self.numbers, self.kernels, strict=True) if kernel == number
         )
 
     def drawn(self, arch: str) -> tuple[int, ...]:
-        """The kernels of an architecture that are built once more; the same ones for the same seed."""
+        """Return the kernels of an architecture that are rebuilt; the same ones for the same seed."""
         count = min(self.checks, len(self.own))
         return tuple(sorted(Random(f"{self.seed} {arch}").sample(self.own, count)))
 
 
+Scope = WalkScope | BisectScope
+"""The scope of a walk or a bisection; part of its plan."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a tree came from, so that anybody can get the same sources; one of the three is given."""
+    """Where a tree comes from: a package, a URL or a path."""
 
     commit: str
-    """In the mirror, before any patch of ours; also elsewhere, if it is from a git repository."""
+    """Id of the base commit in the mirror; for trees from git, also that in the origin."""
     package: str = ""
     """Debian's source package."""
     version: str = ""
-    """That of the package."""
+    """Version of the package."""
     url: str = ""
-    """Of a git server."""
+    """URL of a git server."""
     path: str = ""
-    """Of a local git repository."""
+    """Path of a local git repository."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShardFact:
-    """Which part of a plan a machine took."""
+    """The part of a plan that a machine runs."""
 
     number: int
     """From 1."""
     plan: str
-    """Of the whole plan, as `PlanFact.digest`: what shards of one plan have in common."""
+    """Digest of the whole plan, as `PlanFact.digest`: equal for all shards of a plan."""
     arches: tuple[str, ...]
-    """Of the whole plan, in its order."""
+    """Architectures of the whole plan, in its order."""
     parts: tuple[tuple[str, ...], ...]
     """The architectures of each shard, by number."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlanFact:
-    """The first fact of a run: what it set out to do."""
+    """The first fact of a run: its plan."""
 
     id: str
     harness: str
@@ -110,24 +117,26 @@ class PlanFact:
     claims: tuple[Claim, ...]
     allow_unexercised: tuple[str, ...]
     digest: str
-    """Of everything that decides the outcome: a run with the same digest may be resumed."""
+    """Digest of everything that decides the outcome: a run with the same digest may be resumed."""
     known_gaps: tuple[KnownGap, ...] = ()
     known_failures: tuple[KnownFailure, ...] = ()
     day: str = ""
-    """When it began, `2027-03-31`: what has expired by then counts no more."""
+    """Date of the beginning, `2027-03-31`; known failures that expired before it do not count."""
     version: int = VERSION
     walk: WalkScope | None = None
     """None for a run of base against series."""
     origin: Origin | None = None
-    """None in runs of older versions of the program."""
+    """None in runs of older versions."""
     bisect: BisectScope | None = None
-    """None for whatever is no bisection."""
+    """None for a run or a walk."""
     shard: ShardFact | None = None
-    """None for a run of everything that was asked for."""
+    """None for a run of the whole plan."""
+    kind: FolderKind = FolderKind.RUN
+    """Read it with `read_plan`: folders of older versions have none."""
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """What is built on each architecture; a bisection finds out only as it goes on."""
+        """The variants to build on each architecture; empty for a bisection."""
         if self.bisect:
             return ()
         return tuple(map(patch_variant, self.walk.own)) if self.walk else VARIANTS
@@ -135,7 +144,7 @@ class PlanFact:
 
 @dataclass(frozen=True, slots=True)
 class BootFact:
-    """One boot as the machine saw it; its console log says the rest."""
+    """One boot as the machine observed it, without its console log."""
 
     id: str
     arch: str
@@ -156,7 +165,7 @@ class BootFact:
 
 @dataclass(frozen=True, slots=True)
 class TwinFact:
-    """A cell whose kernel is the same bytes as another variant's, so that this one's boots speak for both."""
+    """A cell that shares the boots of another variant, since both kernels are the same image."""
 
     arch: str
     variant: str
@@ -165,7 +174,7 @@ class TwinFact:
 
 @dataclass(frozen=True, slots=True)
 class AttemptFact:
-    """A step was given to another machine; what an earlier attempt comes to is of no interest any more."""
+    """An attempt at a step on another machine; results of earlier attempts are ignored."""
 
     step: str
     number: int
@@ -182,7 +191,7 @@ class Event:
 
 
 class JournalError(ValueError):
-    """A folder whose journal can't be read: not a run, or one of another version."""
+    """The journal of a folder can't be read: it is missing, or of another version."""
 
 
 class Journal:
@@ -211,7 +220,7 @@ class Journal:
             os.close(handle)
 
     def _repair(self) -> bytes:
-        """A line end, if a crash left the last line without one."""
+        """Return a line end if a crash left the last line without one."""
         with self._path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             if not size:
@@ -221,7 +230,7 @@ class Journal:
 
 
 def read_events(run_dir: Path) -> Iterator[Event]:
-    """All facts of a run, in order; torn lines are passed over.
+    """Yield all facts of a run in order, without damaged lines.
 
     Raises:
         JournalError: if there is no journal.
@@ -236,6 +245,28 @@ def read_events(run_dir: Path) -> Iterator[Event]:
             yield Event(datetime.fromisoformat(event["time"]), event["event"], event["fact"])
         except (ValueError, KeyError, TypeError):
             continue
+
+
+def folder_kind(events: Iterable[Event]) -> FolderKind:
+    """Return the kind of folder that a journal is of; older journals show it by their scope only.
+
+    Raises:
+        JournalError: if the journal has no beginning, or is of a kind that this program does not know.
+    """
+    for event in events:
+        if event.name in (PLAN, RERUN):
+            kind = str(event.fact.get("kind") or _older_kind(event))
+            if kind not in tuple(FolderKind):
+                raise JournalError(f"the folder is of kind '{kind}', which this program does not know")
+            return FolderKind(kind)
+    raise JournalError("the journal has no plan: the run stopped before it began")
+
+
+def _older_kind(event: Event) -> FolderKind:
+    if event.name == RERUN:
+        return FolderKind.RERUN
+    kinds = (FolderKind.BISECT, FolderKind.WALK)
+    return next((kind for kind in kinds if event.fact.get(kind)), FolderKind.RUN)
 
 
 Fact = TypeVar("Fact")

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Joins the runs of a plan's shards into one: facts of all of them in one folder, judged as any run is.
+"""Joins the shards of a plan into one run: a folder with the facts of all of them.
 
-A shard that is missing leaves cells that nobody built, with that as the reason: a union that only looks
-whole would be taken for one.
+Cells of a missing shard are recorded as not built, so that an incomplete join is never taken for complete.
 """
 
 from __future__ import annotations
@@ -24,18 +23,18 @@ from results.model.run import Build
 KEPT = ("build", "boot", "twin")
 FOLDERS = ("logs", "boots")
 JOIN = "join"
-"""The event that names the runs of the shards."""
+"""Event that names the runs of the shards."""
 JOINED = "joined "
-"""Before the digest of a joined plan: no run may be taken up in its folder."""
+"""Prefix of the digest of a joined plan: its folder is never resumed."""
 
 
 class ShardsError(ValueError):
-    """Folders that do not make one run."""
+    """The folders are not shards of one run."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastShard:
-    """One shard's run."""
+    """The run of one shard."""
 
     folder: Path
     events: tuple[Event, ...]
@@ -44,15 +43,15 @@ class PastShard:
 
     @property
     def ended(self) -> bool:
-        """Whether it came to its end."""
+        """Whether the run is complete."""
         return self.events[-1].name == "end"
 
 
 def read_shards(folders: Iterable[Path]) -> tuple[PastShard, ...]:
-    """The shards in some run folders, by number.
+    """Read the shards in some run folders; returns them by number.
 
     Raises:
-        ShardsError: if there are none, or they are not of one plan, or one is there twice.
+        ShardsError: without a shard, for different plans, or for a shard that is given twice.
     """
     shards = sorted(map(_read, folders), key=lambda past: past.shard.number)
     if not shards:
@@ -86,14 +85,14 @@ def _called(shard: ShardFact) -> str:
 
 
 def missing(shards: Sequence[PastShard]) -> tuple[ShardFact, ...]:
-    """The shards of the plan that are not among these."""
+    """Return the shards of the plan that are missing."""
     first, present = shards[0].shard, {past.shard.number for past in shards}
     numbers = range(1, len(first.parts) + 1)
     return tuple(replace(first, number=number) for number in numbers if number not in present)
 
 
 def is_joined_of(run_dir: Path, shards: Sequence[PastShard]) -> bool:
-    """Whether a folder is what some of these shards were joined to before."""
+    """Return whether a folder is an earlier join of some of these shards."""
     try:
         events = list(read_events(run_dir))
     except JournalError:
@@ -103,7 +102,7 @@ def is_joined_of(run_dir: Path, shards: Sequence[PastShard]) -> bool:
 
 
 def write_joined(shards: Sequence[PastShard], run_dir: Path) -> None:
-    """Make the folder of the one run; it must be empty.
+    """Write the folder of the joined run; it must be empty.
 
     Raises:
         OSError: if it can't be written.
@@ -127,7 +126,7 @@ def _line(time: datetime, name: str, fact: Mapping[str, Any]) -> str:
 
 
 def _plan(shards: Sequence[PastShard], name: str) -> PlanFact:
-    """The plan of all of them; what is of one machine is said of each."""
+    """Return the joined plan, with the facts of all machines."""
     plans = [past.plan for past in shards]
     first, shard = plans[0], shards[0].shard
     return replace(
@@ -160,7 +159,7 @@ def _without_shard(command: Sequence[str]) -> tuple[str, ...]:
 
 
 def _hosts(shards: Sequence[PastShard]) -> dict[str, str]:
-    """Each fact of the machines, with how many have it where they differ."""
+    """Return the facts of the machines, with the number of machines where they differ."""
     facts: dict[str, Counter[str]] = {}
     for past in shards:
         for key, value in past.plan.host.items():
@@ -173,7 +172,7 @@ def _hosts(shards: Sequence[PastShard]) -> dict[str, str]:
 
 
 def _never_built(shards: Sequence[PastShard]) -> list[Build]:
-    """The cells of missing shards."""
+    """Return the builds of missing shards, as failed."""
     subject = shards[0].plan.subject
     commits = dict(zip(VARIANTS, (subject.base_commit, subject.series_commit), strict=True))
     return [

@@ -1,62 +1,103 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`results.json`: a `Run` as a JSON document, and back.
+"""Results as JSON documents, and back: `results.json`, `walk.json`, `bisect.json` and `rerun.json`.
 
-The layout is that of `results.model.run`; `docs/results-json.md` describes it for people and
-`docs/results.schema.json` for machines.
+The layouts are those of `results.model`; docs/results-json.md describes them for people, and the schemas in
+docs/ for machines.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import fields, is_dataclass
-from enum import Enum
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum, StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from results.model.bisect import Bisection
+from results.model.rerun import Rerun
 from results.model.run import Run
+from results.model.walk import Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pydantic import TypeAdapter, ValidationError
 
-SCHEMA = "thp-harness/results/1"
-"""Name and version of the layout; the number changes when a key goes away or changes its meaning."""
-
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _SHOWN_ERRORS = 5
 _NON_FINITE = ("NaN", "Infinity", "-Infinity")
 
+Outcome = Run | Walk | Bisection | Rerun
+"""The results of a folder, whatever its kind."""
+Document = TypeVar("Document", bound=Outcome)
 
-Document = TypeVar("Document")
+
+class FolderKind(StrEnum):
+    """What a folder of facts and logs is of."""
+
+    RUN = "run"
+    WALK = "walk"
+    BISECT = "bisect"
+    RERUN = "rerun"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentType:
+    """The document that a kind of folder has."""
+
+    model: type[Outcome]
+    schema: str
+    """Name and version of the layout; the number changes when a key goes away or changes its meaning."""
+    file: str
+    noun: str
+    """What people call such a folder."""
+    title: str
+
+
+DOCUMENTS: Mapping[FolderKind, DocumentType] = {
+    FolderKind.RUN: DocumentType(
+        Run, "thp-harness/results/1", "results.json", "run", "Results of one run of thp-harness"
+    ),
+    FolderKind.WALK: DocumentType(
+        Walk, "thp-harness/walk/1", "walk.json", "walk", "A walk of thp-harness through a series"
+    ),
+    FolderKind.BISECT: DocumentType(
+        Bisection, "thp-harness/bisect/2", "bisect.json", "bisection", "A bisection of thp-harness"
+    ),
+    FolderKind.RERUN: DocumentType(
+        Rerun, "thp-harness/rerun/1", "rerun.json", "rerun", "Kernels that thp-harness booted many times"
+    ),
+}
+_KINDS: Mapping[type[Any], FolderKind] = {document.model: kind for kind, document in DOCUMENTS.items()}
 
 
 class ResultsError(ValueError):
     """A text is not a results document that this program can read."""
 
 
-def to_json(run: Run) -> str:
-    """Write a run as JSON: keys in the model's order, ASCII only, one newline at the end."""
-    document = {"schema": SCHEMA, **plain(run)}
+def kind_of(outcome: Outcome) -> FolderKind:
+    """Return the kind of folder that has such results."""
+    return _KINDS[type(outcome)]
+
+
+def to_json(outcome: Outcome) -> str:
+    """Write results as JSON: keys in the model's order, ASCII only, one newline at the end."""
+    document = {"schema": DOCUMENTS[kind_of(outcome)].schema, **plain(outcome)}
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
 
-def from_json(text: str) -> Run:
-    """Read a run back; raise `ResultsError` naming what is wrong with the text."""
-    return read_as(Run, SCHEMA, text)
-
-
-def read_as(model: type[Document], schema: str, text: str) -> Document:
-    """Read a document of any of our layouts back, by its model and the name of its schema.
+def from_json(model: type[Document], text: str) -> Document:
+    """Read the results of one kind back.
 
     Raises:
         ResultsError: naming what is wrong with the text.
     """
     from pydantic import ValidationError
 
+    kind = _KINDS[model]
+    schema = DOCUMENTS[kind].schema
     document = _parse(text)
     _check_schema(document, schema)
-    kind: Any = model  # mypy can't see that a class is hashable
     try:
         found: Document = _adapter(kind).validate_python(document)
         return found
@@ -64,26 +105,26 @@ def read_as(model: type[Document], schema: str, text: str) -> Document:
         raise ResultsError(_describe(error, schema)) from None
 
 
-def schema() -> dict[str, Any]:
-    """Return the JSON schema of what `to_json` writes."""
-    layout = with_non_finite(_adapter(Run).json_schema(mode="serialization"))
-    assert isinstance(layout, dict)
-    name = {"const": SCHEMA, "description": "Name and version of this layout.", "type": "string"}
+def json_schema(kind: FolderKind) -> dict[str, Any]:
+    """Return the JSON schema of what `to_json` writes for a kind of folder."""
+    document = DOCUMENTS[kind]
+    layout = _with_non_finite(_adapter(kind).json_schema(mode="serialization"))
+    name = {"const": document.schema, "description": "Name and version of this layout.", "type": "string"}
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": DRAFT,
         **layout,
-        "title": "Results of one run of thp-harness",
+        "title": document.title,
         "properties": {"schema": name, **layout["properties"]},
         "required": ["schema", *layout["required"]],
     }
 
 
 @cache
-def _adapter(model: Any) -> TypeAdapter[Any]:
+def _adapter(kind: FolderKind) -> TypeAdapter[Any]:
     # Imported here because pydantic takes longer to load than most commands take to run.
     from pydantic import TypeAdapter
 
-    return TypeAdapter(model)
+    return TypeAdapter(DOCUMENTS[kind].model)
 
 
 def plain(value: Any) -> Any:
@@ -149,13 +190,13 @@ def _path(location: tuple[int | str, ...]) -> str:
     return path.removeprefix(".") or "document"
 
 
-def with_non_finite(part: Any) -> Any:
+def _with_non_finite(part: Any) -> Any:
     """Let every number of a schema also be one of the names that stand for non-finite ones."""
     if isinstance(part, list):
-        return [with_non_finite(item) for item in part]
+        return [_with_non_finite(item) for item in part]
     if not isinstance(part, dict):
         return part
     if part.get("type") == "number":
         rest = {key: item for key, item in part.items() if key != "type"}
         return {"anyOf": [{"type": "number"}, {"enum": list(_NON_FINITE)}], **rest}
-    return {key: with_non_finite(item) for key, item in part.items()}
+    return {key: _with_non_finite(item) for key, item in part.items()}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How sure one can be of a failure rate after so many tries.
+"""Confidence intervals of failure rates.
 
 The exact interval of C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits
 illustrated in the case of the binomial", Biometrika 26 (1934), pages 404 to 413.
@@ -18,12 +18,12 @@ _HALVINGS = 60
 
 
 def estimate(events: int, tries: int, confidence: float = CONFIDENCE) -> Estimate:
-    """The rate of an event that came `events` times in `tries`, with its exact two-sided interval.
+    """Return the rate of an event that occurred `events` times in `tries`, with its exact two-sided interval.
 
-    Without a try nothing is known of it: NaN, and the interval from 0 to 1.
+    Without a try the rate is NaN, and the interval is from 0 to 1.
 
     Raises:
-        ValueError: for numbers that can't be, or a confidence that is not between 0 and 1.
+        ValueError: for impossible numbers, or a confidence that is not between 0 and 1.
     """
     if not 0 <= events <= tries:
         raise ValueError(f"{events} events in {tries} tries")
@@ -38,17 +38,17 @@ def estimate(events: int, tries: int, confidence: float = CONFIDENCE) -> Estimat
 
 
 def at_least(events: int, tries: int, p: float) -> float:
-    """How probable so many events or more are in so many tries, if each has probability `p`."""
+    """Return the probability of at least `events` events in `tries` tries of probability `p`."""
     return math.fsum(_exactly(count, tries, p) for count in range(events, tries + 1))
 
 
 def at_most(events: int, tries: int, p: float) -> float:
-    """How probable so many events or fewer are in so many tries, if each has probability `p`."""
+    """Return the probability of at most `events` events in `tries` tries of probability `p`."""
     return math.fsum(_exactly(count, tries, p) for count in range(events + 1))
 
 
 def _exactly(events: int, tries: int, p: float) -> float:
-    """By logarithms: the numbers of ways are too large for a double from about 1000 tries on."""
+    """Use logarithms: binomial coefficients overflow a double from about 1000 tries on."""
     if p <= 0 or p >= 1:
         return float(events == (tries if p >= 1 else 0))
     ways = math.lgamma(tries + 1) - math.lgamma(events + 1) - math.lgamma(tries - events + 1)
@@ -56,7 +56,7 @@ def _exactly(events: int, tries: int, p: float) -> float:
 
 
 def _crossing(is_above: Callable[[float], bool]) -> float:
-    """The probability from which on a condition holds."""
+    """Return the probability from which on a condition holds."""
     low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2

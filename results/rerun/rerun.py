@@ -1,29 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Puts a rerun together from its folder: how often each test failed, and how sure that is."""
+"""Assembles a rerun: the failure rate of each test, with its confidence interval."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 
 from results.compare.tally import OneRun, Runs, boot_is_infrastructures, runs_of
 from results.journal.assemble import read_boot
-from results.journal.journal import BootFact, Event, JournalError, decode, read_events
+from results.journal.journal import RERUN, BootFact, Event, JournalError, decode, read_events
+from results.model.document import FolderKind
 from results.model.rerun import Rerun, RerunCell, RerunSplat, RerunTest, Spread
 from results.model.run import Boot, Cell, PlannedTest
 from results.rerun.binomial import CONFIDENCE, estimate
 
 VERSION = 1
-BEGIN, ROUND = "rerun", "round"
-"""Events of a rerun's journal; its boots are `boot`, as in a run."""
+ROUND = "round"
+"""An event of a rerun's journal, which begins with RERUN; its boots are `boot`, as in a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class RerunSubject:
-    """One kernel that is booted many times."""
+    """A kernel of a rerun."""
 
     arch: str
     variant: str
@@ -32,7 +34,7 @@ class RerunSubject:
 
 @dataclass(frozen=True, slots=True)
 class RerunFact:
-    """The first fact of a rerun: what it set out to do."""
+    """The first fact of a rerun: its plan."""
 
     id: str
     harness: str
@@ -41,13 +43,14 @@ class RerunFact:
     subjects: tuple[RerunSubject, ...]
     planned: tuple[PlannedTest, ...]
     digest: str
-    """Of everything that decides the outcome: a rerun with the same digest may be resumed."""
+    """Digest of everything that decides the outcome: a rerun with the same digest may be resumed."""
     version: int = VERSION
+    kind: FolderKind = FolderKind.RERUN
 
 
 @dataclass(frozen=True, slots=True)
 class RoundFact:
-    """All tests have come to their turn once more; `boots` are the ids of the boots it took."""
+    """A completed round of all tests; `boots` are the ids of its boots."""
 
     arch: str
     variant: str
@@ -56,13 +59,13 @@ class RoundFact:
 
 
 def read_fact(events: Sequence[Event]) -> RerunFact:
-    """What a rerun set out to do.
+    """Read the plan of a rerun.
 
     Raises:
         JournalError: if the journal is not that of a rerun, or of another version.
     """
     for event in events:
-        if event.name == BEGIN:
+        if event.name == RERUN:
             fact = decode(RerunFact, event)
             if fact.version != VERSION:
                 raise JournalError(f"the rerun is of version {fact.version}, this program reads {VERSION}")
@@ -70,18 +73,15 @@ def read_fact(events: Sequence[Event]) -> RerunFact:
     raise JournalError("the journal has no rerun")
 
 
-def is_rerun(events: Sequence[Event]) -> bool:
-    """Whether a journal is that of a rerun, of whatever version."""
-    return any(event.name == BEGIN for event in events)
-
-
 def rounds_done(events: Sequence[Event]) -> list[RoundFact]:
-    """The rounds that came to their end."""
+    """Return the completed rounds."""
     return [decode(RoundFact, event) for event in events if event.name == ROUND]
 
 
-def assemble_rerun(folder: Path) -> Rerun:
-    """Everything there is to say of a rerun; a round that was cut short does not count.
+def assemble_rerun(folder: Path, parsed: Mapping[str, Boot] = MappingProxyType({})) -> Rerun:
+    """Read the folder of a rerun and make its results; incomplete rounds do not count.
+
+    `parsed` has the boots whose console logs are parsed already, by id.
 
     Raises:
         JournalError: if the folder is none, or of another version.
@@ -92,7 +92,11 @@ def assemble_rerun(folder: Path) -> Rerun:
     counted = {boot for done in rounds for boot in done.boots}
     # A round that was cut short is begun again, and then its boots have the same names.
     facts = {each.id: each for each in (decode(BootFact, event) for event in events if event.name == "boot")}
-    boots = [read_boot(each, fact.planned, folder) for each in facts.values() if each.id in counted]
+    boots = [
+        parsed.get(each.id) or read_boot(each, fact.planned, folder)
+        for each in facts.values()
+        if each.id in counted
+    ]
     owners = {each.id: (each.arch, each.variant) for each in facts.values()}
     cells = []
     for subject in fact.subjects:

@@ -3,30 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any
 
 from results.journal.journal import JOURNAL
-from results.model import bisect_document, document, rerun_document, walk_document
-from results.model.bisect import Bisection
-from results.model.document import ResultsError
-from results.model.rerun import Rerun
-from results.model.run import Run
-from results.model.walk import Walk
+from results.model.document import DOCUMENTS, ResultsError, from_json
 from results.store.rows import RowsError, StoredFolder, record_of
 
-FILES: Mapping[str, tuple[type[Any], str]] = {
-    "results.json": (Run, document.SCHEMA),
-    "walk.json": (Walk, walk_document.SCHEMA),
-    "bisect.json": (Bisection, bisect_document.SCHEMA),
-    "rerun.json": (Rerun, rerun_document.SCHEMA),
-}
-"""What a folder's results are called: their model, and their schema."""
+_MODELS = {document.file: document.model for document in DOCUMENTS.values()}
+"""Name of a results file → its model."""
 _MOST_BYTES = 1 << 29
 _DEEPEST = 3
 """Folders of folders are looked into so far: `STATE/runs/RUN`, and one more for whoever collects hosts."""
@@ -55,7 +44,7 @@ def find_folders(places: Iterable[Path]) -> list[Path]:
 
 
 def _below(place: Path, depth: int) -> Iterator[Path]:
-    if any((place / name).exists() for name in (*FILES, JOURNAL)):
+    if any((place / name).exists() for name in (*_MODELS, JOURNAL)):
         yield place
     elif depth:
         try:
@@ -96,7 +85,7 @@ def read_folder(folder: Path, stamp: Stamp) -> StoredFolder:
     file = _results_file(folder)
     try:
         content = file.read_bytes()
-        record = record_of(document.read_as(*FILES[file.name], content.decode()), datetime.now(UTC))
+        record = record_of(from_json(_MODELS[file.name], content.decode()), datetime.now(UTC))
     except OSError as error:
         raise RefusedError(f"{file.name}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -113,7 +102,7 @@ def read_folder(folder: Path, stamp: Stamp) -> StoredFolder:
 
 
 def _results_file(folder: Path) -> Path:
-    for name in FILES:
+    for name in _MODELS:
         try:
             if (folder / name).exists():
                 return folder / name

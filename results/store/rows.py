@@ -12,8 +12,8 @@ from hashlib import sha256
 from typing import Any
 
 from results.model.bisect import Bisection
+from results.model.document import Outcome, kind_of
 from results.model.measurements import SweepRun
-from results.model.rerun import Rerun
 from results.model.run import ArchComparison, Boot, Cell, Evidence, Run, Splat, Status, Subject, Tally
 from results.model.walk import Walk
 from results.text import printable
@@ -59,7 +59,7 @@ def clean(words: str, most: int = LONGEST_TEXT) -> str:
     return shown if len(words) <= most and len(shown) <= most else shown[: most - 1] + "…"
 
 
-def record_of(document: Run | Walk | Bisection | Rerun, now: datetime) -> StoredFolder:
+def record_of(document: Outcome, now: datetime) -> StoredFolder:
     """Turn a document into rows.
 
     Raises:
@@ -98,10 +98,10 @@ def _finding(arch: str, words: str, commit: str = "", subject: str = "") -> Row:
     }
 
 
-def _common(document: Run | Walk | Bisection | Rerun, now: datetime) -> Row:
+def _common(document: Outcome, now: datetime) -> Row:
     started = _moment(document.started)
     host = dict(getattr(document, "host", {}))
-    kind = type(document).__name__.lower().replace("bisection", "bisect")
+    kind = str(kind_of(document))
     identity = json.dumps([kind, document.id, document.started, sorted(host.items())])
     return {
         "identity": sha256(identity.encode()).hexdigest(),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a patch's kernel does wrong and base does not, and which patch began it.
+"""Faults of the kernel of a patch that base does not have, and the patch that introduced each.
 
-A fault is known again in another kernel by its kind and name, so that a failure that lasts through a
-series is held against the one patch that brought it.
+Kind and name identify a fault in several kernels, so that a lasting failure counts against the patch that
+introduced it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Key = tuple[FaultKind, str]
 
 @dataclass(frozen=True, slots=True)
 class FaultEvidence:
-    """A fault as one kernel shows it."""
+    """A fault of one kernel."""
 
     text: str
     log: str = ""
@@ -42,7 +42,7 @@ class FaultEvidence:
 
 @dataclass(frozen=True)
 class Observation:
-    """One patch's kernel beside base."""
+    """The kernel of one patch, compared with base."""
 
     number: int
     """0 is base itself."""
@@ -52,11 +52,11 @@ class Observation:
 
     @cached_property
     def faults(self) -> Mapping[Key, FaultEvidence]:
-        """What it does wrong; base itself does nothing wrong, for it is the measure."""
+        """The faults of the kernel; base has none, by definition."""
         return dict(_faults(self)) if self.number else {}
 
     def lacks(self, key: Key) -> bool:
-        """Whether it is known not to have a fault; what was never tried is not known."""
+        """Return whether the kernel is known not to have a fault; an untested kernel is not."""
         if not self.number:
             return True
         if key in self.faults:
@@ -80,7 +80,7 @@ def _is_green(items: Sequence[object], key: str, name: str) -> bool:
 
 
 def trace(seen: Sequence[Observation]) -> list[tuple[Fault, ...]]:
-    """For each kernel its faults with their origin, the most serious first; kernels come in order."""
+    """Return the faults of each kernel with their origin, the most serious first; kernels are in order."""
     origin: dict[Key, tuple[int, int]] = {}
     traced = []
     for index, now in enumerate(seen):
@@ -145,7 +145,7 @@ def _boot_faults(now: Observation) -> Iterator[tuple[Key, FaultEvidence]]:
 
 
 def _measured_faults(now: Observation) -> Iterator[tuple[Key, FaultEvidence]]:
-    """What tests measured, where their own results are not worse already."""
+    """Return faults of measurements whose tests are not worse already."""
     tests = {test.name: test for test in now.comparison.tests}
     failing = {name for name, test in tests.items() if test.verdict is Verdict.REGRESSION}
     for sweep in now.comparison.sweeps:
@@ -168,5 +168,5 @@ def _boot(cell: Cell, boot_id: str | None) -> Boot | None:
 
 
 def of_patch(text: str) -> str:
-    """The words of a comparison with the series, for one with a part of it."""
+    """Rewrite the words of a comparison with a series for one of its patches."""
     return text.replace(" with the series", "").replace("the series", "this patch").strip()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which patches a bisection may land on: rows, columns and the answer in one sentence.
+"""Which patches are safe to bisect through: rows, columns and a one-sentence verdict.
 
-A patch is bad by what it brings itself. A fault that it has from an earlier patch is held against that
-one, but makes it as useless to a bisection. What could not be found out is never called safe.
+A patch is bad if it introduces a fault. A patch that inherits a fault is not bad, but can't be bisected
+through, either. A patch that could not be verified is never called safe.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NAMES_SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class WalkVerdict:
-    """What a walk comes to."""
+    """The verdict on a series."""
 
     safe: Safe
     headline: str
@@ -110,7 +110,7 @@ def _why_safe(steps: Mapping[str, PatchResult]) -> str:
 
 
 def own_faults(step: PatchResult) -> tuple[Fault, ...]:
-    """What a patch brings itself."""
+    """Return the faults that a patch introduces."""
     return tuple(fault for fault in step.faults if fault.since == step.number)
 
 
@@ -121,7 +121,7 @@ def _texts(faults: Sequence[Fault]) -> str:
 
 
 def _doubt(fault: Fault) -> str:
-    """Who else may have done it, if patches before could not be tried."""
+    """Return the other patches that may have introduced a fault, since they could not be tested."""
     return "" if fault.after >= fault.since - 1 else f" ({fault.culprit} did it)"
 
 
@@ -133,7 +133,7 @@ def _inherited(step: PatchResult) -> str:
 
 
 def _by_arch(texts: Mapping[str, str]) -> str:
-    """Say once what holds for several architectures."""
+    """Join the words that hold for several architectures."""
     places: dict[str, list[str]] = {}
     for arch, text in texts.items():
         places.setdefault(text, []).append(arch)
@@ -147,7 +147,7 @@ def walk_verdict(
     boots: bool,
     complete: bool,
 ) -> WalkVerdict:
-    """Give the answer."""
+    """Return the verdict on a series."""
     where = join([column.arch for column in columns])
     walked = _patches([row.number for row in rows if row.number])
     if bad := _deeds(columns):
@@ -175,7 +175,7 @@ def _all_built(columns: Sequence[ArchColumn]) -> bool:
 
 
 def _deeds(columns: Sequence[ArchColumn]) -> list[str]:
-    """What each bad patch does, said once for all architectures; the first patches only."""
+    """Return the faults of the first bad patches, joined over all architectures."""
     places: dict[tuple[int, str], list[str]] = {}
     for column in columns:
         for step in column.steps:
@@ -187,7 +187,7 @@ def _deeds(columns: Sequence[ArchColumn]) -> list[str]:
 
 
 def _summary(faults: Sequence[Fault]) -> str:
-    """What a patch does, shorter than its faults say it."""
+    """Return a short form of the faults of a patch."""
     lead = faults[0]
     count = sum(fault.kind is lead.kind for fault in faults)
     also = f" and {count - 1} more" if count > 1 else ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Puts a walk through a series together: every patch on every architecture beside base."""
+"""Assembles a walk: each patch on each architecture, compared with base."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 from results.compare.bringup import new_warnings
 from results.compare.tally import reached_tests
 from results.compare.verdict import EXIT_CLEAN, is_exercised, run_verdict
-from results.journal.assemble import compare_cells, read_cells, read_plan
+from results.journal.assemble import assemble_by, compare_cells, same_image
 from results.journal.journal import (
     Event,
     JournalError,
     PlanFact,
     WalkScope,
     decode,
+    patch_number,
     patch_variant,
-    read_events,
 )
 from results.model.run import ArchComparison, Boot, Build, Cell, Verdict
 from results.model.walk import (
@@ -50,14 +50,12 @@ _OF_VERDICT: Mapping[Verdict, PatchState] = {
 
 
 def assemble_walk(folder: Path) -> Walk:
-    """Everything there is to say of a walk.
+    """Read and judge the folder of a walk.
 
     Raises:
         JournalError: if the folder is no walk, or one of another version.
     """
-    events = list(read_events(folder))
-    plan = read_plan(events)
-    return conclude_walk(plan, events, read_cells(plan, events, folder))
+    return assemble_by(conclude_walk, folder)
 
 
 def conclude_walk(plan: PlanFact, events: Sequence[Event], cells: Sequence[Cell]) -> Walk:
@@ -98,7 +96,7 @@ def conclude_walk(plan: PlanFact, events: Sequence[Event], cells: Sequence[Cell]
 def _walk_down(
     plan: PlanFact, scope: WalkScope, arch: str, cells: Mapping[tuple[str, str], Cell]
 ) -> ArchColumn:
-    """One architecture: what each kernel shows, which patch began it, and the steps."""
+    """Return the results of all patches on one architecture."""
     own = {number: cells[arch, patch_variant(number)] for number in scope.own}
     base = own[0]
     compared = {number: compare_cells(plan, base, cell) for number, cell in own.items()}
@@ -115,16 +113,12 @@ def _walk_down(
 
 
 def _same_image(number: int, own: Mapping[int, Cell]) -> int | None:
-    """The first kernel with the same image, if it is an earlier one."""
+    """Return the first patch with the same image, if it is an earlier one."""
     build = own[number].build
     if build is None or not build.ok:
         return None
-    same = (
-        earlier
-        for earlier, cell in own.items()
-        if earlier < number and cell.build and cell.build.image_sha256 == build.image_sha256
-    )
-    return next(same, None)
+    first = next(same_image(own.values(), build.image_sha256))
+    return patch_number(first.variant) if first is not own[number] else None
 
 
 def _step(
@@ -156,7 +150,7 @@ def _step(
 
 
 def _state(now: Observation, faults: Sequence[Fault], boots: bool) -> tuple[PatchState, str]:
-    """What is said of a patch: its own faults first, then what it inherits, then what is not known."""
+    """Return the state of a patch: its own faults first, then inherited ones, then what is unknown."""
     if faults:
         lead = [fault for fault in faults if fault.since == now.number] or list(faults)
         state = _OF_FAULT.get(lead[0].kind, PatchState.REGRESSION)
@@ -181,7 +175,7 @@ def _of_open(comparison: ArchComparison) -> PatchState:
 
 
 def build_note(build: Build) -> BuildNote:
-    """A build as reports of many kernels have it."""
+    """Return a build as reports of many kernels list it."""
     return BuildNote(
         ok=build.ok,
         cached=build.cached,
@@ -197,7 +191,7 @@ def build_note(build: Build) -> BuildNote:
 
 
 def boot_note(boot: Boot) -> BootNote:
-    """A boot as reports of many kernels have it."""
+    """Return a boot as reports of many kernels list it."""
     return BootNote(
         id=boot.id,
         purpose=boot.purpose,

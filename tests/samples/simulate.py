@@ -11,19 +11,24 @@ its series, and every line of its logs. The story is always the same:
 - in one night an architecture's machine fails, and in two nights a test is missing;
 - every time is a tenth shorter, and every page-table cost a fifth lower, before the middle than after it.
 
-The same template and seed always give the same nights.
+The same template and seed always give the same nights. `python -m tests.samples.simulate RUN` writes those
+before a run into the state folder, and imports them into the store of results.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from random import Random
 
-from results.model.document import to_json
+from harness.commands.results_store import opened, store_address
+from harness.core.workspace import from_environment
+from results.model.document import from_json, to_json
 from results.model.measurements import PageTables, Samples
 from results.model.run import (
     SEVERITY,
@@ -276,3 +281,25 @@ def _headline(arches: tuple[ArchComparison, ...], verdict: Verdict) -> str:
 def _moment(iso: str) -> datetime:
     moment = datetime.fromisoformat(iso)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the nights before a run into `simulated` of the state folder, and import them into the store."""
+    parser = ArgumentParser(prog="python -m tests.samples.simulate", description=main.__doc__)
+    parser.add_argument("run", metavar="RUN", nargs="?", default="latest", help="folder or name of a run")
+    parser.add_argument("--nights", metavar="N", type=int, default=28, help="number of nights")
+    parser.add_argument("--seed", metavar="N", type=int, default=1, help="random seed")
+    chosen = parser.parse_args(arguments)
+    workspace = from_environment()
+    template = from_json(Run, (workspace.find_run(chosen.run) / "results.json").read_text(encoding="utf-8"))
+    home = workspace.state / "simulated"
+    folders = [write_simulated(run, home) for run in simulate(template, chosen.nights, chosen.seed)]
+    with opened(store_address(workspace)) as store:
+        imported = store.import_folders(folders)
+    print(
+        f"{len(folders)} nights in {home}; {sum(one.state == 'new' for one in imported)} new in {store.name}"
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, insert, select
 
-from results.model import walk_document
 from results.model.document import to_json
 from results.model.run import CounterChange, Run
 from results.store import engine as engines
@@ -133,7 +132,7 @@ def test_a_time_that_is_none_is_refused(address: str, tmp_path: Path, started: s
 
 def test_walks_are_links(address: str, tmp_path: Path) -> None:
     store = open_store(address)
-    (tmp_path / "walk.json").write_text(walk_document.to_json(hostile_walk()))
+    (tmp_path / "walk.json").write_text(to_json(hostile_walk()))
     assert states(store, tmp_path) == [ImportState.NEW]
     (listed,) = store.listing()
     assert listed.kind == "walk"

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A bisection: which commit began what a predicate describes, on each architecture.
-
-Like a run it goes on where it stopped: what its journal and the cache know is not done again.
-"""
+"""A bisection: the first commit with a symptom, on each architecture."""
 
 from __future__ import annotations
 
@@ -10,36 +7,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.commands.bisect.commits import CommitRange, history_ground, series_ground
+from harness.commands.bisect.commits import CommitRange, history_range, series_range
 from harness.commands.bisect.trials import TrialRunner
-from harness.commands.cache.collect import trim
-from harness.commands.cache.sharing import in_use
-from harness.commands.cache.size import size_limit
-from harness.commands.run import carry_out, check_disk, room
-from harness.config.arch import ArchRecord
+from harness.commands.study import ArchTasks, Study, carry_out
 from harness.core.errors import HarnessError, UsageError
 from harness.core.progress import Progress, clock
 from harness.core.workspace import Workspace
 from harness.engine.arch_runner import ArchRunner
-from harness.engine.executor import ThisMachine, Tools
 from harness.engine.schedule import Kind, Task
-from harness.engine.session import Session, open_session
+from harness.engine.session import Session
 from harness.plan.plan import Plan, planned_tests
 from results.bisect.confidence import effort, steps_for
 from results.bisect.predicate import Predicate, PredicateError, Vocabulary, is_booted, parse, tests_for
-from results.bisect.report import assemble_bisection, name_of
+from results.bisect.report import conclude_bisection, name_of
 from results.bisect.search import FAILURES_OF_USE, Hint, Question, Search, SearchResult
 from results.journal.journal import decode, read_events
 from results.model.bisect import Bisection, BisectScope, EndFact, Mark, Rate, SearchEnding
 from results.text import abbrev
 
 MOST_AT_ONCE = 8
-"""So many guests at most run for one search, however many CPUs there are."""
+"""Upper bound of the concurrent guests of one search."""
 
 
 @dataclass(frozen=True, slots=True)
 class BisectRequest:
-    """What is asked of a bisection beyond its plan."""
+    """The options of a bisection beyond its plan."""
 
     until: str
     good: str = ""
@@ -47,32 +39,42 @@ class BisectRequest:
     confidence: float = 0.99
     all_tests: bool = False
     in_history: bool = False
-    """Between two revisions of the tree, not in the series."""
+    """Bisect between two revisions of the tree instead of the series."""
 
 
 def bisect(
     plan: Plan, request: BisectRequest, workspace: Workspace, progress: Progress, command: Sequence[str]
 ) -> tuple[Bisection, Path]:
-    """Find the commit; returns what was found, and the folder.
+    """Find the first bad commit on each architecture; returns the results and the folder.
 
     Raises:
-        HarnessError: if there is nothing to be said of any architecture (no tools, no such commit, …).
+        HarnessError: if nothing can be said of any architecture: no tools, no such commit, …
     """
     predicate = read_predicate(request.until, plan)
-    limit = size_limit()
-    workspace.create()
-    with in_use(workspace.cache, progress.log):
-        check_disk(workspace, room(plan, workspace))
-        outcome = _bisect(plan, request, predicate, workspace, progress, command)
-    trim(workspace.cache, limit, progress.log)
-    return outcome
+    if request.in_history:
+        plan = renamed(plan, f"{abbrev(request.good)}..{abbrev(request.bad)}")
+
+    def study() -> Study:
+        make_range = history_range if request.in_history else series_range
+        commits = make_range(plan, request.good, request.bad, workspace.cache, progress.log)
+        scope = BisectScope(
+            until=str(predicate),
+            confidence=request.confidence,
+            good=commits.note(commits.history.good),
+            bad=commits.note(commits.history.bad),
+            commits=commits.history.commits,
+            all_tests=request.all_tests,
+        )
+        return Study(commits.checkouts, lambda session: _tasks(session, commits, predicate, scope), scope)
+
+    return carry_out(plan, study, workspace, progress, command).concluded_by(conclude_bisection)
 
 
 def read_predicate(text: str, plan: Plan) -> Predicate:
     """Read `--until`.
 
     Raises:
-        UsageError: showing where it goes wrong.
+        UsageError: showing the place of the error.
     """
     planned = planned_tests(plan.suites)
     names = tuple(test.name for test in planned)
@@ -84,67 +86,44 @@ def read_predicate(text: str, plan: Plan) -> Predicate:
 
 
 def renamed(plan: Plan, name: str) -> Plan:
-    """A plan whose folders have another name than its series."""
+    """Return a plan whose folders have another name than its series."""
     return replace(plan, series=plan.series.model_copy(update={"name": name}))
 
 
 def require_tests(predicate: Predicate, session: Session) -> None:
-    """See to it that there is something to boot for.
+    """Check that the tree has a test that the predicate is about.
 
     Raises:
-        UsageError: if the tree has none of the tests that the predicate is about.
+        UsageError: if it has none.
     """
     if is_booted(predicate) and not tests_for(predicate, session.planned):
-        session.close()
         raise UsageError(
             f"--until '{predicate}': the tree has no such test", hint="Choose others with --tests."
         )
 
 
-def _bisect(
-    plan: Plan,
-    request: BisectRequest,
-    predicate: Predicate,
-    workspace: Workspace,
-    progress: Progress,
-    command: Sequence[str],
-) -> tuple[Bisection, Path]:
-    if request.in_history:
-        plan = renamed(plan, f"{abbrev(request.good)}..{abbrev(request.bad)}")
-    tools, lacking = ThisMachine().find_tools(plan)
-    make_ground = history_ground if request.in_history else series_ground
-    ground = make_ground(plan, request.good, request.bad, workspace.cache, progress.log)
-    history = ground.history
-    scope = BisectScope(
-        until=str(predicate),
-        confidence=request.confidence,
-        good=ground.note(history.good),
-        bad=ground.note(history.bad),
-        commits=history.commits,
-        all_tests=request.all_tests,
-    )
-    session = open_session(plan, workspace, progress, ground.checkouts, command, bisect=scope)
+def _tasks(session: Session, commits: CommitRange, predicate: Predicate, scope: BisectScope) -> ArchTasks:
+    """Return the searches on the architectures whose search has not ended."""
     require_tests(predicate, session)
     done = [decode(EndFact, event).arch for event in read_events(session.run_dir) if event.name == "found"]
 
-    def begin(arch: ArchRecord, known: Tools) -> Sequence[Task]:
-        if arch.name in done:
+    def of_arch(work: ArchRunner) -> Sequence[Task]:
+        if work.arch.name in done:
             return []
-        search = _ArchSearch(ArchRunner(session, arch, known), ground, predicate, scope)
-        return [Task(arch.name, Kind.BUILD, 0.0, search.action)]
+        search = _ArchSearch(work, commits, predicate, scope)
+        return [Task(work.arch.name, Kind.BUILD, 0.0, search.action)]
 
-    carry_out(session, tools, lacking, begin)
-    return assemble_bisection(session.run_dir), session.run_dir
+    return of_arch
 
 
 class _ArchSearch:
-    """The search on one architecture; says how it goes on, and records how it ends."""
+    """The search on one architecture; logs its progress and records its end."""
 
     def __init__(
-        self, work: ArchRunner, ground: CommitRange, predicate: Predicate, scope: BisectScope
+        self, work: ArchRunner, commits: CommitRange, predicate: Predicate, scope: BisectScope
     ) -> None:
         self._work = work
-        self._ground = ground
+        self._commits = commits
         self._scope = scope
         self._said: Mapping[str, Mark] = {}
         self._has_forecast = False
@@ -158,17 +137,17 @@ class _ArchSearch:
             width=max(1, min(work.session.jobserver.tokens, MOST_AT_ONCE)),
         )
         self._question = question
-        laboratory = TrialRunner(
+        trials = TrialRunner(
             work,
             predicate,
-            lambda commit: ground.choices(commit, cache),
+            lambda commit: commits.choices(commit, cache),
             scope.good.id,
             all_tests=scope.all_tests,
         )
-        self._search = Search(question, self, laboratory)
+        self._search = Search(question, self, trials)
 
     def action(self) -> Sequence[Task]:
-        """Search to the end; what goes wrong here ends this architecture only."""
+        """Search to the end; an error ends this architecture only."""
         try:
             finding, words = self._search.run(), ""
         except HarnessError as error:
@@ -179,7 +158,7 @@ class _ArchSearch:
         return []
 
     def _fact(self, finding: SearchResult, words: str) -> EndFact:
-        history = self._ground.history
+        history = self._commits.history
         found = finding.ending is SearchEnding.FOUND
         before = next(iter(history.parents(finding.commit)), "") if found else ""
         named = dict.fromkeys(filter(None, (*finding.marks, *finding.left, finding.commit, before)))
@@ -191,7 +170,7 @@ class _ArchSearch:
             before=before,
             left=finding.left,
             marks=finding.marks,
-            commits=tuple(map(self._ground.note, named)),
+            commits=tuple(map(self._commits.note, named)),
             rate=self._search.rate,
             git_log=history.log(finding.marks) if _is_between_ends(finding) else "",
             mentioned=history.tell(finding.commit).mentioned if found else (),
@@ -199,32 +178,32 @@ class _ArchSearch:
         )
 
     def hint(self, marks: Mapping[str, Mark]) -> Hint:
-        """What git says; tells the user what is known by now."""
-        hint = self._ground.history.hint(marks)
-        say, arch = self._work.session.progress.log, self._work.arch.name
+        """Ask git for the next commit, and log new marks."""
+        hint = self._commits.history.hint(marks)
+        log, arch = self._work.session.progress.log, self._work.arch.name
         for commit, mark in marks.items():
             if self._said.get(commit) is not mark:
-                say(f"{arch}: {name_of(self._ground.note(commit))} is {mark}: {self._why(commit, mark)}")
+                log(f"{arch}: {name_of(self._commits.note(commit))} is {mark}: {self._why(commit, mark)}")
         self._said = dict(marks)
         if not self._has_forecast:
             self._has_forecast = True
-            say(f"{arch}: {self._forecast()}")
+            log(f"{arch}: {self._forecast()}")
         return hint
 
     def parents(self, commit: str) -> Sequence[str]:
-        """What git says."""
-        return self._ground.history.parents(commit)
+        """Return the parents of a commit, the first one first."""
+        return self._commits.history.parents(commit)
 
     def line(self, commit: str) -> frozenset[str]:
-        """What git says."""
-        return self._ground.history.line(commit)
+        """Return a commit and its ancestors, as far as the good end."""
+        return self._commits.history.line(commit)
 
     def _why(self, commit: str, mark: Mark) -> str:
         telling = [vote for vote in self._search.votes(commit) if vote.ballot.value == mark.value]
         return (telling or list(self._search.votes(commit)))[-1].words
 
     def _forecast(self) -> str:
-        """What is still to come, in numbers."""
+        """Return the expected number of steps and boots."""
         question, rate = self._question, self._search.rate
         steps = steps_for(question.commits)
         counted = f"{question.commits} commit{'s' if question.commits != 1 else ''}, {steps} steps"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Where a bisection takes place: the patches of a series, or the history of a local tree."""
+"""The commits of a bisection: the patches of a series, or the history of a local tree."""
 
 from __future__ import annotations
 
@@ -24,52 +24,53 @@ from results.text import abbrev
 
 _PATCH = re.compile(r"(?:patch/)?([0-9]{1,4})")
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class CommitRange:
-    """The commits of a bisection, and how each gets into the mirror."""
+    """The commits of a bisection, and how they are fetched into the mirror."""
 
     checkouts: Checkouts
     history: History
     names: Mapping[str, str]
-    """Commit → variant; what is not here is called by its id."""
+    """Commit → variant; commits that are missing here are named by their ids."""
     fetch: Callable[[str], None]
-    """Brings a commit into the mirror."""
+    """Fetches a commit into the mirror."""
     alike: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Commit → all that have the sources of its kernel, itself included; what is not here stands alone."""
+    """Commit → all commits with the same kernel sources, itself included; commits that are missing here are
+    unique."""
 
     def note(self, commit: str) -> CommitNote:
-        """A commit for people."""
+        """Return a commit with its name, subject and author."""
         told = self.history.tell(commit)
         name = self.names.get(commit) or commit_variant(commit)
         return CommitNote(commit, name, told.subject, told.author)
 
     def choices(self, commit: str, cache: Path) -> Sequence[Checkout]:
-        """What may be built for a commit."""
+        """Return the checkouts that give the kernel of a commit."""
         variant = self.names.get(commit) or commit_variant(commit)
         self.fetch(commit)
         return [checkout_of(variant, each, cache) for each in self.alike.get(commit, (commit,))]
 
 
 def commit_variant(commit: str) -> str:
-    """The variant of a commit that is no patch of a series."""
+    """Return the variant of a commit that is no patch of a series."""
     return f"commit/{abbrev(commit)}"
 
 
 def is_patch(name: str) -> bool:
-    """Whether `--good` or `--bad` names a patch by its number, and no revision."""
+    """Return whether `--good` or `--bad` is a patch number instead of a revision."""
     return name == "base" or _PATCH.fullmatch(name) is not None
 
 
-def series_ground(plan: Plan, good: str, bad: str, cache: Path, say: Say) -> CommitRange:
-    """The patches of a plan's series; `good` and `bad` are numbers, or empty for the two ends.
+def series_range(plan: Plan, good: str, bad: str, cache: Path, log: Log) -> CommitRange:
+    """Return the patches of a series; `good` and `bad` are patch numbers, or empty for the two ends.
 
     Raises:
-        HarnessError: whatever is wrong with the tree or the series, or a patch that is not there.
+        HarnessError: for an error of the tree or the series, or a patch number that does not exist.
     """
-    checkouts = prepare(plan, cache, say)
+    checkouts = prepare(plan, cache, log)
     subject = checkouts.subject
     count = len(subject.patches)
     if not count:
@@ -109,11 +110,11 @@ def _patch_number(name: str, option: str, count: int) -> int:
     return int(match[1])
 
 
-def history_ground(plan: Plan, good: str, bad: str, cache: Path, say: Say) -> CommitRange:
-    """The history of a plan's tree, a local checkout, which is only read.
+def history_range(plan: Plan, good: str, bad: str, cache: Path, log: Log) -> CommitRange:
+    """Return the history of a local git repository, which is not modified.
 
     Raises:
-        UsageError: if it is none, or has no such revisions.
+        UsageError: if the tree is no local repository, or has no such revisions.
     """
     tree = plan.tree.source
     if not isinstance(tree, LocalTree):
@@ -125,11 +126,11 @@ def history_ground(plan: Plan, good: str, bad: str, cache: Path, say: Say) -> Co
     ends = {}
     for option, revision in (("--good", good), ("--bad", bad or tree.revision)):
         if not revision:
-            raise UsageError(f"{option} is missing", hint="Name a revision that does not show it.")
+            raise UsageError(f"{option} is missing", hint="Name a known-good revision.")
         ends[option] = local_commit(repository, revision)
     history = History(repository, ends["--good"], ends["--bad"])
     for commit in ends.values():
-        fetch_local(tree.path, commit, cache, say)
+        fetch_local(tree.path, commit, cache, log)
     subject = Subject(
         tree=plan.tree.name,
         tree_version=kernel_version(cache, history.bad),
@@ -143,6 +144,6 @@ def history_ground(plan: Plan, good: str, bad: str, cache: Path, say: Say) -> Co
     origin = Origin(history.bad, path=str(tree.path.expanduser().absolute()))
 
     def fetch(commit: str) -> None:
-        fetch_local(tree.path, commit, cache, say)
+        fetch_local(tree.path, commit, cache, log)
 
     return CommitRange(Checkouts(subject, trees, origin), history, {}, fetch)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Judges one commit of a local checkout, for people who drive `git bisect` themselves."""
+"""Judges one commit of a local checkout, for `git bisect run`."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,22 +10,27 @@ from typing import Any
 from harness.commands.bisect.bisect import read_predicate, renamed, require_tests
 from harness.commands.bisect.commits import commit_variant
 from harness.commands.bisect.trials import TrialRunner
-from harness.commands.cache.sharing import in_use
-from harness.commands.run import carry_out, check_disk, room
-from harness.config.arch import ArchRecord
+from harness.commands.study import (
+    ArchTasks,
+    Study,
+    cache_in_use,
+    carry_out_in_cache,
+    check_disk,
+    disk_needed,
+)
 from harness.core.errors import UsageError
 from harness.core.progress import Progress
 from harness.core.workspace import Workspace
 from harness.engine.arch_runner import ArchRunner
-from harness.engine.executor import ThisMachine, Tools
+from harness.engine.executor import ThisMachine
 from harness.engine.schedule import Kind, Task
-from harness.engine.session import open_session
+from harness.engine.session import Session
 from harness.plan.plan import Plan
 from harness.plan.prepare import Checkouts, checkout_of
 from harness.sources.git.mirror import kernel_version, tree_hash
 from harness.sources.trees.remote import fetch_local, local_commit, open_local
 from harness.sources.trees.tree import LocalTree
-from results.bisect.predicate import is_booted
+from results.bisect.predicate import Predicate, is_booted
 from results.bisect.search import GIVEN_UP_AFTER
 from results.journal.journal import Origin
 from results.model.bisect import Ballot, BisectScope, CommitNote, Vote
@@ -41,7 +45,7 @@ _CODES = {Ballot.GOOD: GOOD, Ballot.BAD: BAD, Ballot.NONE: SKIP}
 
 @dataclass(frozen=True, slots=True)
 class ArchJudgement:
-    """What `--json` says of one architecture."""
+    """The judgement on one architecture in `--json`."""
 
     arch: str
     ballot: Ballot
@@ -51,12 +55,12 @@ class ArchJudgement:
 
 @dataclass(frozen=True, slots=True)
 class JudgeAnswer:
-    """What `--json` prints, but for its `schema`."""
+    """The document of `--json`, without its `schema`."""
 
     commit: str
     until: str
     ballot: Ballot
-    """Of all architectures together; bad on one is bad."""
+    """Over all architectures: bad if one of them is bad."""
     exit_code: int
     arches: tuple[ArchJudgement, ...]
     run_dir: str
@@ -64,28 +68,28 @@ class JudgeAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What is said of a commit on each architecture; bad on one is bad."""
+    """The votes on a commit by architecture; a commit that is bad on one of them is bad."""
 
     commit: str
     until: str
     folder: str
     votes: dict[str, tuple[Vote, ...]]
-    """Architecture → one for each boot; the last one decided."""
+    """Architecture → votes, one for each boot; the last one decides."""
 
     @property
     def ballot(self) -> Ballot:
-        """Of all architectures together."""
+        """The ballot over all architectures."""
         said = {_deciding(votes).ballot for votes in self.votes.values()}
         return next(ballot for ballot in (Ballot.BAD, Ballot.NONE, Ballot.GOOD) if ballot in said)
 
     @property
     def exit_code(self) -> int:
-        """As `git bisect run` reads it."""
+        """The exit status for `git bisect run`."""
         return _CODES[self.ballot]
 
     @property
     def lines(self) -> list[str]:
-        """For people."""
+        """The judgement as text, a line for each architecture."""
         names = {Ballot.GOOD: "good", Ballot.BAD: "bad", Ballot.NONE: "skip"}
         found = []
         for arch, votes in self.votes.items():
@@ -96,7 +100,7 @@ class Judgement:
         return found
 
     def as_document(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """Return the document of `--json`."""
         arches = tuple(
             ArchJudgement(arch, _deciding(votes).ballot, tuple(vote.words for vote in votes))
             for arch, votes in self.votes.items()
@@ -118,63 +122,60 @@ def judge(
     progress: Progress,
     command: Sequence[str],
 ) -> Judgement:
-    """Judge what is checked out in the plan's tree.
+    """Judge the commit that is checked out in the tree of a plan.
 
     Raises:
-        UsageError: if it is no checkout of a kernel, or `until` is no predicate.
-        InfrastructureError: for what would be the same with every other commit: no tools, no room.
+        UsageError: if the tree is no kernel checkout, or `until` is no predicate.
+        InfrastructureError: for errors that every other commit would have, too: no tools, no disk space.
     """
     predicate = read_predicate(until, plan)
     plan = renamed(plan, "judge")
-    workspace.create()
-    with in_use(workspace.cache, progress.log):
-        check_disk(workspace, room(plan, workspace))
-        tools, lacking = ThisMachine().find_tools(plan)
-        if lacking:
-            raise next(iter(lacking.values()))
+    votes: dict[str, tuple[Vote, ...]] = {}
+
+    def study() -> Study:
         checkouts, scope = _checked_out(plan, workspace, progress, str(predicate), all_tests)
-        session = open_session(plan, workspace, progress, checkouts, command, bisect=scope)
-        require_tests(predicate, session)
-        commit, cache, votes = scope.bad.id, workspace.cache, dict[str, tuple[Vote, ...]]()
-        recording = threading.Lock()
 
-        def begin(arch: ArchRecord, known: Tools) -> Sequence[Task]:
-            work = ArchRunner(session, arch, known)
+        def tasks(session: Session) -> ArchTasks:
+            require_tests(predicate, session)
+            return of_arch
 
+        def of_arch(work: ArchRunner) -> Sequence[Task]:
             def action() -> Sequence[Task]:
-                checkout = checkout_of(scope.bad.name, commit, cache)
-                laboratory = TrialRunner(work, predicate, lambda _: [checkout], "", all_tests=all_tests)
-                found = _votes(laboratory, commit, boots if is_booted(predicate) else 1)
-                with recording:
-                    votes[arch.name] = found
+                votes[work.arch.name] = _vote(work, scope, predicate, boots)
                 return []
 
-            return [Task(arch.name, Kind.BUILD, 0.0, action)]
+            return [Task(work.arch.name, Kind.BUILD, 0.0, action)]
 
-        carry_out(session, tools, lacking, begin)
-        check_disk(workspace, 0)
-        return Judgement(commit, str(predicate), str(session.run_dir), votes)
+        return Study(checkouts, tasks, scope, needs_all_tools=True)
+
+    with cache_in_use(workspace, progress, disk_needed(plan, workspace)):
+        session = carry_out_in_cache(plan, study, workspace, progress, command, ThisMachine())
+    check_disk(workspace, 0)
+    return Judgement(session.checkouts.subject.series_commit, str(predicate), str(session.run_dir), votes)
 
 
-def _votes(laboratory: TrialRunner, commit: str, boots: int) -> tuple[Vote, ...]:
-    """Boot until the commit is bad, clean often enough, or not to be judged."""
-    _, known = laboratory.meet(commit)
-    votes = list(known)
+def _vote(work: ArchRunner, scope: BisectScope, predicate: Predicate, boots: int) -> tuple[Vote, ...]:
+    """Boot until the commit is bad, clean in `boots` boots, or can't be judged."""
+    commit = scope.bad.id
+    checkout = checkout_of(scope.bad.name, commit, work.session.workspace.cache)
+    trials = TrialRunner(work, predicate, lambda _: [checkout], "", all_tests=scope.all_tests)
+    wanted = boots if is_booted(predicate) else 1
+    votes = list(trials.meet(commit)[1])
     while True:
         ballots = [vote.ballot for vote in votes]
         last = ballots[-GIVEN_UP_AFTER:]
         given_up = len(last) == GIVEN_UP_AFTER and set(last) == {Ballot.NONE}
-        if Ballot.BAD in ballots or ballots.count(Ballot.GOOD) >= boots:
+        if Ballot.BAD in ballots or ballots.count(Ballot.GOOD) >= wanted:
             return tuple(vote for vote in votes if vote.ballot is not Ballot.NONE)
         if given_up or (votes and votes[-1].is_final):
             return tuple(votes)
-        votes += laboratory.boot([commit])
+        votes += trials.boot([commit])
 
 
 def _checked_out(
     plan: Plan, workspace: Workspace, progress: Progress, until: str, all_tests: bool
 ) -> tuple[Checkouts, BisectScope]:
-    """The commit that is checked out; with `git bisect start --no-checkout` the one to be tested."""
+    """Return the commit that is checked out, or BISECT_HEAD after `git bisect start --no-checkout`."""
     tree = plan.tree.source
     if not isinstance(tree, LocalTree):
         raise UsageError(f"{plan.tree.name} is no checkout", hint="Name a folder: --tree PATH.")

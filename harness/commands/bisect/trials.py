@@ -18,10 +18,10 @@ from results.model.run import Cell
 
 
 class TrialRunner:
-    """One architecture; a `results.bisect.search.Laboratory`.
+    """The trials on one architecture, for `results.bisect.search`.
 
-    Boots that the session knows already count, so that an interrupted bisection goes on. Kernels that are
-    the same bytes are booted under the name of the first of them.
+    Recorded boots count, so that a bisection can be resumed. Of several commits with the same image, the
+    first one is booted for all.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class TrialRunner:
         *,
         all_tests: bool = False,
     ) -> None:
-        """`checkouts` says what may be built for a commit; `good` is the one whose warnings are known."""
+        """Use the checkouts that `checkouts` returns for a commit; `good` has the reference warnings."""
         self._work = work
         self._predicate = predicate
         self._checkouts = checkouts
@@ -42,28 +42,25 @@ class TrialRunner:
         self._run = work.session.planned if all_tests else self._tests
         self._variants: dict[str, str] = {}
         self._kernels: dict[str, Path | None] = {}
-        self._speakers: dict[str, str] = {}
+        self._booted_as: dict[str, str] = {}
+        """Commit → the variant whose boots count for it."""
 
     def meet(self, commit: str) -> tuple[str, Sequence[Vote]]:
-        """Build a commit, unless it is known not to build."""
+        """Build a commit, unless its build has failed before."""
         if isinstance(self._predicate, WarningSeen) and commit != self._good:
             self._build(self._good)
         self._build(commit)
         cell = self._cell(commit)
         if not is_booted(self._predicate) or not cell.build or not cell.build.ok:
             return commit, self._votes(cell)
-        image = cell.build.image_sha256
-        speaker = self._speakers.setdefault(image, self._speaker(cell))
-        if speaker != cell.variant:
-            name, other = self._work.label(cell.variant), speaker
-            self._work.session.progress.log(f"{name}: the same image as {other}, booted once")
-        return image, self._votes(self._work.cell(speaker))
+        self._booted_as[commit] = self._work.booted_as(cell.variant)
+        return cell.build.image_sha256, self._votes(self._work.cell(self._booted_as[commit]))
 
     def boot(self, commits: Sequence[str]) -> Sequence[Vote]:
-        """One trial of each commit, all at once."""
+        """Run one trial of each commit, all concurrently."""
         trials: list[tuple[str, str, int]] = []
         for commit in commits:
-            variant = self._speaking(commit)
+            variant = self._booted_as.get(commit, self._variants[commit])
             earlier = [trial_number(boot.purpose) for boot in self._work.cell(variant).boots]
             earlier += [number for other, _, number in trials if other == variant]
             trials.append((variant, commit, max(earlier, default=0) + 1))
@@ -95,33 +92,18 @@ class TrialRunner:
         return self._kernels[commit]
 
     def _excuse(self, checkout: Checkout) -> None:
-        """A build that failed in a worktree that somebody changed says nothing of the commit."""
+        """Record a build failure as infrastructure if the worktree was changed from outside."""
         session, build = self._work.session, self._work.cell(checkout.variant).build
         if build is None or build.ok or build.error_is_infrastructure:
             return
         name = session.worktree_name(self._work.arch)
         if not is_untouched(session.workspace.cache, name, checkout.commit):
-            why = f"somebody changed the worktree {name} while it was built"
+            why = f"the worktree {name} was changed during the build"
             session.progress.log(f"{self._work.label(checkout.variant)}: {why}")
             session.record_build(replace(build, error=why, error_is_infrastructure=True))
 
     def _cell(self, commit: str) -> Cell:
         return self._work.cell(self._variants[commit])
-
-    def _speaking(self, commit: str) -> str:
-        build = self._cell(commit).build
-        return self._speakers.get(build.image_sha256 if build else "", self._variants[commit])
-
-    def _speaker(self, cell: Cell) -> str:
-        """Who was booted for this image in an earlier life of the session; else the cell itself."""
-        image = cell.build.image_sha256 if cell.build else ""
-        known = self._work.session.cells.values()
-        same = (
-            other.variant
-            for other in known
-            if other.arch == cell.arch and other.boots and other.build and other.build.image_sha256 == image
-        )
-        return next(same, cell.variant)
 
     def _votes(self, cell: Cell) -> Sequence[Vote]:
         good = self._variants.get(self._good)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A cell of an earlier run: what its folder says of it, and what the cache still has."""
+"""A cell of an earlier run, from its folder and the cache."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ class RecordedCell:
 
     @property
     def label(self) -> str:
-        """What people call it: `x86_64/base`."""
+        """The name of the cell: `x86_64/base`."""
         return f"{self.cell.arch}/{self.cell.variant}"
 
     @property
     def file_name(self) -> str:
-        """The same as part of a file's name."""
+        """The name of the cell as part of a file name."""
         return self.label.replace("/", "-")
 
     @property
     def run_again(self) -> str:
-        """What brings back whatever is gone of the run, in words."""
+        """The hint to run the run again."""
         return f"Run it again: {shlex.join(self.plan.command)}"
 
     def require_built(self) -> None:
@@ -59,14 +59,14 @@ class RecordedCell:
             )
 
     def kernel(self, cache: Path) -> Path:
-        """The folder of its files in the cache.
+        """Return the folder of the kernel in the cache.
 
         Raises:
             UsageError: if it did not build.
-            InfrastructureError: if it is gone, or damaged.
+            InfrastructureError: if it is missing or damaged.
         """
         self.require_built()
-        builds, damage = BuildCache(cache), ["not there any more"]
+        builds, damage = BuildCache(cache), ["no longer there"]
         found = builds.lookup(self.build.key, lambda files: damage.insert(0, f"damaged: {files}"))
         if found and found[0].image_sha256 != self.build.image_sha256:
             found, damage = None, ["another image now"]
@@ -78,14 +78,14 @@ class RecordedCell:
         return found[1]
 
     def initramfs(self, boot: Boot) -> Path:
-        """What a boot of the run started with; it may be gone."""
+        """Return the initramfs of a boot of the run; it may not exist."""
         return self.run_dir / "boots" / f"{boot.id}.cpio"
 
     def programs(self) -> Path:
-        """An initramfs with all test programs of the run.
+        """Return an initramfs with all test programs of the run.
 
         Raises:
-            InfrastructureError: if the run has none any more.
+            InfrastructureError: if the run folder has none.
         """
         for boot in self.cell.boots:
             if (path := self.initramfs(boot)).is_file():
@@ -97,10 +97,10 @@ class RecordedCell:
 
 
 def find_cells(run_dir: Path, name: str) -> tuple[RecordedCell, ...]:
-    """The cells that `ARCH/VARIANT`, or `ARCH` for all of its variants, names in a run or a walk.
+    """Return the cells that `ARCH/VARIANT`, or `ARCH` for all variants, names in a run or a walk.
 
     Raises:
-        UsageError: if the folder is no run, or has no such cell, or has not come to it.
+        UsageError: if the folder is no run, or has no such cell, or has not built it.
     """
     try:
         return _find(run_dir, name)
@@ -109,15 +109,17 @@ def find_cells(run_dir: Path, name: str) -> tuple[RecordedCell, ...]:
 
 
 def find_cell(run_dir: Path, name: str) -> RecordedCell:
-    """The one cell that is named.
+    """Return the one cell of a name.
 
     Raises:
-        UsageError: as `find_cells`, and if there are several.
+        UsageError: as `find_cells`, and for several cells.
     """
     found = find_cells(run_dir, name)
     if len(found) > 1:
         labels = " or ".join(past.label for past in found[-2:])
-        raise UsageError(f"{name} has {len(found)} kernels, and this works with one", hint=f"Say {labels}.")
+        raise UsageError(
+            f"{name} has {len(found)} kernels, but only one can be used", hint=f"Name one: {labels}."
+        )
     return found[0]
 
 
@@ -135,7 +137,7 @@ def _find(run_dir: Path, name: str) -> tuple[RecordedCell, ...]:
         _require(variant, plan.variants, f"the run {run_dir.name} has no variant")
     record = find_mode(arch)
     of_arch = [event for event in events if event.fact.get("arch", arch) == arch]
-    cells = [cell for cell in read_cells(plan, of_arch, run_dir) if cell.arch == arch]
+    cells = [cell for cell in read_cells(plan, of_arch, run_dir).cells(plan) if cell.arch == arch]
     wanted = [cell for cell in cells if variant in ("", cell.variant)]
     host = next((name for event in events if (name := _host_of(event))), "")
     return tuple(replace(_past_cell(run_dir, plan, record, cell), host=host) for cell in wanted)
@@ -156,8 +158,8 @@ def _past_cell(run_dir: Path, plan: PlanFact, arch: ArchRecord, cell: Cell) -> R
     label = f"{cell.arch}/{cell.variant}"
     if cell.build is None:
         raise UsageError(
-            f"the run {run_dir.name} did not come to {label}: it still goes on, or was interrupted",
-            hint=f"It goes on with: {shlex.join(plan.command)}",
+            f"{label} has not been built in run {run_dir.name} (still running or interrupted)",
+            hint=f"Resume it with: {shlex.join(plan.command)}",
         )
     if not cell.build.key:
         raise UsageError(f"the run {run_dir.name} could not build {label} at all: {cell.build.error}")
@@ -165,10 +167,10 @@ def _past_cell(run_dir: Path, plan: PlanFact, arch: ArchRecord, cell: Cell) -> R
 
 
 def choose_tests(planned: Sequence[PlannedTest], patterns: Sequence[str]) -> tuple[PlannedTest, ...]:
-    """The tests that any of some names or shell patterns means, in the plan's order; all without one.
+    """Return the tests that match any name or shell pattern, in the order of the plan; all without one.
 
     Raises:
-        UsageError: for a pattern that means none.
+        UsageError: for a pattern that matches no test.
     """
     names = [test.name for test in planned]
     for pattern in patterns:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Boots a cached kernel for a person: with a shell on the console, or waiting for a debugger."""
+"""Boots a cached kernel interactively: with a shell on the console, or halted for a debugger."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ RANDOM_ADDRESS = "CONFIG_RANDOMIZE_BASE=y"
 
 @dataclass(frozen=True, slots=True)
 class InteractiveRequest:
-    """What a person wants of a cell."""
+    """The options of an interactive boot."""
 
     past: RecordedCell
     tests: tuple[PlannedTest, ...]
-    """To run first."""
+    """Tests that run before the shell."""
     shell: bool
     gdb: bool
 
 
-def boot_for_person(wish: InteractiveRequest, cache: Path, say: Callable[[str], None]) -> int:
-    """Boot a cell's kernel under QEMU and wait for its end; returns the exit status.
+def boot_for_person(wish: InteractiveRequest, cache: Path, log: Callable[[str], None]) -> int:
+    """Boot the kernel of a cell under QEMU and wait for its end; returns the exit status.
 
     Raises:
-        UsageError: without a terminal, or a tool.
-        InfrastructureError: if the kernel is gone, or QEMU fails.
+        UsageError: if there is no terminal, or a tool is missing.
+        InfrastructureError: if the kernel is missing, or QEMU fails.
     """
     if wish.shell and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("--shell needs a terminal", hint="Where there is none, script(1) makes one.")
@@ -59,7 +59,7 @@ def boot_for_person(wish: InteractiveRequest, cache: Path, say: Callable[[str], 
     arch = wish.past.arch
     with tempfile.TemporaryDirectory(prefix="thp-") as folder:
         initramfs = Path(folder) / "initramfs.cpio"
-        programs = _programs(wish, cache, say)
+        programs = _programs(wish, cache, log)
         initramfs.write_bytes(b"".join(path.read_bytes() for path in programs))
         bootable = Bootable(arch, kernel / IMAGE, initramfs)
         accelerator = choose_accelerator(bootable, emulator.require(arch.qemu), cache, Children())
@@ -68,12 +68,12 @@ def boot_for_person(wish: InteractiveRequest, cache: Path, say: Callable[[str], 
             file.write(overlay(_manifest(wish, kind)))
         command = _command(wish, bootable, kind, accelerator.name, Path(folder) / "gdb")
         for line in _instructions(wish, kernel, Path(folder) / "gdb"):
-            say(line)
+            log(line)
         return _run(command, interactive=wish.shell)
 
 
-def _programs(wish: InteractiveRequest, cache: Path, say: Callable[[str], None]) -> list[Path]:
-    """The parts of the initramfs; of files with the same name the last one counts."""
+def _programs(wish: InteractiveRequest, cache: Path, log: Callable[[str], None]) -> list[Path]:
+    """Return the parts of the initramfs; the last of several files with the same name counts."""
     if not wish.shell:
         return [wish.past.programs()]
     shell = build_shell(find_compiler(wish.past.arch), cache)
@@ -82,7 +82,7 @@ def _programs(wish: InteractiveRequest, cache: Path, say: Callable[[str], None])
     except InfrastructureError as error:
         if wish.tests:
             raise
-        say(f"{error}; there is only the shell")
+        log(f"{error}; there is only the shell")
         return [shell]
 
 
@@ -108,10 +108,10 @@ def _command(
 def _instructions(wish: InteractiveRequest, kernel: Path, stub: Path) -> Iterator[str]:
     arch = wish.past.arch
     if wish.past.host:
-        yield f"the run booted it on the host {wish.past.host}; here it runs on QEMU, which it may not know."
+        yield f"the run booted this kernel on the host {wish.past.host}; it may lack the drivers for QEMU."
     if arch.hercules:
-        lacks = f" It has no {', '.join(arch.qemu.tcg_lacks)}." if arch.qemu.tcg_lacks else ""
-        yield f"{arch.name} runs on QEMU here: the consoles of Hercules lose text, both ways.{lacks}"
+        lacks = f" QEMU has no {', '.join(arch.qemu.tcg_lacks)}." if arch.qemu.tcg_lacks else ""
+        yield f"{arch.name} runs on QEMU here: the consoles of Hercules lose input and output.{lacks}"
     if wish.gdb:
         if not shutil.which("gdb-multiarch"):
             yield "gdb-multiarch is not installed: apt-get install gdb-multiarch"
@@ -125,7 +125,7 @@ def _instructions(wish: InteractiveRequest, kernel: Path, stub: Path) -> Iterato
 
 
 def _run(command: Sequence[str], *, interactive: bool) -> int:
-    """Wait for QEMU; on our terminal if it is interactive, else until Ctrl-C."""
+    """Run QEMU on the terminal if it is interactive, else until Ctrl-C."""
     stdin = None if interactive else subprocess.DEVNULL
     with (
         _terminal_restored(),
@@ -148,7 +148,7 @@ def _run(command: Sequence[str], *, interactive: bool) -> int:
 
 @contextmanager
 def _terminal_restored() -> Iterator[None]:
-    """QEMU makes the terminal raw, and can't undo that if it is killed."""
+    """Restore the terminal, which QEMU leaves raw if it is killed."""
     if not sys.stdin.isatty():
         yield
         return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One architecture's way through a series: every patch is built on top of the one before, then booted."""
+"""The tasks of a walk on one architecture: each patch is built incrementally, then booted."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from harness.commands.walk.verify_incremental import check_tasks
 from harness.engine.arch_runner import ArchRunner
-from harness.engine.schedule import Kind, Task
+from harness.engine.schedule import Task
 from harness.plan.prepare import Checkout, checkout_of, patch_commit
 from results.journal.journal import WalkScope, patch_variant
 
 
-def column_tasks(work: ArchRunner, scope: WalkScope) -> list[Task]:
-    """The first build; every other one follows the one before it."""
+def first_tasks(work: ArchRunner, scope: WalkScope) -> list[Task]:
+    """Return the first build; each build returns the next one."""
     return [_build_task(work, scope, 0)]
 
 
@@ -23,16 +23,16 @@ def _build_task(work: ArchRunner, scope: WalkScope, position: int) -> Task:
 
     def action() -> Sequence[Task]:
         kernel = _build(work, scope, number)
-        boots = [_boot_task(work, patch_variant(number), kernel)] if kernel and scope.boots else []
+        boots = [work.boot_task(patch_variant(number), kernel, forget=True)] if kernel and scope.boots else []
         if position + 1 < len(scope.own):
             return [*boots, _build_task(work, scope, position + 1)]
         return [*boots, *_checks(work, scope)]
 
-    return Task(work.arch.name, Kind.BUILD, work.expect_build(patch_variant(number)).seconds, action)
+    return work.build_task(patch_variant(number), action)
 
 
 def _build(work: ArchRunner, scope: WalkScope, number: int) -> Path | None:
-    """Build a patch's kernel, unless it is known not to build."""
+    """Build the kernel of a patch, unless the build has failed before."""
     variant = patch_variant(number)
     known = work.cell(variant).build
     kernel = None
@@ -44,22 +44,13 @@ def _build(work: ArchRunner, scope: WalkScope, number: int) -> Path | None:
 
 
 def _checkout(work: ArchRunner, scope: WalkScope, number: int) -> Checkout:
-    """A patch's own commit, or one with the same sources whose kernel is there already."""
+    """Return the commit of a patch, or one with the same sources whose kernel is cached."""
     session, variant = work.session, patch_variant(number)
     commits = [patch_commit(session.checkouts.subject, each) for each in scope.same_sources(number)]
     checkouts = [checkout_of(variant, commit, session.workspace.cache) for commit in commits]
     if len(checkouts) == 1:
         return checkouts[0]
     return next(filter(work.is_built, checkouts), checkouts[0])
-
-
-def _boot_task(work: ArchRunner, variant: str, kernel: Path) -> Task:
-    def action() -> Sequence[Task]:
-        work.boot(variant, kernel)
-        work.session.progress.forget(work.label(variant))
-        return []
-
-    return Task(work.arch.name, Kind.BOOT, work.expect_boot().seconds, action)
 
 
 def _checks(work: ArchRunner, scope: WalkScope) -> list[Task]:

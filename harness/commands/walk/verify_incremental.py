@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Builds a kernel of a walk once more, from nothing, and compares it with the one that grew from the last.
+"""Rebuilds kernels of a walk from scratch, and compares them with the incremental builds.
 
-An incremental build is only worth what make knows of its dependencies; this asks whether it knew enough.
+An incremental build is only as good as the dependencies that make knows; this checks them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ANEW = "anew"
 
 
 def check_tasks(work: ArchRunner, numbers: Sequence[int]) -> list[Task]:
-    """Build kernels once more, one after the other, and record what came of each."""
+    """Return the task that rebuilds a kernel and records the result; it returns the next one."""
     if not numbers:
         return []
     number, *others = numbers
@@ -45,16 +45,14 @@ def check_tasks(work: ArchRunner, numbers: Sequence[int]) -> list[Task]:
 
 
 def _check(work: ArchRunner, number: int) -> RebuildCheck:
-    blank = RebuildCheck(
-        work.arch.name, number, None, "was not built, so there is nothing to compare", 0.0, ""
-    )
+    blank = RebuildCheck(work.arch.name, number, None, "was not built, so there is no comparison", 0.0, "")
     grown = work.cell(patch_variant(number)).build
     if grown is None or grown.error_is_infrastructure:
         return blank
     session, cache = work.session, work.session.workspace.cache
     checkout = checkout_of(grown.variant, grown.commit, cache)
     folder = cache / "objects" / f"{work.arch.kernel_name}-{ANEW}"
-    busy = f"{work.arch.name}: waiting for another walk that builds a kernel from nothing"
+    busy = f"{work.arch.name}: waiting for another walk that rebuilds a kernel"
     lock = folder.with_suffix(".lock")
     with locked(lock, lambda: session.progress.log(busy), session.children.raise_if_stopping):
         try:
@@ -69,28 +67,28 @@ def _check(work: ArchRunner, number: int) -> RebuildCheck:
             raise InfrastructureError(f"{error.filename or folder}: {error.strerror}") from None
     if ok is False:
         _distrust(work, grown)
-        words = f"{words}; the other one is left in {folder}"
+        words = f"{words}; the build from scratch is kept in {folder}"
     session.progress.log(f"{work.label(grown.variant)}: {words}")
     return replace(blank, ok=ok, words=words, log=anew.log)
 
 
 def compare(grown: Build, anew: Build) -> tuple[bool | None, str]:
-    """Whether both builds came to the same, and what to say of it; None if that can't be said."""
+    """Return whether both builds are equal, or None if one is missing, and the words for it."""
     if anew.error_is_infrastructure:
-        return None, f"could not be built from nothing: {first_line(anew.error)}"
+        return None, f"could not be rebuilt from scratch: {first_line(anew.error)}"
     if grown.ok != anew.ok:
-        said = "builds, but not from nothing" if grown.ok else "does not build, but does so from nothing"
+        said = "builds incrementally, but not from scratch" if grown.ok else "builds only from scratch"
         return False, f"{said}: {first_line(grown.error or anew.error)}"
     if grown.image_sha256 != anew.image_sha256:
         sums = f"{abbrev(grown.image_sha256)}, not {abbrev(anew.image_sha256)}"
-        return False, f"is not the one that is built from nothing (SHA-256 {sums})"
+        return False, f"differs from the build from scratch (SHA-256 {sums})"
     if new_warnings(grown, anew) or new_warnings(anew, grown):
-        return False, "has not the warnings that it has when it is built from nothing"
-    return True, "is the same when it is built from nothing"
+        return False, "has other warnings than the build from scratch"
+    return True, "is equal to the build from scratch"
 
 
 def _distrust(work: ArchRunner, grown: Build) -> None:
-    """Neither the kernel nor the objects that it grew from are used again."""
+    """Discard the kernel and the objects that it was built from."""
     cache = work.session.workspace.cache
     entry: Path = BuildCache(cache).folder / grown.key
     if grown.ok and entry.exists():

@@ -85,7 +85,7 @@ def test_a_build_moves_to_another_machine_and_its_kernel_back(
         tree.gate.let_through()
         stdout, stderr = second.communicate(timeout=WAIT_SECONDS)
         assert second.returncode == 0, stderr + fleet.log()
-    assert "going on with the interrupted run" in stderr
+    assert "resuming the interrupted run" in stderr
     assert "was lost" in stderr
     cells = json.loads(stdout)["cells"]
     assert [cell["build"]["ok"] for cell in cells] == [True, True]
@@ -173,7 +173,7 @@ def test_three_faults_in_a_real_plan_change_nothing(thp_harness: Program, fleet:
     await_true(lambda: not _guests(fleet), WAIT_SECONDS, lambda: "guests of a run that is no more")
 
     answer = thp_harness(*there)
-    assert f"going on with the interrupted run {run.name}" in answer.stderr
+    assert f"resuming the interrupted run {run.name}" in answer.stderr
     assert run_dir(answer) == run
     assert answer.code == here.code == 0
     assert_same(run_dir(here), run)

@@ -113,7 +113,7 @@ def test_the_state_of_git_is_nowhere_and_a_dirty_or_deleted_worktree_is_made_aga
     shutil.rmtree(held, ignore_errors=True)
     answer = finish(running)
     if answer.code == 3:  # it went while it was being looked at
-        assert "goes on where this one stopped" in answer.stderr
+        assert "The same command resumes" in answer.stderr
         answer = program(*command)
     assert answer.code == 0, answer.stderr
     assert arch_of(answer)["culprit"]["id"] == commits[8]
@@ -145,7 +145,7 @@ def test_a_killed_bisection_goes_on_where_it_stopped(
     answer = program(*command)
     assert answer.code == 0, answer.stderr
     (folder,) = folders(program)
-    assert f"going on with the interrupted bisection {folder.name}" in answer.stderr
+    assert f"resuming the interrupted bisection {folder.name}" in answer.stderr
     assert arch_of(answer)["culprit"]["id"] == commits[8]
     assert events("boot") == boots_of(answer) >= known
     assert answer.json["complete"]

@@ -97,7 +97,7 @@ def test_an_interrupted_run_leaves_nothing_and_goes_on_where_it_stopped(
     tree.gate.remove()
 
     booting = program.start(*command, env=marker.environment)
-    read_until(booting, "going on with the interrupted run")
+    read_until(booting, "resuming the interrupted run")
     read_until(booting, ": boot 1 ")
     await_event(lambda: marker.processes("qemu-system-x86_64 -machine"), "an emulator")
     stop(booting, number, marker)
@@ -107,7 +107,7 @@ def test_an_interrupted_run_leaves_nothing_and_goes_on_where_it_stopped(
 
     last = program(*command)
     assert last.code == 0
-    assert f"going on with the interrupted run {run_dir.name}" in last.stderr
+    assert f"resuming the interrupted run {run_dir.name}" in last.stderr
     assert program.run_folders() == [run_dir]
     assert last.json["complete"]
     assert [len(cell["boots"]) for cell in last.json["cells"]] == [1, 1]

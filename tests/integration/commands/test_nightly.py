@@ -74,5 +74,5 @@ def test_one_night_at_a_time(new_program: Callable[[], Program], base_kernel: Pa
     with claim(program.state / "nightly.lock") or pytest.fail("nobody else can have it"):
         answer = program("nightly", *QUICK, *tree.arguments_as_typed)
     assert (answer.code, answer.stdout) == (3, "")
-    assert "another night is at work" in answer.stderr
+    assert "another `thp-harness nightly` is running" in answer.stderr
     assert not program.run_folders()

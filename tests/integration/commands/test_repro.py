@@ -221,7 +221,7 @@ def test_a_rerun_counts_and_goes_on_where_it_was_stopped(
     done = rounds_in(reruns)
     answer = program(*command, "--json")
     assert answer.code == 0, answer.stderr
-    assert "going on with the interrupted rerun" in answer.stderr
+    assert "resuming the interrupted rerun" in answer.stderr
     booted = {number for number in range(1, 6) if f"round {number} of 5" in answer.stderr}
     assert booted == {1, 2, 3, 4, 5} - done
     (cell,) = answer.json["cells"]

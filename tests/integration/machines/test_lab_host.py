@@ -247,7 +247,7 @@ def test_a_run_that_ends_early_is_taken_up_where_the_host_is(
 
     answer = run_there(thp_harness, configuration, "--always-boot", "--json")
     assert answer.code == 0, answer.stderr
-    assert "going on with the interrupted run" in answer.stderr
+    assert "resuming the interrupted run" in answer.stderr
     assert "labhost is away since" in answer.stderr
     assert memory.standing() == HostState()
     assert look(place, None) is HostStatus.BACK

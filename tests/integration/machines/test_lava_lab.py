@@ -120,7 +120,7 @@ def test_ctrl_c_cancels_the_jobs_and_the_next_run_goes_on(
     assert "Canceled" in {job.health for job in lab.jobs.values()}
     again = run_there(thp_harness, environment, *TESTS)
     assert again.code == 0, again.stderr
-    assert "going on with the interrupted run" in again.stderr
+    assert "resuming the interrupted run" in again.stderr
 
 
 def test_a_killed_run_takes_up_the_jobs_that_it_left(
@@ -130,7 +130,7 @@ def test_a_killed_run_takes_up_the_jobs_that_it_left(
     left = len(lab.jobs)
     answer = run_there(thp_harness, environment, *TESTS)
     assert answer.code == 0, answer.stderr
-    assert "going on with the interrupted run" in answer.stderr
+    assert "resuming the interrupted run" in answer.stderr
     assert (len(lab.jobs), {job.health for job in lab.jobs.values()}) == (2, {"Complete"})
     assert left in (1, 2)
 

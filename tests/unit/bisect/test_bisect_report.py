@@ -18,7 +18,7 @@ from results.bisect.report import conclude_bisection
 from results.bisect.vote import trial
 from results.journal.journal import Event, PlanFact
 from results.model.bisect import Bisection, BisectScope, CommitNote, EndFact, Mark, Rate, SearchEnding
-from results.model.bisect_document import to_json
+from results.model.document import to_json
 from results.model.run import Cell, Patch, Subject
 from results.reports.mail.bisect import mails
 from results.reports.mail.text import COLUMNS

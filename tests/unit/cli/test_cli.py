@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from harness.cli.main import main
 from harness.core.version import describe
 from results.journal.journal import JOURNAL
 from tests.program import Invoke, Program
@@ -36,6 +39,23 @@ def test_short_help_of_the_program_names_every_command_and_the_exit_codes(invoke
     page = invoke("-h").stdout
     assert all(f"  {name} " in page for name in COMMANDS)
     assert "1 regression" in page
+
+
+def all_commands(command: click.Command, name: str = "") -> Iterator[tuple[str, click.Command]]:
+    yield name, command
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        yield from all_commands(inner, f"{name} {inner.name}")
+
+
+ALL_COMMANDS = dict(all_commands(main, "thp-harness"))
+
+
+@pytest.mark.parametrize("name", ALL_COMMANDS)
+def test_every_command_and_option_has_help_that_fits(name: str) -> None:
+    command = ALL_COMMANDS[name]
+    assert command is main or not command.get_short_help_str(50).endswith("...")
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    assert [option.name for option in options if not option.help] == []
 
 
 def test_version(program: Program) -> None:

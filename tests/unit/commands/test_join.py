@@ -50,7 +50,7 @@ class Machines:
         for inner in ("logs", "boots"):
             (run_dir / inner).mkdir(parents=True)
         command = ("thp-harness", "run", *(("--shard", shard) if shard else ()), "-j2")
-        fact = plan_fact(plan, self.checkouts, TESTS, command, None, None)
+        fact = plan_fact(plan, self.checkouts, TESTS, command)
         journal = Journal(run_dir)
         journal.append("plan", replace(fact, id=run_dir.name, host={**HOST, "cpus": shard[:1] or "2"}))
         for arch in plan.arches:
@@ -150,11 +150,20 @@ def test_what_does_not_belong_together_is_refused(
 def test_a_shard_is_not_taken_up_by_another_run(machines: Machines) -> None:
     """Each has a digest of its own, and a joined run has one that no run has."""
     facts = [
-        plan_fact(make_plan(replace(machines.request, **asked)), machines.checkouts, TESTS, (), None, None)
+        plan_fact(make_plan(replace(machines.request, **asked)), machines.checkouts, TESTS, ())
         for asked in ({}, {"shard": Shard(1, 3)}, {"arches": ("x86_64",)}, {"shard": Shard(2, 3)})
     ]
     assert len({fact.digest for fact in facts}) == len(facts)
     assert len({fact.shard.plan for fact in facts if fact.shard}) == 1
+
+
+def test_a_run_is_taken_up_by_the_same_sources_of_the_program_only(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan(machines.request)
+    digests = {plan_fact(plan, machines.checkouts, TESTS, ()).digest for _ in range(2)}
+    monkeypatch.setattr("harness.engine.plan_fact.program_version", lambda: "0.1.0+other")
+    assert len(digests | {plan_fact(plan, machines.checkouts, TESTS, ()).digest}) == 2
 
 
 def test_the_command_joins_prints_and_imports(machines: Machines, invoke: Invoke) -> None:

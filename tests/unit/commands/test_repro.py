@@ -319,7 +319,7 @@ def test_fragments_that_changed_are_not_passed_off_as_those_of_the_run(
         (["x86_64/base", "--test", "pmd_split.munmpa"], ["Did you mean 'pmd_split.munmap'?", "pmd_split.*"]),
         (["x86_64/base", "--run", "nosuch"], ["no run 'nosuch'"]),
         (["x86_64/base", "--shell"], ["--shell needs a terminal"]),
-        (["x86_64", "--gdb"], ["x86_64 has 2 kernels", "Say x86_64/base or x86_64/series."]),
+        (["x86_64", "--gdb"], ["x86_64 has 2 kernels", "Name one: x86_64/base or x86_64/series."]),
         (["x86_64/base", "--gdb", "-o", "file"], ["nothing for --output"]),
     ],
     ids=" ".join,
@@ -338,8 +338,8 @@ def test_a_run_that_did_not_come_to_the_cell(program: Program, invoke: Invoke, t
     run.build("base")
     answer = invoke("repro", "x86_64/series")
     assert answer.code == 2
-    assert "did not come to x86_64/series" in answer.stderr
-    assert "It goes on with: thp-harness run --arch x86_64" in answer.stderr
+    assert "x86_64/series has not been built in run" in answer.stderr
+    assert "Resume it with: thp-harness run --arch x86_64" in answer.stderr
 
 
 def test_a_bisection_has_no_cells(past: PastRun, invoke: Invoke) -> None:
@@ -387,7 +387,7 @@ def test_a_kernel_that_is_gone_or_damaged_is_not_booted(past: PastRun, invoke: I
     assert "the kernel of x86_64/base in the cache is damaged: image" in answer.stderr
     assert "Run it again: thp-harness run --arch x86_64" in answer.stderr
     shutil.rmtree(entry)
-    assert "is not there any more" in invoke(*command).stderr
+    assert "is no longer there" in invoke(*command).stderr
 
 
 def test_a_kernel_that_did_not_build_is_not_booted(program: Program, invoke: Invoke, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,13 +13,14 @@ import jsonschema
 import pytest
 from rich.console import Console
 
-from results.journal.journal import BootFact, Journal, JournalError
+from results.journal.assemble import read_boot
+from results.journal.journal import RERUN, BootFact, Journal, JournalError, decode, read_events
+from results.model.document import to_json
 from results.model.rerun import Rerun
-from results.model.rerun_document import to_json
 from results.model.run import BootEnd, Evidence, PlannedTest
 from results.reports.content.wording import percent
 from results.reports.terminal.rerun import print_rerun
-from results.rerun.rerun import BEGIN, ROUND, RerunFact, RerunSubject, RoundFact, assemble_rerun
+from results.rerun.rerun import ROUND, RerunFact, RerunSubject, RoundFact, assemble_rerun
 from tests.samples.guestlog import NONCE, GuestLog
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -52,7 +54,7 @@ class Folder:
         self.journal = Journal(path)
         subject = RerunSubject("x86_64", "base", "5" * 64)
         self.journal.append(
-            BEGIN, RerunFact("the-rerun", "0.1.0", "the-run", times, (subject,), self.tests, "d" * 24)
+            RERUN, RerunFact("the-rerun", "0.1.0", "the-run", times, (subject,), self.tests, "d" * 24)
         )
         self.rounds = 0
 
@@ -211,3 +213,14 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
 )
 def test_a_share_is_never_rounded_to_certainty(share: float, words: str) -> None:
     assert percent(share) == words
+
+
+def test_boots_that_are_parsed_already_need_no_log(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "rerun", 2).passing(2)
+    facts = [decode(BootFact, event) for event in read_events(folder.path) if event.name == "boot"]
+    parsed = {fact.id: read_boot(fact, folder.tests, folder.path) for fact in facts}
+    whole = assemble_rerun(folder.path)
+    shutil.rmtree(folder.path / "logs")
+    assert assemble_rerun(folder.path, parsed) == whole
+    with pytest.raises(JournalError, match="console log of boot"):
+        assemble_rerun(folder.path)

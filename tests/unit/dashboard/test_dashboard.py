@@ -19,7 +19,7 @@ from results.dashboard.logs import MOST_LINES, log_page
 from results.dashboard.machines import machines
 from results.dashboard.site import SiteError, address, build_site
 from results.dashboard.wordings import number
-from results.model import walk_document
+from results.model.document import to_json
 from results.model.run import Run, Status, Verdict
 from results.store.store import Store, open_store
 from results.walk.verdict import own_faults
@@ -299,7 +299,7 @@ def test_searches_of_a_series_are_on_the_overview(tmp_path: Path) -> None:
     run = replace(green_run(), subject=walk.subject)
     store = store_of(tmp_path, run)
     (tmp_path / "walk").mkdir()
-    (tmp_path / "walk" / "walk.json").write_text(walk_document.to_json(walk))
+    (tmp_path / "walk" / "walk.json").write_text(to_json(walk))
     store.import_folders([tmp_path / "walk"])
     build_site(store, tmp_path / "site")
     overview = Links(tmp_path / "site" / "index.html")
@@ -338,7 +338,7 @@ def test_a_walk_is_shown_patch_by_patch_with_the_line_of_each_fault(tmp_path: Pa
         tmp_path / "walk",
     )
     (folder / "logs").mkdir(parents=True)
-    (folder / "walk.json").write_text(walk_document.to_json(walk))
+    (folder / "walk.json").write_text(to_json(walk))
     fault = own_faults(walk.columns[0].steps[2])[0]
     (folder / fault.log).write_text("\n".join(f"line {number}" for number in range(1, 400)))
     store.import_folders([folder])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from results.journal.assemble import assemble, read_plan
+from results.journal.assemble import CellFacts, assemble, read_plan
 from results.journal.journal import (
     JOURNAL,
     VERSION,
@@ -19,10 +19,14 @@ from results.journal.journal import (
     JournalError,
     PlanFact,
     TwinFact,
+    WalkScope,
     decode,
+    folder_kind,
     read_events,
 )
-from results.model.run import BootEnd, Build, Claim, Evidence, PlannedTest, Subject
+from results.model.bisect import BisectScope, CommitNote
+from results.model.document import FolderKind
+from results.model.run import Boot, BootEnd, Build, Claim, Evidence, PlannedTest, Subject
 
 PLAN = PlanFact(
     id="20260101-000000-x86_64",
@@ -189,3 +193,44 @@ def test_a_run_that_is_taken_up_again_may_boot_the_other_of_two_equal_kernels(tm
     base, series = assemble(tmp_path).cells
     assert series.boots == base.boots != ()
     assert (base.boots_of, series.boots_of) == ("", "base")
+
+
+NOTE = CommitNote("a" * 40, "patch/0", "title", "author")
+WALK = replace(PLAN, walk=WalkScope((0, 1), (0, 1), True, 0, 1), kind=FolderKind.WALK)
+BISECT = replace(PLAN, bisect=BisectScope("does not boot", 0.9, NOTE, NOTE, 1), kind=FolderKind.BISECT)
+
+
+@pytest.mark.parametrize("plan", [PLAN, WALK, BISECT], ids=lambda plan: str(plan.kind))
+def test_the_kind_of_a_folder_is_in_its_plan_and_older_plans_are_read(tmp_path: Path, plan: PlanFact) -> None:
+    Journal(tmp_path).append("plan", plan)
+    assert folder_kind(read_events(tmp_path)) is plan.kind
+    file = tmp_path / JOURNAL
+    event = json.loads(file.read_text())
+    del event["fact"]["kind"]
+    file.write_text(json.dumps(event) + "\n")
+    assert folder_kind(read_events(tmp_path)) is plan.kind
+    assert read_plan(read_events(tmp_path)) == plan
+
+
+def test_a_kind_of_a_newer_program_is_refused(tmp_path: Path) -> None:
+    Journal(tmp_path).append("plan", PLAN)
+    file = tmp_path / JOURNAL
+    file.write_text(file.read_text().replace('"kind": "run"', '"kind": "profile"'))
+    with pytest.raises(JournalError, match="kind 'profile', which this program does not know"):
+        folder_kind(read_events(tmp_path))
+
+
+def seen(number: int) -> Boot:
+    return Boot(f"b-{number}", "first", "qemu", "tcg", BootEnd.DONE, "", 1.0, "logs/x", (), None, (), ())
+
+
+def test_a_cell_shares_the_boots_of_its_twin_until_it_is_booted_itself() -> None:
+    facts = CellFacts()
+    facts.add_build(BUILD)
+    facts.add_boot(BOOT, seen(1))
+    facts.add_twin(TwinFact("x86_64", "series", "base"))
+    shared = facts.cell("x86_64", "series")
+    assert (shared.boots, shared.boots_of, shared.build) == ((seen(1),), "base", None)
+    facts.add_boot(replace(BOOT, variant="series"), seen(2))
+    assert (facts.cell("x86_64", "series").boots, facts.cell("x86_64", "series").boots_of) == ((seen(2),), "")
+    assert [cell.variant for cell in facts.cells(PLAN)] == ["base", "series"]

@@ -56,8 +56,7 @@ def tricked(text: str) -> Run:
             return [everywhere(item, key) for item in part]
         return text if isinstance(part, str) and key in UNTRUSTED else part
 
-    spoiled: Run = from_json(json.dumps(everywhere(run)))
-    return spoiled
+    return from_json(Run, json.dumps(everywhere(run)))
 
 
 TAGS = {
@@ -265,7 +264,7 @@ class TestCommand:
         assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
     def test_json_is_the_document_of_the_run(self, invoke: Invoke) -> None:
-        assert from_json(invoke("export", "json", self.RUN).stdout) == golden_run(NAMES[0])
+        assert from_json(Run, invoke("export", "json", self.RUN).stdout) == golden_run(NAMES[0])
 
     @pytest.mark.parametrize("option", ["--origin=Mine", "--origin=a:b", "--url=ftp://x", "--url=https:///x"])
     def test_what_kcidb_would_refuse(self, invoke: Invoke, option: str) -> None:

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-import json
+import os
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -14,7 +15,7 @@ from results.model.run import Run, Verdict
 from tests.program import Invoke, Program
 from tests.samples.sample_numbers import measured_run
 from tests.samples.sample_run import green_run
-from tests.samples.simulate import MARK, simulate, write_simulated
+from tests.samples.simulate import MARK, main, simulate, write_simulated
 from tests.samples.stored_runs import write_run
 
 
@@ -38,7 +39,7 @@ def test_every_night_says_that_it_is_made_up(nights: list[Run], tmp_path: Path) 
     assert len(nights) == 28
     for run in nights:
         folder = write_simulated(run, tmp_path)
-        assert from_json((folder / "results.json").read_text()) == run
+        assert from_json(Run, (folder / "results.json").read_text()) == run
         assert run.simulated
         assert "simulated" in run.id
         assert run.headline.startswith(MARK)
@@ -78,14 +79,21 @@ def test_the_story(nights: list[Run]) -> None:
 
 def test_costs_and_times_rise_in_the_middle() -> None:
     nights = list(simulate(measured_run(), 28, 1))
-    for early, late in ((nights[0], nights[-1]),):
-        for one, other in zip(early.arches, late.arches, strict=True):
-            for cost, later in zip(one.costs, other.costs, strict=True):
-                if cost.series and later.series:
-                    assert cost.series.per_mapped_thp <= later.series.per_mapped_thp
-            for timing, after in zip(one.timings, other.timings, strict=True):
-                if timing.series and after.series:
-                    assert timing.series.median < after.series.median
+    arches = list(zip(nights[0].arches, nights[-1].arches, strict=True))
+    costs = [pair for one, other in arches for pair in zip(one.costs, other.costs, strict=True)]
+    grown = [
+        (early.series.per_mapped_thp, late.series.per_mapped_thp)
+        for early, late in costs
+        if early.series and late.series
+    ]
+    timings = [pair for one, other in arches for pair in zip(one.timings, other.timings, strict=True)]
+    slower = [
+        (early.series.median, late.series.median) for early, late in timings if early.series and late.series
+    ]
+    assert grown
+    assert slower
+    assert all(early <= late for early, late in grown)
+    assert all(early < late for early, late in slower)
 
 
 def test_a_run_without_tests_has_no_story() -> None:
@@ -93,13 +101,13 @@ def test_a_run_without_tests_has_no_story() -> None:
         list(simulate(replace(green_run(), arches=()), 3, 1))
 
 
-def test_simulate_command(program: Program, invoke: Invoke, tmp_path: Path) -> None:
+def test_simulated_nights_are_imported_once(
+    program: Program, invoke: Invoke, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     folder = write_run(tmp_path, green_run())
-    assert invoke("results", "simulate", str(folder), "--nights", "3").stdout.endswith(": 3 new\n")
-    assert invoke("results", "simulate", str(folder), "--nights", "3").stdout.endswith(": 3 unchanged\n")
+    with mock.patch.dict(os.environ, program.environment(None), clear=True):
+        main([str(folder), "--nights", "3"])
+        assert "; 3 new in " in capfd.readouterr().out
+        main([str(folder), "--nights", "3"])
+        assert "; 0 new in " in capfd.readouterr().out
     assert invoke("results", "list").stdout.count("[simulated]") == 3
-    (folder / "results.json").write_text(json.dumps({}))
-    answer = invoke("results", "simulate", str(folder))
-    assert (answer.code, "not a results document" in answer.stderr) == (2, True)
-    (folder / "results.json").unlink()
-    assert "has no results yet" in invoke("results", "simulate", str(folder)).stderr

@@ -178,11 +178,11 @@ def test_a_restricted_walk_names_what_it_walked_and_whom_it_can_suspect() -> Non
 
 @pytest.mark.parametrize("ok", [False, None])
 def test_a_kernel_that_comes_out_otherwise_from_nothing_leaves_no_verdict(ok: bool | None) -> None:
-    check = RebuildCheck("x86_64", 1, ok, "is not the one that is built from nothing", 5.0, "logs/x")
+    check = RebuildCheck("x86_64", 1, ok, "differs from the build from scratch", 5.0, "logs/x")
     walk = walk_x86("ok", "ok", checks=(check,))
     assert walk.exit_code == 3
     assert walk.headline == (
-        "No verdict: the kernel of patch 1 on x86_64 is not the one that is built from nothing."
+        "No verdict: the kernel of patch 1 on x86_64 differs from the build from scratch."
     )
     assert walk.rows[1].safe is Safe.UNKNOWN
 

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`thp-harness report`: the reports of a folder, from its facts and logs."""
+
+from __future__ import annotations
+
+import click
+
+from harness.cli.options import as_json_option, console
+
+
+@click.command("report")
+@click.argument("run_name", metavar="RUN", default="latest")
+@as_json_option
+def report_command(run_name: str, as_json: bool) -> int:
+    """Write the reports of a folder again.
+
+    They are made from the facts and logs of the folder, and printed. RUN is the folder or the name of a
+    run, walk, bisection or rerun, or `latest`, the last run (the default). Exit status: that of the
+    command that made the folder.
+    """
+    from harness.commands.reports import report_again
+    from harness.core.workspace import from_environment
+
+    return report_again(from_environment().find_run(run_name), as_json, console())
