@@ -26,13 +26,13 @@ from harness.core.version import program_version
 from results.journal.journal import AttemptFact, Journal, decode, read_events
 
 LOST_ATTEMPTS = 20
-"""So many workers may be lost over one step; it is then the step that kills them."""
+"""Workers that one step may lose; after that the step counts as their killer."""
 REFUSALS = 3
-"""So many machines may say that they can't do a step."""
+"""Machines that may refuse a step before it fails."""
 PATIENCE_SECONDS = 60.0
-"""So long a step waits for a machine that has what it needs, after the last one has gone."""
+"""Wait of a step for another worker with its tags, after the last one has left."""
 RECONNECT_SECONDS = 120.0
-"""So long a lost scheduler is waited for."""
+"""Wait for a lost scheduler."""
 _LOOK_SECONDS = 2.0
 _TICK_SECONDS = 0.5
 _ANSWER_SECONDS = 5.0
@@ -125,7 +125,7 @@ class StepDispatcher:
         exchange.await_parcels(self._run)
 
     def width(self) -> int:
-        """So many steps can be done at once; what is asked for beyond that waits at a worker."""
+        """Number of steps that run at once; further ones wait at a worker."""
         return sum(each.threads for each in self.roster.members()) or 1
 
     def do(self, step: Step, folder: Path, *, only: str = "", prefer: str = "") -> Delivery:
@@ -277,14 +277,14 @@ class StepDispatcher:
                 )
 
     def stop(self) -> None:
-        """Cancel everything; whoever waits gets `Stopped`."""
+        """Cancel everything; waiting calls raise `Stopped`."""
         self._stopping.set()
         with self._lock:
             for future in self._futures.values():
                 future.release()
 
     def close(self) -> None:
-        """Nobody takes parcels any more."""
+        """End the deliveries: remove the parcels of the run."""
         self._exchange.forget(self._run)
 
 

@@ -137,7 +137,7 @@ class Exchange:
             (self.folder / PARCELS / run).mkdir(parents=True, exist_ok=True)
 
     def forget(self, run: str) -> None:
-        """Remove all parcels of a run, also those that nobody took."""
+        """Remove all parcels of a run, fetched or not."""
         shutil.rmtree(self.folder / PARCELS / run, ignore_errors=True)
 
 

@@ -150,7 +150,7 @@ class HostLimits(Record):
     watchdog_seconds: int = Field(default=120, ge=0)
     """Its watchdog restarts it when our first process did not run for so long; 0: it is not armed."""
     reserve_hours: Annotated[float, Field(gt=0, le=24 * 14)] = 4
-    """A reservation that nobody renews ends after this."""
+    """Duration of a reservation that is not renewed."""
 
 
 class HostRecord(NamedRecord):

@@ -37,7 +37,7 @@ class TokenFacts(Record):
     """Where the token is; one of the two is given. It stands in no record, and is never printed."""
 
     file: str = ""
-    """Its first line; for nobody but you."""
+    """The token is its first line; only the owner may read the file."""
     variable: str = ""
     """Of the environment."""
 

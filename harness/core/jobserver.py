@@ -74,7 +74,7 @@ class Jobserver:
             return False
 
     def stop(self) -> None:
-        """Let nobody have a token any more; who waits gets `Stopped`."""
+        """Refuse all further tokens; waiting calls raise `Stopped`."""
         self._stopped.set()
 
     def close(self) -> None:

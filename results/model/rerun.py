@@ -63,7 +63,7 @@ class RerunCell:
     variant: str
     image_sha256: str
     rounds: int
-    """So many times all tests came to their turn."""
+    """Number of rounds, each with one run of every test."""
     boots: int
     """Those that count; a guest that dies is booted again for the tests that are left."""
     left_out: int

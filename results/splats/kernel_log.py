@@ -11,7 +11,7 @@ from results.splats.rules import LONGEST_REPORT, hints_at_report
 LONGEST_KERNEL_LINE = 1024
 """printk's own limit."""
 PLAIN_LINES = 50_000
-"""So many lines are all kept; after them only those around what may be a report of the kernel."""
+"""Number of lines that are kept whole; after them only the surroundings of possible kernel reports."""
 MOST_LINES = 100_000
 _LINES_BEFORE = 3
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from results.store.tables import STEPS, STEPS_TABLE
 
 PATIENCE_SECONDS = 30.0
-"""So long a command waits for somebody else who writes."""
+"""Wait of a command for another writer."""
 
 _DIALECTS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 _ADVISORY_LOCK = 0x7468700A

@@ -23,7 +23,7 @@ from results.compare.measures.permutation import SURE
 from results.model.run import Status, Verdict
 
 FLAKY_NIGHTS = 14
-"""So many of the last nights that said something decide whether a test is flaky."""
+"""Number of last conclusive nights that decide whether a test is flaky."""
 FLAKY_SWITCHES = 3
 """Between passing and failing: broken and mended again is two."""
 STEP_NIGHTS = 6

@@ -25,7 +25,7 @@ SETTINGS = {
     "distributed.comm.timeouts.tcp": "60s",
 }
 INFORMATION = "127.0.0.1:0"
-"""dask's own pages are for nobody: they show arguments, without encryption."""
+"""dask's own pages stay off: they show arguments, without encryption."""
 
 
 def set_up() -> None:

@@ -155,7 +155,7 @@ def _canceller(bench: Workbench) -> Any:
         """dask lets a cancelled step's thread run on; we end what it has started."""
 
         def transition(self, key: Any, start: str, finish: str, **more: Any) -> None:
-            """A step that runs, and whose result nobody will take."""
+            """A running step that the controller has abandoned."""
             if start in _RUNNING and finish not in (*_RUNNING, *_DONE):
                 bench.cancel(str(key))
 

@@ -135,7 +135,7 @@ class Workbench:
                 self._running.pop(key, None)
 
     def cancel(self, key: str) -> None:
-        """Nobody waits for this attempt any more: end the process groups that it has started."""
+        """End the process groups of an attempt that the controller has abandoned."""
         with self._lock:
             self._cancelled.add(key)
             children = self._running.get(key)

@@ -116,7 +116,7 @@ def _pem(certificate: x509.Certificate) -> bytes:
 
 
 def _write_secret(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    """Nobody else may read it, not even for a moment."""
+    """Write a key that only its owner can read, from its creation on."""
     text = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

@@ -48,7 +48,7 @@ class Item:
     variant: str = ""
     commit: str = ""
     lock: Path | None = None
-    """Held by whoever works with it."""
+    """Lock of its present user."""
 
 
 Measure = Callable[[Path, float], int]

@@ -21,7 +21,7 @@ from pathlib import Path
 BANNER = b"Linux version "
 PAGE = 4096
 MOST_CANDIDATES = 64
-"""So many places that look like the banner are tried; a log that quotes it has one more each time."""
+"""Candidates for the banner that are tried; a log that quotes it has one more each time."""
 _COUNT_BITS = range(3, 19)
 _SIZE_BITS = range(8, 25)
 _ID_MASK = (1 << 62) - 1

@@ -35,7 +35,7 @@ class HostBoot(ABC):
     """One boot on a physical host; see `harness.machines.base.Machine`."""
 
     panicked = False
-    """Nobody tells but the console."""
+    """Panics are visible only on the console."""
     waits_for_restart = False
     """It is for us to restart it when all tests are done."""
 

@@ -206,7 +206,7 @@ class InstalledSystem(HostBoot):
         return BootEnding(False, "", notes, {} if is_known else kept, words)
 
     def _words(self, kept: Mapping[str, bytes]) -> bytes:
-        """All that nobody has read: of the disk, of pstore, of the console."""
+        """Fetch all unread output: of the disk, of pstore, of the console."""
         heard = {"console-serial": self._screen.recent} if self._screen.proved else {}
         words = unheard({**kept, **heard}, last_number(self._recent), self._recent)
         return _FROM_HERE + words if words else b""

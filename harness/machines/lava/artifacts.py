@@ -54,7 +54,7 @@ class ArtifactStore:
         return Published(name, f"{self._facts.url}/{name}", sha256)
 
     def drop(self, published: Published) -> None:
-        """Nobody will fetch it any more; what was put by a command stays."""
+        """Remove a file that no job needs; uploads of a command stay."""
         with self._putting:
             self._known.discard(published.name)
             if self._facts.folder:

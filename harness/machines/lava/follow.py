@@ -10,7 +10,7 @@ from harness.machines.lava.log import JobLog
 from harness.machines.lava.server import JobState, LabError, LabServer, LabSilent
 
 DEAF_POLLS = 2
-"""So many looks at a job may fail before it counts as out of sight."""
+"""Failed polls of a job in a row before it counts as out of sight."""
 
 
 class Follower:
@@ -39,7 +39,7 @@ class Follower:
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop polling."""
         self._ended.set()
 
     @property
@@ -54,7 +54,7 @@ class Follower:
 
     @property
     def damaged(self) -> int:
-        """So many lines of the log could not be read."""
+        """Number of unreadable lines of the log."""
         return self._log.damaged
 
     def take(self) -> bytes:

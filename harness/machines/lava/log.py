@@ -23,9 +23,9 @@ class JobLog:
 
     def __init__(self) -> None:
         self.lines = 0
-        """So many lines have been read; the next piece begins behind them."""
+        """Number of lines read; the next piece begins after them."""
         self.damaged = 0
-        """So many of them could not be read."""
+        """Number of unreadable ones among them."""
 
     def take(self, piece: bytes, *, last: bool) -> bytes:
         """The console's part of the next piece of a log.

@@ -35,7 +35,7 @@ class LavaBoard:
 
     accelerator = "lava"
     panicked = False
-    """Nobody tells but the console."""
+    """Panics are visible only on the console."""
 
     def __init__(
         self, lab: Lab, arch: ArchRecord, files: BootFiles, folder: Path, children: Children

@@ -19,7 +19,7 @@ from harness.config.lab import LabRecord
 from harness.core.errors import InfrastructureError
 
 NEWEST_JOBS = 100
-"""So many does `scheduler.jobs.list` give at once."""
+"""Jobs in one answer of `scheduler.jobs.list`."""
 LINES_AT_ONCE = 5000
 CANCELED = "Canceled"
 _REFUSED = (401, 403)
@@ -105,7 +105,7 @@ class LabServer:
         self._headers = [("Authorization", f"Basic {login}")]
 
     def whoami(self) -> str:
-        """Whom the lab takes us for; empty for nobody."""
+        """User name of our session in the lab; empty without a login."""
         return self._ask(lambda said: str(said or ""), "system.whoami")
 
     def version(self) -> str:

@@ -34,7 +34,7 @@ class DataError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class DataLine:
-    """One well-formed line; its values are words that nobody has checked."""
+    """One well-formed line with unchecked values."""
 
     kind: str
     values: Mapping[str, str]

@@ -33,7 +33,7 @@ CUT_SHORT = "cut_short"
 """Why an n is broken that was tried and has no row."""
 
 _BY_CHANCE = 1
-"""So many allocations may fail on one kernel only, because one of its slabs happened to be full."""
+"""Allocations that may fail on one kernel only by chance, because one of its slabs was full."""
 _WORDS: Mapping[str, str] = {
     "success_without_effect": "it reports success without its effect",
     "failure_with_effect": "it reports failure, but has had an effect",

@@ -60,7 +60,7 @@ def shorten(lines: Sequence[str], most: int) -> tuple[str, ...]:
 
 
 def cut_line(line: str, most: int = _LINE_BYTES) -> str:
-    """Cut a line that nobody would read to its end."""
+    """Cut an overlong line."""
     return line if len(line) <= most else f"{line[:most]}…"
 
 

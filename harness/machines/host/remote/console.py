@@ -25,7 +25,7 @@ CHUNK = 1 << 16
 POLL_SECONDS = 0.1
 REOPEN_SECONDS = 1.0
 KEPT_BYTES = 64 << 20
-"""What nobody reads is thrown away beyond this."""
+"""Size of the unread output, in bytes; further output is dropped."""
 BREAK_SECONDS = 10.0
 _LOST = b"\n[the console was lost here, and opened again]\n"
 

@@ -37,7 +37,7 @@ if [ -f reservation ]; then
 fi
 [ "$until" -gt "$now" ] || holder=
 """
-"""Nobody else is in here at the same time. A mutex that a crash left behind is that of an earlier boot."""
+"""Mutual exclusion. A mutex that a crash left behind has the id of an earlier boot."""
 
 _WRITE = """\
 if [ -z "$holder" ] || [ "$holder" = {owner} ]; then

@@ -36,11 +36,11 @@ class LinkError(InfrastructureError):
 
 
 class Unreachable(LinkError):  # noqa: N818 - what it says to the user, not a fault of the code
-    """Nobody answers there, or the connection was lost."""
+    """No answer from the host, or a lost connection."""
 
 
 class LoginRefused(LinkError):  # noqa: N818
-    """The host does not let us in."""
+    """The host refuses the login."""
 
 
 class KeyRefused(LinkError):  # noqa: N818

@@ -48,7 +48,7 @@ class HostState:
 
     away: BootInProgress | None = None
     needs_care: str = ""
-    """Why nobody may use it before somebody has looked."""
+    """Reason why no run uses the host until `hosts recover`."""
 
 
 @dataclass(frozen=True, slots=True)
