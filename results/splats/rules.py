@@ -22,13 +22,14 @@ SANITIZER_END = re.compile(r"={30,}\s*$")
 
 _HINTS = re.compile(
     r"BUG|WARNING:|Oops|OOPS: |Kernel panic|LOCKUP|UBSAN:|Internal error:|Insufficient stack|"
-    r"SError Interrupt|PANIC: |CSD lock|SLUB: |Unrecoverable |Unsupported unaligned|Kernel unaligned|"
-    r"Kernel stack|Slab c|Unable to handle|Bad kernel stack|Bad swap|Unused swap|\[#|\[ cut here|"
-    r"\[Hardware Error|general protection|page allocation failure|pagealloc: |kmem|kobject: |"
-    r"blocked (?:for|in|on) |unable to handle|bogus return|nobody cared|oom-killer: |vmalloc error|"
-    r"percpu: alloc|duplicate filename|double (?:add|fault)|kernel stack|non-static key|"
-    r"exceeded stack|corruption|detected (?:expedited )?stall|bad p|locking correctness validator|"
-    r"lock debugging|printk messages dropped|DEBUG_LOCKS_WARN_ON|ODEBUG disabled"
+    r"SError Interrupt|PANIC: |CSD lock|SLUB: Unable |Unrecoverable |Unsupported unaligned|"
+    r"Kernel unaligned|Kernel stack|Slab c|Unable to handle|Bad kernel stack|Bad swap|Unused swap|\[#|"
+    r"\[ cut here|\[Hardware Error|general protection|page allocation failure|pagealloc: |kmemleak: |"
+    r"kmem_cache_destroy|kobject: |blocked (?:for|in|on) |unable to handle|bogus return|nobody cared|"
+    r"oom-killer: |vmalloc error|percpu: alloc|duplicate filename|double (?:add|fault)|kernel stack|"
+    r"non-static key|exceeded stack|corruption|detected (?:expedited )?stall|bad p|"
+    r"locking correctness validator|lock debugging|printk messages dropped|DEBUG_LOCKS_WARN_ON|"
+    r"ODEBUG disabled"
 )
 """What a line has that begins a report, or tells that reports are missing; literal words, for speed."""
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from results.console.report import KernelLine, read_report
 from results.model.run import LineRange, Splat
 from results.splats.find import LONGEST_EXCERPT, MOST_SPLATS, find_splats
-from results.splats.rules import LONGEST_REPORT, RULES
+from results.splats.rules import LONGEST_REPORT, RULES, hints_at_report
 from tests.samples import splat_samples as sample
 from tests.samples.guestlog import planned
 
@@ -377,3 +377,11 @@ def test_what_a_real_kernel_says_of_its_bugs(arch: str) -> None:
 
 def lines_nonce(lines: list[str]) -> str:
     return next(line for line in lines if "THP:" in line).partition("THP:")[2][:16]
+
+
+@pytest.mark.parametrize("log", sorted(GOLDEN.glob("*.log")), ids=lambda log: log.stem)
+def test_what_a_clean_kernel_says_gives_no_hint(log: Path) -> None:
+    """Lines with a hint are kept, however long the log: on a clean kernel there must be none."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    hints = [line for line in lines if "THP:" not in line and hints_at_report(line)]
+    assert all("Kernel panic" in line for line in hints)

@@ -97,5 +97,7 @@ def tainted(*signatures: str) -> Boot:
     [("", "W", Verdict.REGRESSION), ("W", "W", Verdict.UNCHANGED), ("W", "", Verdict.FIXED)],
 )
 def test_flags_are_compared_as_splats(base: str, series: str, verdict: Verdict) -> None:
-    (compared,) = compare_splats(cell(tainted(*base)), cell(tainted(*series)))
+    (compared,) = compare_splats(
+        *(cell(*(replace(tainted(*flags), id=number) for number in "12")) for flags in (base, series))
+    )
     assert compared.verdict is verdict
