@@ -28,6 +28,7 @@ from results.splats.kernel_log import KernelLine
 from results.splats.machinery import is_machinery
 from results.splats.printk import Message, read_messages
 from results.splats.rules import (
+    ANY_BUG,
     CUT_HERE,
     END_MARK,
     HEADER_LOST,
@@ -230,6 +231,9 @@ def _begin(line: KernelLine, text: str, head: _Head | None, report: _Report | No
         return None
     if report is None:
         return _Report(head.line, head.rule, head.match)
+    if report.rule is ANY_BUG and head.line is report.first:
+        report.rule, report.header = head.rule, head.match
+        return None
     if report.rule is None:
         report.rule, report.header = head.rule, head.match
         report.message = "" if head.rule.is_oops else _said(report, head.match)
@@ -242,14 +246,24 @@ def _begin(line: KernelLine, text: str, head: _Head | None, report: _Report | No
 def _head(reading: _Reading, line: KernelLine, message: Message) -> _Head | None:
     """Return the header that a line is, or completes."""
     found = rule_for(message.text)
-    if not found:
-        whole = _rest_of_torn(reading, message)
-        if whole is None and message.stamped and hints_at_report(message.text):
-            reading.torn[message.caller] = _Torn(line, message.text)
+    if not found and (whole := _rest_of_torn(reading, message)):
         return whole
+    if message.stamped and _may_be_torn(reading, message, found):
+        reading.torn[message.caller] = _Torn(line, message.text)
+    if not found:
+        return None
     if reading.has_stamps and not message.stamped and not _names_a_place(found[1]):
         return None
     return _Head(line, _source(message), *found)
+
+
+def _may_be_torn(reading: _Reading, message: Message, found: tuple[Rule, re.Match[str]] | None) -> bool:
+    """Tell whether a line may be the first half of a header."""
+    if found:
+        return found[0] is ANY_BUG
+    report = reading.reports.get(message.caller)
+    awaits_header = report is not None and report.rule is None and message.caller not in reading.torn
+    return awaits_header or hints_at_report(message.text)
 
 
 def _names_a_place(header: re.Match[str]) -> bool:

@@ -87,9 +87,9 @@ RULES = (
     *_rules(
         "frame",
         "sanitizer",
-        ("kasan", "KASAN: {what}", rf"BUG: KASAN: (?P<what>.+?)(?: in {_WHERE}\S*.*)?$"),
-        ("kfence", "KFENCE: {what}", rf"BUG: KFENCE: (?P<what>.+?)(?: in {_WHERE}\S*.*)?$"),
-        ("kmsan", "KMSAN: {what}", rf"BUG: KMSAN: (?P<what>.+?)(?: in {_WHERE}\S*.*)?$"),
+        ("kasan", "KASAN: {what}", rf"BUG: KASAN: (?P<what>.+?)(?: in(?: {_WHERE}\S*.*)?)?$"),
+        ("kfence", "KFENCE: {what}", rf"BUG: KFENCE: (?P<what>.+?)(?: in(?: {_WHERE}\S*.*)?)?$"),
+        ("kmsan", "KMSAN: {what}", rf"BUG: KMSAN: (?P<what>.+?)(?: in(?: {_WHERE}\S*.*)?)?$"),
     ),
     *_rules(
         "header",
@@ -271,7 +271,10 @@ RULES = (
     ),
 )
 
-HEADER_LOST = Rule("warning", "report without a header", re.compile(r"(?!)"), "frame")
+ANY_BUG = RULES[-1]
+"""For a header of which no other rule knows the words; they may be the first half of one that is known."""
+
+HEADER_LOST = Rule("warning", "report without a header", re.compile(r"(?!)"), "pc")
 """For a report of which only the `cut here` line can be recognised."""
 
 _NOT_THE_KERNELS = re.compile(

@@ -67,6 +67,14 @@ def test_reports_of_two_cpus_at_the_same_time() -> None:
     }
 
 
+def test_header_torn_apart_where_callers_are_unknown() -> None:
+    prefix = "[    9.000001] "
+    lines = [prefix + line for line in sample.WARNING_612.split("\n")]
+    lines[1:2] = [prefix + HEADER[:30], prefix + "random: crng init done", prefix + HEADER[30:]]
+    (splat,) = find(*lines)
+    assert splat.signature.startswith(alone(sample.WARNING_612))
+
+
 def test_without_callers_lines_of_unknown_origin_are_no_message() -> None:
     first, *rest = sample.WARNING_612.split("\n")
     prefix = "[    9.000001] "
@@ -78,7 +86,7 @@ def test_without_callers_lines_of_unknown_origin_are_no_message() -> None:
 HEADER = "WARNING: CPU: 0 PID: 71 at mm/huge_memory.c:2841 __split_huge_pmd_locked+0x5c1/0x7a0"
 
 
-@pytest.mark.parametrize("cut", [9, 24, 30, 40, 60])
+@pytest.mark.parametrize("cut", [4, 9, 24, 30, 40, 60])
 @pytest.mark.parametrize("way", ["newline", "glued", "unstamped"])
 def test_header_torn_apart_by_another_cpu(cut: int, way: str) -> None:
     head, tail = HEADER[:cut], HEADER[cut:]
@@ -91,6 +99,26 @@ def test_header_torn_apart_by_another_cpu(cut: int, way: str) -> None:
     lines[1:2] = torn
     (splat,) = find(*lines)
     assert splat.signature == alone(sample.WARNING_612)
+
+
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        (sample.KASAN, "slab-use-after-free in"),
+        (sample.ATOMIC_SLEEP, "context at"),
+        (sample.HUNG_TASK, "blocked for more"),
+        (sample.SOFT_LOCKUP, "BUG: soft lockup - CPU#"),
+        (sample.BAD_PAGE_STATE, "BUG: Bad page"),
+        (sample.PAGE_FAULT_X86, "BUG: unable to handle page"),
+    ],
+)
+def test_headers_of_other_reports_torn_apart(text: str, after: str) -> None:
+    head, tail = text.split(after, 1)
+    lines = [T77 + line for line in f"{head}{after}\n{tail}".split("\n")]
+    torn = next(number for number, line in enumerate(lines, start=1) if line.endswith(after))
+    lines.insert(torn, C1 + "random: crng init done")
+    (splat,) = find(*lines)
+    assert splat.signature == alone(text)
 
 
 @pytest.mark.parametrize(
