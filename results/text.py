@@ -5,9 +5,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 _PRINTK_PREFIX = re.compile(r"(?:<[0-9]{1,3}>)?(?:\[ *[0-9]+\.[0-9]+\](?:\[ *[TC][0-9]+\])? ?)?")
+_SCALES: Mapping[str, tuple[tuple[float, float, str], ...]] = {
+    "B": ((1 << 30, 1 << 30, "GiB"), (1 << 20, 1 << 20, "MiB"), (10 << 10, 1 << 10, "KiB")),
+    "ns": ((1e9, 1e9, "s"), (1e6, 1e6, "ms"), (1e3, 1e3, "µs")),
+}
+"""Of each unit: from where on a larger one is used, its size, its name."""
+_GROUPED = 10_000
+"""From here on thousands are set apart."""
 
 
 def printable(text: str) -> str:
@@ -46,3 +53,22 @@ def first_line(text: str) -> str:
 def abbrev(commit: str) -> str:
     """Abbreviate an object id to twelve digits, as `Fixes:` lines of the kernel do."""
     return commit[:12]
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """Show a number with few digits, in a unit that suits it: `12.1 MiB`, `4096 B`, `340 ns`, `absent`."""
+    if value is None:
+        return "absent"
+    rounded = float(f"{value:.3g}")
+    for least, size, name in _SCALES.get(unit, ()):
+        if abs(rounded) >= least:
+            digits = f"{value / size:#.3g}" if unit == "ns" else f"{value / size:.4g}"
+            return f"{digits.rstrip('.')} {name}"
+    if unit == "ns":
+        return f"{rounded:.0f} ns"
+    if unit == "%":
+        return f"{value:.{3 if abs(value) >= 10 else 2}g} %"
+    if unit == "B":
+        return f"{value:.0f} B" if abs(value) >= 100 else f"{value:.3g} B"
+    digits = f"{value:,.6g}" if abs(value) >= _GROUPED else f"{value:.6g}"
+    return f"{digits} {unit}".rstrip()

@@ -19,10 +19,7 @@ from results.compare.finding import Finding
 from results.compare.judge import judge_runs
 from results.compare.known import entry_notes, excuse, gap_of
 from results.compare.leaves import compare_leaves
-from results.compare.measures.fault_sweep import compare_sweeps, sweep_finding, telling_sweeps
-from results.compare.measures.fork_storm import compare_storms, storm_finding, telling_storms
-from results.compare.measures.pgtable_cost import compare_costs, cost_findings
-from results.compare.measures.timing import compare_timings
+from results.compare.measures.registry import compare_measures, measured_finding, telling
 from results.compare.roll_up import roll_up
 from results.compare.splats import compare_splats, lost_evidence_findings, seen_once, splat_findings
 from results.compare.tally import (
@@ -138,10 +135,7 @@ def compare_arch(
         claims=compare_claims(claims, [test for test in tests if not test.known_gap]),
         new_warnings=new_warnings(base.build, series.build),
         allowed_unexercised=allowed_unexercised,
-        sweeps=compare_sweeps(planned, tests, base, series),
-        costs=compare_costs(planned, tests, base, series),
-        timings=compare_timings(planned, tests, base, series),
-        storms=compare_storms(planned, tests, base, series),
+        measurements=compare_measures(planned, tests, base, series),
         notes=entry_notes(failures, tests, day),
     )
     findings = sorted(_findings(base, series, found), key=lambda finding: -SEVERITY[finding.verdict])
@@ -154,15 +148,12 @@ def compare_arch(
 
 def _findings(base: Cell, series: Cell, found: ArchComparison) -> list[Finding]:
     """Put in words what was found; of findings that are equally serious the first makes the headline."""
-    telling = telling_sweeps(found.sweeps, found.tests)
-    storms = telling_storms(found.storms, found.tests)
+    measured = telling(found.measurements, found.tests)
     return [
         *compare_builds(base.build, series.build),
         *compare_boots(base, series),
-        *map(sweep_finding, telling),
-        *map(storm_finding, storms),
-        *_test_findings(found.tests, {sweep.test for sweep in telling} | {storm.test for storm in storms}),
-        *cost_findings(found.costs, found.tests),
+        *map(measured_finding, measured),
+        *_test_findings(found.tests, {item.test for item in measured}),
         *splat_findings(found.splats),
         *lost_evidence_findings(base, series),
         *_claim_findings(found.claims),

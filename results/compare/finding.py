@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from results.model.run import SEVERITY, Measured, TestComparison, Verdict
+from results.model.run import Verdict
 
 SURE = 2
 """Failing boots that make a regression; fewer make a flaky test."""
@@ -17,10 +17,3 @@ class Finding:
 
     verdict: Verdict
     text: str
-
-
-def says_more(measured: Measured, test: TestComparison) -> bool:
-    """Tell whether what a test measured is worth a finding next to the test's own result."""
-    if measured.reason == test.reason or test.known_gap:
-        return False
-    return measured.verdict is Verdict.REGRESSION or SEVERITY[measured.verdict] > SEVERITY[test.verdict]

@@ -11,9 +11,10 @@ from statistics import median
 from markupsafe import Markup
 
 from results.dashboard.chart import Curve, Point, bounds, chart
-from results.dashboard.history import Line, Measure, Row
-from results.dashboard.wordings import KINDS, number
+from results.dashboard.history import Line, Row, TrackedNumber
+from results.dashboard.wordings import kind_order
 from results.store.trends import STEP_PERCENT
+from results.text import quantity
 
 _APART = 1.5
 """One median may be so many times another on the same scale."""
@@ -29,7 +30,7 @@ class Plot:
     test: str
     what: str
     unit: str
-    measures: Sequence[Measure]
+    measures: Sequence[TrackedNumber]
     svg: Markup
     low: str
     high: str
@@ -55,10 +56,9 @@ def plots(line: Line, log_line: LogLine, root: str) -> list[Plot]:
             if relative:
                 low, high = min(low, -STEP_PERCENT), max(high, STEP_PERCENT)
             svg = chart(relative or curves, len(line.nights), (low, high)) if varies else Markup("")
-            least, most = (f"{end:+.3g} %" if relative else number(end, unit) for end in (low, high))
+            least, most = (f"{end:+.3g} %" if relative else quantity(end, unit) for end in (low, high))
             drawn.append(Plot(kind, test, what, unit, measures, svg, least, most, varies, bool(relative)))
-    order = list(KINDS)
-    return sorted(drawn, key=lambda plot: (not plot.varies, order.index(plot.kind), plot.test, plot.what))
+    return sorted(drawn, key=lambda plot: (not plot.varies, kind_order(plot.kind), plot.test, plot.what))
 
 
 def _as_percent(curves: Sequence[Curve]) -> list[Curve]:
@@ -75,12 +75,12 @@ def _as_percent(curves: Sequence[Curve]) -> list[Curve]:
     ]
 
 
-def _curve(measure: Measure, line: Line, places: dict[int, int], log_line: LogLine, root: str) -> Curve:
+def _curve(measure: TrackedNumber, line: Line, places: dict[int, int], log_line: LogLine, root: str) -> Curve:
     points = []
     for night in line.nights:
         row: Row | None = measure.rows.get(night.key)
         if row is not None and row.series is not None:
-            words = f"{measure.arch}, {night.day}: {number(row.series, measure.unit)}"
+            words = f"{measure.arch}, {night.day}: {quantity(row.series, measure.unit)}"
             href = log_line(night.key, row.log, row.line)
             mark = " (simulated)" if night.simulated else ""
             points.append(Point(places[night.key], row.series, words + mark, href and root + href))

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, func, select
 
 from results.model.run import SEVERITY, Verdict
 from results.store.store import Store
-from results.store.tables import ARCHES, FINDINGS, FOLDERS, MEASURES, SPLATS, SWEEPS, TESTS
+from results.store.tables import ARCHES, FINDINGS, FOLDERS, MEASUREMENTS, MEASURES, SPLATS, TESTS
 from results.store.trends import (
     Change,
     Night,
@@ -34,7 +34,7 @@ Row = Any
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class TrackedNumber:
     """One number of an architecture over the nights."""
 
     arch: str
@@ -77,8 +77,8 @@ class Line:
     """By architecture, then by the key of the night."""
     tests: Mapping[tuple[str, str], Mapping[int, Row]]
     """By name and architecture, then by the key of the night."""
-    measures: Sequence[Measure]
-    sweeps: Sequence[Row]
+    measures: Sequence[TrackedNumber]
+    measurements: Sequence[Row]
     splats: Sequence[Row]
     trends: Mapping[tuple[str, str], Trend] = field(default_factory=dict)
 
@@ -186,7 +186,7 @@ class Line:
         ]  # fmt: skip
 
     @cached_property
-    def steps(self) -> list[Measure]:
+    def steps(self) -> list[TrackedNumber]:
         """Numbers that changed for good within these nights."""
         return [measure for measure in self.measures if measure.step]
 
@@ -247,7 +247,7 @@ def _line(connection: Connection, tree: str, series: str, most: int) -> Line:
         arch_rows,
         tests,
         _measures(_details(connection, MEASURES, keys), nights),
-        _details(connection, SWEEPS, keys),
+        _details(connection, MEASUREMENTS, keys),
         _details(connection, SPLATS, keys),
         _trends(tests, arch_rows, nights),
     )
@@ -305,7 +305,7 @@ def outcome_of_row(row: Row) -> Outcome:
     )
 
 
-def _measures(rows: Sequence[Row], nights: Sequence[Night]) -> list[Measure]:
+def _measures(rows: Sequence[Row], nights: Sequence[Night]) -> list[TrackedNumber]:
     found: dict[tuple[str, ...], dict[int, Row]] = {}
     for row in reversed(_latest_first(rows, [night.key for night in nights])):
         found.setdefault((row.kind, row.test, row.what, row.arch, row.unit), {})[row.folder] = row
@@ -316,5 +316,5 @@ def _measures(rows: Sequence[Row], nights: Sequence[Night]) -> list[Measure]:
         ]
         step = step_of([by_night[night.key].series for night in known])
         since = known[step.index] if step else None
-        measures.append(Measure(arch, kind, test, what, unit, by_night, step, since))
+        measures.append(TrackedNumber(arch, kind, test, what, unit, by_night, step, since))
     return measures

@@ -26,13 +26,14 @@ from results.reports.content import excerpt, walk_words, wording
 from results.reports.html.web_page import page_values, strict_environment
 from results.store.store import Store
 from results.store.trends import Change, step_in_words
+from results.text import quantity
 from results.walk.verdict import own_faults
 
 MARKER = ".thp-harness-dashboard"
 """A folder with this file is ours to write into, and to take old pages from."""
 DEFAULT_NIGHTS = 60
 STYLES, SCRIPT = ("report.css", "walk.css", "dashboard.css"), "dashboard.js"
-PAGES = ("runs", "tests", "numbers", "sweeps", "splats", "flakes", "searches", "machines", "compare")
+PAGES = ("runs", "tests", "numbers", "measurements", "splats", "flakes", "searches", "machines", "compare")
 """Beside the overview, and the pages of each run and each test."""
 _SUBFOLDERS = ("run", "test", "log")
 
@@ -127,17 +128,7 @@ class _Site:
     def write(self) -> Built:
         """Write everything, then take away what an earlier build has left."""
         first = self._page("index.html", "overview.html")
-        for name in (
-            "runs",
-            "tests",
-            "numbers",
-            "sweeps",
-            "splats",
-            "flakes",
-            "searches",
-            "machines",
-            "compare",
-        ):
+        for name in PAGES:
             self._page(f"{name}.html", f"{name}.html", states=self._states() if name == "compare" else "")
         for line in self.history.lines:
             for night in line.nights:
@@ -269,6 +260,7 @@ def environment() -> Environment:
         walk_words=walk_words,
         charts=charts,
         machines=machines,
+        quantity=quantity,
         step_in_words=step_in_words,
         outcome_of_row=outcome_of_row,
         Change=Change,

@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from results.compare.measures.measure import Measure
+from results.compare.measures.registry import measure_of
 from results.dashboard.history import Line, Row
-from results.store.rows import LETTERS as LETTERS_OF_SWEEPS
+from results.model.run import Verdict
 from results.store.trends import Change, Night, Outcome
 
 SIGNS: Mapping[Outcome, str] = {
@@ -66,29 +68,24 @@ CHANGE_SIGNS: Mapping[Change, str] = {
     Change.STEADY: "✓",
 }
 
-KINDS: Mapping[str, str] = {
-    "cost": "Page-table cost",
-    "storm": "Swapping out under pressure",
-    "timing": "Time of an operation",
-    "counter": "Counter",
-    "size": "Size of the kernel",
-}
-"""Kinds of numbers, in the order in which they are shown."""
 
-_SCALES: Mapping[str, tuple[tuple[float, str], ...]] = {
-    "B": ((1 << 20, "MiB"), (1 << 10, "KiB")),
-    "ns": ((1e9, "s"), (1e6, "ms"), (1e3, "µs")),
-}
+_OTHER_KINDS: Mapping[str, str] = {"counter": "Counter", "size": "Size of the kernel"}
 
 
-def number(value: float | None, unit: str) -> str:
-    """A number with its unit, short: `12.1 MiB`, `340 ns`, `absent`."""
-    if value is None:
-        return "absent"
-    for size, name in _SCALES.get(unit, ()):
-        if abs(value) >= size:
-            return f"{value / size:.3g} {name}" if abs(value) < 1000 * size else f"{value / size:,.0f} {name}"
-    return f"{value:,.6g} {unit}".rstrip()
+def kind_order(kind: str) -> tuple[bool, str]:
+    """Sort kinds of numbers: measures first."""
+    return kind in _OTHER_KINDS, kind
+
+
+def title_of(kind: str) -> str:
+    """Title of a kind of numbers: of a measure, of counters, of sizes."""
+    return _OTHER_KINDS.get(kind) or measure_of(kind).title
+
+
+def titles(lines: Sequence[Line]) -> list[str]:
+    """Titles of all kinds of numbers that there are."""
+    kinds = {one.kind for line in lines for one in line.measures}
+    return [title_of(kind) for kind in sorted(kinds, key=kind_order)]
 
 
 def month(day: str) -> str:
@@ -98,29 +95,35 @@ def month(day: str) -> str:
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
-SWEEP_WORDS: Mapping[str, str] = LETTERS_OF_SWEEPS
-SWEEP_SIGNS: Mapping[str, str] = {"x": "✗", "h": "✓", ".": "·", "-": ""}
-SWEEP_LOOKS: Mapping[str, str] = {"x": "is-regression", "h": "is-PASS", ".": "is-DONE", "-": "is-SKIP"}
 
-
-def sweep_summary(rows: str) -> str:
-    """A row of signs for those who don't see them."""
-    counts = [f"{rows.count(letter)} {meaning}" for letter, meaning in SWEEP_WORDS.items() if letter in rows]
+def marks_in_words(measure: Measure, marks: str) -> str:
+    """A row of marks for those who don't see them."""
+    counts = [
+        f"{marks.count(letter)} {mark.meaning}" for letter, mark in measure.legend.items() if letter in marks
+    ]
     return ", ".join(counts) or "nothing was tried"
 
 
-def sweep_matrix(line: Line) -> list[tuple[str, dict[str, Row]]]:
-    """Of every operation the latest sweep on each architecture; broken ones first."""
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """The latest measurements of one measure: subjects and architectures."""
+
+    measure: Measure
+    rows: Sequence[tuple[str, Mapping[str, Row]]]
+    """By architecture; what regressed first."""
+
+
+def matrices(line: Line) -> list[Matrix]:
+    """Put the latest measurements of every subject together, by measure."""
     place = {night.key: number for number, night in enumerate(line.nights)}
-    latest: dict[str, dict[str, Row]] = {}
-    for row in sorted(line.sweeps, key=lambda row: place[row.folder]):
-        latest.setdefault(row.operation, {})[row.arch] = row
-    broken = [
-        operation
-        for operation, rows in latest.items()
-        if any("x" in row.series_rows for row in rows.values())
-    ]
-    return sorted(latest.items(), key=lambda one: (one[0] not in broken, one[0]))
+    latest: dict[str, dict[str, dict[str, Row]]] = {}
+    for row in sorted(line.measurements, key=lambda row: place[row.folder]):
+        latest.setdefault(row.measure, {}).setdefault(row.subject, {})[row.arch] = row
+    return [Matrix(measure_of(name), sorted(latest[name].items(), key=_bad_first)) for name in sorted(latest)]
+
+
+def _bad_first(subject: tuple[str, Mapping[str, Row]]) -> tuple[bool, str]:
+    return all(row.verdict != Verdict.REGRESSION for row in subject[1].values()), subject[0]
 
 
 @dataclass(frozen=True, slots=True)

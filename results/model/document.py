@@ -56,10 +56,10 @@ class DocumentType:
 
 DOCUMENTS: Mapping[FolderKind, DocumentType] = {
     FolderKind.RUN: DocumentType(
-        Run, "thp-harness/results/1", "results.json", "run", "Results of one run of thp-harness"
+        Run, "thp-harness/results/2", "results.json", "run", "Results of one run of thp-harness"
     ),
     FolderKind.WALK: DocumentType(
-        Walk, "thp-harness/walk/1", "walk.json", "walk", "A walk of thp-harness through a series"
+        Walk, "thp-harness/walk/2", "walk.json", "walk", "A walk of thp-harness through a series"
     ),
     FolderKind.BISECT: DocumentType(
         Bisection, "thp-harness/bisect/2", "bisect.json", "bisection", "A bisection of thp-harness"

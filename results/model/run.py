@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-
-from results.model.measurements import PageTables, Samples, Storms, SweepRun
+from typing import Any
 
 LEAF_SEPARATOR = "/"
 """Between the names of a leaf's path, where it is one text."""
@@ -436,70 +435,48 @@ class ClaimComparison:
 
 
 @dataclass(frozen=True, slots=True)
-class SweepComparison:
-    """One operation of the fault sweep, base against series."""
+class Reading:
+    """One number that a test measures, on both kernels; None where a kernel has none."""
 
-    operation: str
-    test: str
-    """Name of the test that swept it; its runs say where to read."""
-    base: SweepRun
-    series: SweepRun
-    verdict: Verdict
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class CostComparison:
-    """What THPs cost in page tables, base against series; None where a kernel gave no numbers."""
-
-    test: str
-    base: PageTables | None
-    series: PageTables | None
-    summary: str
-    """The cost in words; empty where there is nothing to compare."""
-    verdict: Verdict
-    reason: str
+    name: str
+    """`page tables per THP`, `median time`; two numbers of a test have two names."""
+    unit: str
+    """`B`, `ns`, `%`, or empty for a count."""
+    base: float | None
+    series: float | None
+    tracked: bool = True
+    """Whether the store and the exports to other programs take it; tables of reports show all."""
 
 
 @dataclass(frozen=True, slots=True)
-class TimingComparison:
-    """How long an operation takes, base against series; information, never a verdict."""
+class Measurement:
+    """What one test measures, base against series (`results.compare.measures`)."""
 
-    what: str
+    measure: str
+    """Name of the measure: `fault_sweep`, `fork_storm`, `pgtable_cost`, `timing`."""
     test: str
-    base: Samples | None
-    series: Samples | None
-    change_percent: float | None
-    """Of the median; positive is slower. None where the two can't be compared."""
-    p: float | None
-    """How probable such a difference would be between equal kernels."""
-    conclusion: str
-    """`no difference shown`, `slower by 12 % (p = 0.002)`, `faster by …`, or `not compared: WHY`."""
+    """Name of the test; its runs say where to read."""
+    subject: str
+    """Name in a table of the measure: the operation, the size of the storm."""
+    verdict: Verdict
+    """`unchanged` of a measure that never judges."""
+    reason: str
+    """Why the verdict is not `unchanged`."""
+    conclusion: str = ""
+    """The difference in words: `slower by 12 % (p = 0.002)`, `not compared: WHY`; or empty."""
+    readings: tuple[Reading, ...] = ()
+    change_percent: float | None = None
+    """Of the number that is compared; positive is more. None where the two can't be compared."""
+    p: float | None = None
+    """Probability of such a difference between equal kernels."""
     note: str = ""
-    """What must be known to read the numbers."""
-
-
-@dataclass(frozen=True, slots=True)
-class StormComparison:
-    """Swapping out THPs that many forks share, base against series."""
-
-    test: str
-    base: Storms
-    series: Storms
-    change_percent: float | None
-    """Of the mean part that was swapped out; None where the two can't be compared."""
-    p: float | None
-    """How probable such a difference would be between equal kernels."""
-    conclusion: str
-    """`reclaim makes as much progress`, `swaps out 40 % fewer pages (p = 0.008)`, `OOM kills only with …`."""
-    verdict: Verdict
-    reason: str
-    note: str = ""
-    """What must be known to read the numbers."""
-
-
-Measured = SweepComparison | CostComparison | StormComparison
-"""Numbers of a guest test with a verdict of their own."""
+    """What limits the numbers: emulation, one boot each, lines that could not be read."""
+    base_marks: str = ""
+    """A letter for each call, of the measure's legend; empty where the measure has none."""
+    series_marks: str = ""
+    base: Mapping[str, Any] = field(default_factory=dict)
+    """Everything that was read on base, as the measure has it; empty if nothing was."""
+    series: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -515,10 +492,7 @@ class ArchComparison:
     claims: tuple[ClaimComparison, ...]
     new_warnings: tuple[CompilerWarning, ...]
     allowed_unexercised: bool = False
-    sweeps: tuple[SweepComparison, ...] = ()
-    costs: tuple[CostComparison, ...] = ()
-    timings: tuple[TimingComparison, ...] = ()
-    storms: tuple[StormComparison, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
     notes: tuple[str, ...] = ()
     """Known failures that pass now, or whose entry has expired."""
 

@@ -13,22 +13,27 @@ from typing import Any
 
 from results.model.bisect import Bisection
 from results.model.document import Outcome, kind_of
-from results.model.measurements import SweepRun
-from results.model.run import ArchComparison, Boot, Cell, Evidence, Run, Splat, Status, Subject, Tally
+from results.model.run import (
+    ArchComparison,
+    Boot,
+    Cell,
+    Evidence,
+    Measurement,
+    Run,
+    Splat,
+    Status,
+    Subject,
+    Tally,
+    Verdict,
+)
 from results.model.walk import Walk
+from results.reports.content.measured import tracked
 from results.text import printable
 
 Row = dict[str, Any]
 
 LONGEST_TEXT = 2000
 """Characters of any text in the store; the rest is in the run folder."""
-LETTERS = {
-    "x": "broken",
-    "h": "the split failed and was handled",
-    ".": "an allocation failed, and all is well",
-    "-": "no allocation was left to fail",
-}
-"""One call of a fault sweep."""
 _LONGEST_EXCERPT = 8000
 _BIGGEST = 2**53
 """Beyond this a float can't tell neighbours apart, and SQLite's integers end soon after."""
@@ -159,7 +164,7 @@ def _run(run: Run, now: datetime) -> StoredFolder:
             "arches": [_arch(run, arch)],
             "tests": (_test(arch.arch, test, boots) for test in arch.tests),
             "measures": _measures(run, arch, boots),
-            "sweeps": (_sweep(arch, sweep, boots) for sweep in arch.sweeps),
+            "measurements": (_measurement(arch, item, boots) for item in arch.measurements),
             "splats": (_splat(arch.arch, splat, boots) for splat in arch.splats),
         }
         for table, rows in parts.items():
@@ -191,6 +196,10 @@ def _place(tally: Tally, boots: Mapping[str, Boot]) -> tuple[str, int | None]:
     return (clean(boot.log) if boot else "", _integer(tally.lines.first) if tally.lines else None)
 
 
+def _place_of(test: str, arch: ArchComparison, boots: Mapping[str, Boot]) -> tuple[str, int | None]:
+    return next((_place(each.series, boots) for each in arch.tests if each.name == test), ("", None))
+
+
 def _test(arch: str, test: Any, boots: Mapping[str, Boot]) -> Row:
     row: Row = {
         "name": clean(test.name, 300),
@@ -214,10 +223,10 @@ def _test(arch: str, test: Any, boots: Mapping[str, Boot]) -> Row:
 
 def _measures(run: Run, arch: ArchComparison, boots: Mapping[str, Boot]) -> Iterator[Row]:
     yield from _counters(run, arch, boots)
-    places = {test.name: _place(test.series, boots) for test in arch.tests}
-    for kind, test, what, unit, base, series in _numbers(arch):
-        log, line = places.get(test, ("", None))
-        yield _measure(kind, test, what, unit, base, series, log, line)
+    for item, reading in tracked(arch.measurements):
+        log, line = _place_of(item.test, arch, boots)
+        numbers = (reading.base, reading.series)
+        yield _measure(item.measure, item.test, reading.name, reading.unit, *numbers, log, line)
     yield from _sizes(run, arch.arch)
 
 
@@ -232,10 +241,10 @@ def _measure(
     line: int | None,
 ) -> Row:
     return {
-        "kind": kind,
+        "kind": clean(kind, 40),
         "test": clean(test, 300),
         "what": clean(what, 300),
-        "unit": unit,
+        "unit": clean(unit, 8),
         "base": _number(base),
         "series": _number(series),
         "log": log,
@@ -257,32 +266,6 @@ def _counters(run: Run, arch: ArchComparison, boots: Mapping[str, Boot]) -> Iter
                 yield _measure("counter", test.name, counter, "", before, after, log, line)
 
 
-def _numbers(arch: ArchComparison) -> Iterator[tuple[str, str, str, str, float | None, float | None]]:
-    for cost in arch.costs:
-        for what, name in (
-            ("page tables per mapped THP", "per_mapped_thp"),
-            ("page tables per THP, half of them split", "per_half_split_thp"),
-            ("page tables not given back", "left_bytes"),
-        ):
-            base, series = (
-                getattr(side, name) if side and side.thps else None for side in (cost.base, cost.series)
-            )
-            yield "cost", cost.test, what, "B", base, series
-    for timing in arch.timings:
-        sides = (side.median if side else None for side in (timing.base, timing.series))
-        yield "timing", timing.test, timing.what, "ns", *sides  # type: ignore[misc]
-    for storm in arch.storms:
-        sides = (
-            _mean([one.percent_out for one in side.storms if one.thp_pages])
-            for side in (storm.base, storm.series)
-        )
-        yield "storm", storm.test, "THPs that were swapped out", "%", *sides  # type: ignore[misc]
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
-
-
 def _sizes(run: Run, arch: str) -> Iterator[Row]:
     built = {
         cell.variant: cell.build for cell in run.cells if cell.arch == arch and cell.build and cell.build.ok
@@ -295,26 +278,20 @@ def _sizes(run: Run, arch: str) -> Iterator[Row]:
             yield _measure("size", "", what, "B", before, after, log, None)
 
 
-def _sweep(arch: ArchComparison, sweep: Any, boots: Mapping[str, Boot]) -> Row:
-    test = next((test for test in arch.tests if test.name == sweep.test), None)
-    log, line = _place(test.series, boots) if test else ("", None)
+def _measurement(arch: ArchComparison, item: Measurement, boots: Mapping[str, Boot]) -> Row:
+    log, line = _place_of(item.test, arch, boots)
+    quiet = item.verdict is Verdict.UNCHANGED or item.reason in item.conclusion
     return {
-        "operation": clean(sweep.operation, 200),
-        "test": clean(sweep.test, 300),
-        "verdict": str(sweep.verdict),
-        "reason": clean(sweep.reason),
-        "base_rows": _letters(sweep.base),
-        "series_rows": _letters(sweep.series),
+        "measure": clean(item.measure, 40),
+        "subject": clean(item.subject, 200),
+        "test": clean(item.test, 300),
+        "verdict": str(item.verdict),
+        "words": clean(item.conclusion if quiet else "; ".join(filter(None, (item.conclusion, item.reason)))),
+        "base_marks": clean(item.base_marks),
+        "series_marks": clean(item.series_marks),
         "log": log,
         "line": line,
     }
-
-
-def _letters(side: SweepRun) -> str:
-    return "".join(
-        "x" if row.why else "h" if row.split_failure_handled else "." if row.fired else "-"
-        for row in side.rows[:LONGEST_TEXT]
-    )
 
 
 def _splat(arch: str, splat: Any, boots: Mapping[str, Boot]) -> Row:

@@ -23,6 +23,9 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    inspect,
+    text,
+    update,
 )
 
 METADATA = MetaData()
@@ -121,7 +124,7 @@ MEASURES = Table(
     METADATA,
     _folder(),
     _words("arch"),
-    Column("kind", String(10), nullable=False),
+    _words("kind"),
     _words("test"),
     _words("what"),
     Column("unit", String(8), nullable=False),
@@ -132,24 +135,25 @@ MEASURES = Table(
     Index("measures_by_folder", "folder"),
     Index("measures_by_what", "what", "arch", "test"),
 )
-"""Numbers on both kernels; NULL where a kernel has none."""
+"""Numbers on both kernels; NULL where a kernel has none. `kind` is a measure, `counter` or `size`."""
 
-SWEEPS = Table(
-    "sweeps",
+MEASUREMENTS = Table(
+    "measurements",
     METADATA,
     _folder(),
     _words("arch"),
-    _words("operation"),
+    _words("measure"),
+    _words("subject"),
     _words("test"),
     Column("verdict", String(20), nullable=False),
-    _words("reason"),
-    _words("base_rows"),
-    _words("series_rows"),
+    _words("words"),
+    _words("base_marks"),
+    _words("series_marks"),
     _words("log"),
     Column("line", Integer),
-    Index("sweeps_by_folder", "folder"),
+    Index("measurements_by_folder", "folder"),
 )
-"""`base_rows` and `series_rows` have a letter for each call, see `results.store.rows.LETTERS`."""
+"""What a test measured; `base_marks` and `series_marks` have a letter of the measure's legend per call."""
 
 SPLATS = Table(
     "splats",
@@ -183,7 +187,7 @@ FINDINGS = Table(
 """What a walk, a bisection or a rerun came to on each architecture."""
 
 DETAILS: Mapping[str, Table] = {
-    table.name: table for table in (ARCHES, TESTS, MEASURES, SWEEPS, SPLATS, FINDINGS)
+    table.name: table for table in (ARCHES, TESTS, MEASURES, MEASUREMENTS, SPLATS, FINDINGS)
 }
 """Every table whose rows belong to a folder."""
 
@@ -194,8 +198,34 @@ def _first(connection: Connection) -> None:
     METADATA.create_all(connection)
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_first,)
+_RENAMED = (
+    ("cost", "page tables per mapped THP", "pgtable_cost", "page tables per THP"),
+    ("cost", "page tables per THP, half of them split", "pgtable_cost", ""),
+    ("cost", "page tables not given back", "pgtable_cost", ""),
+    ("storm", "THPs that were swapped out", "fork_storm", "swapped out"),
+    ("timing", "", "timing", "median time"),
+)
+"""Kind and name of a number in the first version of the tables, and since; an empty name stands for any."""
+
+
+def _measurements(connection: Connection) -> None:
+    """One table for the verdicts of all measures in place of one for fault sweeps, whose rows are let go."""
+    if not inspect(connection).has_table("sweeps"):
+        return  # made by the first step, as it is now
+    METADATA.create_all(connection)
+    connection.execute(text("DROP TABLE sweeps"))
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("ALTER TABLE measures ALTER COLUMN kind TYPE TEXT"))
+    c = MEASURES.c
+    for kind, what, measure, name in _RENAMED:
+        rows = update(MEASURES).where(c.kind == kind)
+        connection.execute(
+            (rows.where(c.what == what) if what else rows).values(kind=measure, what=name or c.what)
+        )
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_first, _measurements)
 """Each brings a store one version on; a step that has been released is never changed.
 
-Whoever adds a step writes the tables of the first one out in it, as they were before.
+The first makes the tables as they are now; so the others look whether there is anything left to do.
 """

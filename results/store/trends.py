@@ -19,7 +19,7 @@ from itertools import pairwise
 from math import erfc, sqrt
 from statistics import median
 
-from results.compare.measures.permutation import SURE
+from results.compare.measures.permutation import SIGNIFICANT_P
 from results.model.run import Status, Verdict
 
 FLAKY_NIGHTS = 14
@@ -216,7 +216,7 @@ def step_of(values: Sequence[float]) -> TrendStep | None:
     """The one step that a row of numbers has, if it surely has one.
 
     The split that a Mann-Whitney test finds least probable, by its normal approximation with ties; its
-    probability times the number of splits that were tried must be below `SURE`.
+    probability times the number of splits that were tried must be below `SIGNIFICANT_P`.
     """
     splits = range(1, len(values))
     ranks, ties = _ranks(values)
@@ -227,7 +227,7 @@ def step_of(values: Sequence[float]) -> TrendStep | None:
     before, after = median(values[:best]), median(values[best:])
     percent = (after - before) / abs(before) * 100 if before else None
     small = before == after if percent is None else abs(percent) < STEP_PERCENT
-    return None if p > SURE or small else TrendStep(best, before, after, percent, p)
+    return None if p > SIGNIFICANT_P or small else TrendStep(best, before, after, percent, p)
 
 
 def _distance(ranks: Sequence[float], ties: float, split: int) -> float:

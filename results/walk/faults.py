@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from results.compare.bringup import compare_boots, compare_builds
+from results.compare.measures.registry import measured_finding
 from results.compare.tally import reached_tests
 from results.model.run import (
     ArchComparison,
@@ -66,17 +67,13 @@ class Observation:
             case FaultKind.BUILD | FaultKind.WARNING:
                 return self.cell.build is not None and self.cell.build.ok
             case FaultKind.TEST:
-                return _is_green(self.comparison.tests, "name", name)
-            case FaultKind.SWEEP:
-                return _is_green(self.comparison.sweeps, "operation", name)
-            case FaultKind.COST:
-                return _is_green(self.comparison.costs, "test", name)
+                return any(test.verdict in _GREEN for test in self.comparison.tests if test.name == name)
+            case FaultKind.MEASURE:
+                return any(
+                    item.verdict in _GREEN for item in self.comparison.measurements if item.test == name
+                )
             case _:
                 return any(reached_tests(boot) for boot in self.cell.boots)
-
-
-def _is_green(items: Sequence[object], key: str, name: str) -> bool:
-    return any(getattr(item, "verdict", None) in _GREEN for item in items if getattr(item, key) == name)
 
 
 def trace(seen: Sequence[Observation]) -> list[tuple[Fault, ...]]:
@@ -148,14 +145,10 @@ def _measured_faults(now: Observation) -> Iterator[tuple[Key, FaultEvidence]]:
     """Return faults of measurements whose tests are not worse already."""
     tests = {test.name: test for test in now.comparison.tests}
     failing = {name for name, test in tests.items() if test.verdict is Verdict.REGRESSION}
-    for sweep in now.comparison.sweeps:
-        if sweep.verdict is Verdict.REGRESSION and sweep.test not in failing:
-            text = f"{sweep.operation}: {of_patch(sweep.reason)}"
-            yield (FaultKind.SWEEP, sweep.operation), _found_by(tests[sweep.test], now.cell, text)
-    for cost in now.comparison.costs:
-        if cost.verdict is Verdict.REGRESSION and cost.test not in failing:
-            text = f"page-table cost: {of_patch(cost.reason)}"
-            yield (FaultKind.COST, cost.test), _found_by(tests[cost.test], now.cell, text)
+    for item in now.comparison.measurements:
+        if item.verdict is Verdict.REGRESSION and item.test not in failing:
+            text = of_patch(measured_finding(item).text)
+            yield (FaultKind.MEASURE, item.test), _found_by(tests[item.test], now.cell, text)
 
 
 def _found_by(test: TestComparison, cell: Cell, text: str) -> FaultEvidence:

@@ -196,7 +196,7 @@ def _summary(faults: Sequence[Fault]) -> str:
             deed = "does not build"
         case FaultKind.BOOT:
             deed = "does not boot" if "does not boot" in lead.text else "makes the guest die"
-        case FaultKind.TEST | FaultKind.SWEEP | FaultKind.COST:
+        case FaultKind.TEST | FaultKind.MEASURE:
             deed = f"breaks {lead.name}{also}"
         case FaultKind.SPLAT:
             deed = f"makes the kernel report {lead.text}{also}"

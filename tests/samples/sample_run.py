@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
-from results.model.measurements import SweepRow, SweepRun
+from results.compare.measures.sweep_rows import SweepRow, SweepRun
+from results.model.document import plain
 from results.model.run import (
     ArchComparison,
     Boot,
@@ -15,16 +17,15 @@ from results.model.run import (
     Claim,
     ClaimComparison,
     CompilerWarning,
-    CostComparison,
     LineRange,
+    Measurement,
     Patch,
+    Reading,
     Run,
     Splat,
     SplatComparison,
     Status,
-    SweepComparison,
     TestResult,
-    TimingComparison,
     Verdict,
 )
 from tests.samples.sample_parts import (
@@ -247,13 +248,30 @@ def _hostile_arch(arch: ArchComparison) -> ArchComparison:
             ClaimComparison(Claim(HOSTILE, HOSTILE, HOSTILE), HOSTILE, HOSTILE, Verdict.REGRESSION, HOSTILE),
         ),
         new_warnings=(CompilerWarning(HOSTILE, 1, HOSTILE, HOSTILE),),
-        sweeps=tuple(_hostile_sweep(arch.tests[0].name, verdict) for verdict in Verdict),
-        costs=(CostComparison(arch.tests[0].name, None, None, HOSTILE, Verdict.REGRESSION, HOSTILE),),
-        timings=(TimingComparison(HOSTILE, arch.tests[0].name, None, None, None, None, HOSTILE, HOSTILE),),
+        measurements=tuple(
+            _hostile(measure, test.name, verdict)
+            for test, (measure, verdict) in zip(
+                arch.tests, product(("fault_sweep", "timing", HOSTILE), Verdict), strict=False
+            )
+        ),
     )
 
 
-def _hostile_sweep(test: str, verdict: Verdict) -> SweepComparison:
+def _hostile(measure: str, test: str, verdict: Verdict) -> Measurement:
     row = SweepRow(1, True, HOSTILE, HOSTILE, True, True, HOSTILE, -7, 10**17, HOSTILE)
-    ran = SweepRun((row, replace(row, n=10**17)), False, 10**17, (HOSTILE,))
-    return SweepComparison(HOSTILE, test, ran, SweepRun(), verdict, HOSTILE)
+    swept = plain(SweepRun((row, replace(row, n=10**17)), False, 10**17, (HOSTILE,)))
+    readings = (Reading(HOSTILE, "B", 10**17, None), Reading("failed", "", -1, 2))
+    return Measurement(
+        measure,
+        test,
+        HOSTILE,
+        verdict,
+        HOSTILE,
+        conclusion=HOSTILE,
+        readings=readings,
+        note=HOSTILE,
+        base_marks="x!?" + HOSTILE,
+        series_marks=HOSTILE,
+        base=swept,
+        series=swept,
+    )

@@ -29,13 +29,13 @@ from random import Random
 from harness.commands.results_store import opened, store_address
 from harness.core.workspace import from_environment
 from results.model.document import from_json, to_json
-from results.model.measurements import PageTables, Samples
 from results.model.run import (
     SEVERITY,
     ArchComparison,
     Boot,
     Cell,
     LineRange,
+    Reading,
     Run,
     Splat,
     SplatComparison,
@@ -158,7 +158,6 @@ class _Teller:
         verdicts = [test.verdict for test in worst] + [splat.verdict for splat in splats]
         verdict = max(verdicts, key=SEVERITY.__getitem__, default=Verdict.UNCHANGED)
         told = [f"{test.name}: {test.reason}" for test in worst if test.verdict not in _QUIET]
-        slower = 0.9 if self.place < self.nights // 2 else 1.0
         return replace(
             arch,
             verdict=verdict,
@@ -166,8 +165,10 @@ class _Teller:
             tests=tests,
             splats=splats,
             new_warnings=(),
-            timings=tuple(replace(one, series=self._scaled(one.series, slower)) for one in arch.timings),
-            costs=tuple(replace(one, series=self._cheaper(one.series)) for one in arch.costs),
+            measurements=tuple(
+                replace(one, readings=tuple(self._reading(each) for each in one.readings))
+                for one in arch.measurements
+            ),
             notes=(),
         )
 
@@ -230,23 +231,15 @@ class _Teller:
         boots = (f"{arch}-series-1",)
         return (SplatComparison(splat.signature, title, (), boots, Verdict.REGRESSION, splat),)
 
-    def _scaled(self, samples: Samples | None, factor: float) -> Samples | None:
-        if samples is None:
-            return None
-        factor *= self.random.gauss(1, _NOISE)
-        low, middle, high = (
-            round(value * factor, 1) for value in (samples.low, samples.median, samples.high)
+    def _reading(self, reading: Reading) -> Reading:
+        """In the middle, operations get slower and page tables dearer."""
+        early = self.place < self.nights // 2
+        factor = {"ns": 0.9 if early else 1.0, "B": 0.8 if early else 1.0}.get(reading.unit, 1.0)
+        if reading.unit == "ns":
+            factor *= self.random.gauss(1, _NOISE)
+        return (
+            reading if reading.series is None else replace(reading, series=round(reading.series * factor, 1))
         )
-        return replace(samples, low=low, median=middle, high=high)
-
-    def _cheaper(self, tables: PageTables | None) -> PageTables | None:
-        if tables is None or self.place >= self.nights // 2:
-            return tables
-        mapped, half = (
-            tables.start_bytes + round((value - tables.start_bytes) * 0.8)
-            for value in (tables.mapped_bytes, tables.half_split_bytes)
-        )
-        return replace(tables, mapped_bytes=mapped, half_split_bytes=half)
 
 
 _QUIET = (Verdict.UNCHANGED, Verdict.UNSUPPORTED, Verdict.NOT_EXERCISED)

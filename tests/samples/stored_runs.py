@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, inspect, select
 
 from results.model.document import to_json
 from results.model.run import CounterChange, Run
 from results.store import engine as engines
 from results.store.rows import StoredFolder, record_of
 from results.store.store import ImportState, Store, StoreError, open_store
-from results.store.tables import DETAILS, FOLDERS, METADATA, STEPS, STEPS_TABLE
+from results.store.tables import DETAILS, FOLDERS, MEASURES, METADATA, STEPS, STEPS_TABLE
 from tests.samples.sample_numbers import measured_run
 from tests.samples.sample_run import green_run, hostile_run, regression_run
 from tests.samples.sample_walk import hostile_walk
@@ -46,7 +46,7 @@ def test_the_same_folder_twice_changes_nothing(address: str, tmp_path: Path) -> 
     assert states(store, *folders) == [ImportState.NEW, ImportState.NEW]
     before = rows(store)
     assert before["folders"] == 2
-    assert all(before[name] for name in ("arches", "tests", "measures", "sweeps"))
+    assert all(before[name] for name in ("arches", "tests", "measures", "measurements"))
     assert states(store, *folders) == [ImportState.UNCHANGED, ImportState.UNCHANGED]
     (folders[0] / "results.json").touch()
     assert states(store, *folders) == [ImportState.UNCHANGED, ImportState.UNCHANGED]
@@ -156,7 +156,7 @@ def test_a_store_of_a_newer_program_is_left_alone(address: str) -> None:
     store = open_store(address)
     with store._writing() as connection:
         connection.execute(insert(STEPS_TABLE), {"number": len(STEPS) + 1, "done": ""})
-    with pytest.raises(StoreError, match="is a store of version 2; this program knows 1") as error:
+    with pytest.raises(StoreError, match="is a store of version 3; this program knows 2") as error:
         open_store(address)
     assert "newer program" in error.value.hint
 
@@ -166,15 +166,42 @@ def test_an_older_store_is_brought_up_and_keeps_what_it_has(
 ) -> None:
     open_store(address).import_folders([write_run(tmp_path, green_run())])
 
-    def second(connection: Connection) -> None:
+    def next_step(connection: Connection) -> None:
         connection.exec_driver_sql("ALTER TABLE folders ADD COLUMN mood TEXT")
 
-    monkeypatch.setattr(engines, "STEPS", (*STEPS, second))
+    monkeypatch.setattr(engines, "STEPS", (*STEPS, next_step))
     for _ in range(2):
         store = open_store(address)
         with store.reading() as connection:
-            assert engines.schema_version(connection) == 2
+            assert engines.schema_version(connection) == len(STEPS) + 1
             assert connection.exec_driver_sql("SELECT mood FROM folders").all() == [(None,)]
+
+
+def test_a_store_of_the_first_version_keeps_its_numbers(address: str, tmp_path: Path) -> None:
+    store = open_store(address)
+    states(store, write_run(tmp_path, measured_run()))
+    c = MEASURES.c
+    numbers = select(c.kind, c.what, c.series).order_by(c.kind, c.what, c.series)
+    with store.reading() as connection:
+        now = connection.execute(numbers).all()
+    with store._writing() as connection:
+        for change in (
+            "DROP TABLE measurements",
+            "CREATE TABLE sweeps (folder INTEGER, operation TEXT)",
+            "DELETE FROM schema_steps WHERE number > 1",
+            "UPDATE measures SET kind = 'cost', what = 'page tables per mapped THP' "
+            "WHERE what = 'page tables per THP'",
+            "UPDATE measures SET kind = 'cost' WHERE kind = 'pgtable_cost'",
+            "UPDATE measures SET what = 'split' WHERE kind = 'timing'",
+            "UPDATE measures SET kind = 'storm', what = 'THPs that were swapped out' "
+            "WHERE what = 'swapped out'",
+        ):
+            connection.exec_driver_sql(change)
+    store = open_store(address)
+    with store.reading() as connection:
+        assert connection.execute(numbers).all() == now
+        assert not inspect(connection).has_table("sweeps")
+    assert store.count("measurements") == 0
 
 
 def test_a_store_that_is_built_again_has_what_the_folders_have(address: str, tmp_path: Path) -> None:

@@ -10,21 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 
-from results.compare.finding import SURE, Finding, says_more
-from results.compare.measures.data_lines import DataError, DataLine, parse_data_lines
-from results.compare.tally import deciding_run, runs_of
-from results.model.measurements import SweepRow, SweepRun
-from results.model.run import (
-    Cell,
-    PlannedTest,
-    Status,
-    SweepComparison,
-    TestComparison,
-    TestResult,
-    Verdict,
-)
+from results.compare.finding import SURE
+from results.compare.measures.measure import CallMark, Measure, reading
+from results.compare.measures.sweep_rows import SweepRow, SweepRun, read_sweep
+from results.compare.tally import Runs, deciding_run
+from results.model.document import plain
+from results.model.run import Measurement, Status, TestComparison, Verdict
 
 SUITE = "fault_sweep"
 """One case per operation, of the same name."""
@@ -34,6 +27,7 @@ CUT_SHORT = "cut_short"
 
 _BY_CHANCE = 1
 """Allocations that may fail on one kernel only by chance, because one of its slabs was full."""
+_LEFT_OUT_SHOWN = 3
 _WORDS: Mapping[str, str] = {
     "success_without_effect": "it reports success without its effect",
     "failure_with_effect": "it reports failure, but has had an effect",
@@ -44,103 +38,67 @@ _WORDS: Mapping[str, str] = {
     "died": "its process dies",
     CUT_SHORT: "the test was cut short",
 }
-_NO_RUN = SweepRun()
+_EFFECTS = {"full": "all of it done", "none": "nothing changed", "part": "done in part"}
+
+LEGEND: Mapping[str, CallMark] = {
+    ".": CallMark("✓", Verdict.UNCHANGED, "done all the same"),
+    "e": CallMark("E", Status.DONE, "failed as documented"),
+    "h": CallMark("S", Verdict.FIXED, "the split of a PMD failed and was handled"),
+    "x": CallMark("✗", Verdict.REGRESSION, "broken"),
+    "!": CallMark("!", Verdict.INFRASTRUCTURE, "cut short"),
+    "-": CallMark("·", Status.DONE, "no allocation failed"),
+}
+"""A letter for each call; a blank where there is no such allocation."""
 
 
-def in_words(why: str) -> str:
-    """Say why a row is broken."""
-    return _WORDS.get(why, why)
-
-
-def read_sweep(operation: str, result: TestResult) -> SweepRun:
-    """Read the rows that one run of a test printed; never raises."""
-    return _read(operation, result.output, is_over=result.status is Status.SKIP)
-
-
-def _read(operation: str, output: Iterable[str], *, is_over: bool) -> SweepRun:
-    data = parse_data_lines(output)
-    left_out = list(data.left_out)
-    rows: dict[int, SweepRow] = {}
-    trying, end = None, None
-    for line in data.lines:
-        try:
-            match _kind(line, operation):
-                case "sweep_try":
-                    trying = line.number("n", 1)
-                case "sweep":
-                    _add(rows, _row(line))
-                case _:
-                    end = line
-        except DataError as error:
-            left_out.append(f"{line.kind}: {error}")
-    if end:
-        left_out += _unlike(end, rows)
-    in_order = tuple(rows[n] for n in sorted(rows))
-    cut = trying if end is None and not is_over and trying not in rows else None
-    is_whole = end is not None and not left_out and sorted(rows) == list(range(1, len(rows) + 1))
-    return SweepRun(in_order, is_whole, cut, tuple(left_out))
-
-
-def _kind(line: DataLine, operation: str) -> str:
-    if line.kind not in ("sweep", "sweep_try", "sweep_end"):
-        raise DataError("not a line of a sweep")
-    if line.name("op") != operation:
-        raise DataError(f"of {line.name('op')}, not of {operation}")
-    return line.kind
-
-
-def _row(line: DataLine) -> SweepRow:
-    is_broken = line.name("verdict", "ok", "broken") == "broken"
-    return SweepRow(
-        n=line.number("n", 1),
-        fired=line.flag("fired"),
-        result=line.name("result"),
-        effect=line.name("effect", "full", "none", "part"),
-        intact=line.flag("intact"),
-        usable=line.flag("usable"),
-        retry=line.name("retry"),
-        split=line.number_or_absent("split"),
-        split_failed=line.number_or_absent("split_failed"),
-        why=line.name("why") if is_broken else "",
+def _compare(test: TestComparison, base: Runs, series: Runs) -> Measurement | None:
+    operation = _operation(test.name)
+    on_base, on_series = _side(operation, base), _side(operation, series)
+    runs = on_base.run, on_series.run
+    if not any(run.rows for run in runs) and Status.SKIP not in (test.base.status, test.series.status):
+        return None
+    verdict, reason = _judge(test, on_base, on_series)
+    swept = [run if run.rows else None for run in runs]
+    return Measurement(
+        measure=SUITE,
+        test=test.name,
+        subject=operation,
+        verdict=verdict,
+        reason=reason,
+        readings=(
+            reading("calls", "", lambda run: len(run.rows), *swept, tracked=False),
+            reading("failed", "", lambda run: run.fired, *swept, tracked=False),
+            reading("failed splits handled", "", lambda run: run.handled, *swept, tracked=False),
+        ),
+        note="; ".join(_left_out(operation, *runs)),
+        base_marks=_marks(on_base.run),
+        series_marks=_marks(on_series.run),
+        base=plain(on_base.run),
+        series=plain(on_series.run),
     )
 
 
-def _add(rows: dict[int, SweepRow], row: SweepRow) -> None:
-    if row.n in rows:
-        raise DataError(f"n={row.n} stands twice")
-    rows[row.n] = row
+def _left_out(operation: str, base: SweepRun, series: SweepRun) -> Iterable[str]:
+    for kernel, run in (("base", base), ("series", series)):
+        for words in run.left_out[:_LEFT_OUT_SHOWN]:
+            yield f"not read of {operation} on {kernel}: {words}"
 
 
-def _unlike(end: DataLine, rows: Mapping[int, SweepRow]) -> list[str]:
-    """Say where the closing line does not agree with the rows."""
-    counted = {
-        "rows": len(rows),
-        "fired": sum(row.fired for row in rows.values()),
-        "broken": sum(bool(row.why) for row in rows.values()),
-    }
-    return [
-        f"sweep_end says {key}={end.values.get(key, 'nothing')[:20]}, {count} were read"
-        for key, count in counted.items()
-        if end.values.get(key) != str(count)
-    ]
+def _marks(run: SweepRun) -> str:
+    rows = {row.n: row for row in run.rows}
+    return "".join(_mark(rows.get(n), cut=run.trying == n) for n in range(1, run.last + 1))
 
 
-def compare_sweeps(
-    planned: Sequence[PlannedTest], tests: Sequence[TestComparison], base: Cell, series: Cell
-) -> tuple[SweepComparison, ...]:
-    """Compare all operations that were swept; empty if the sweep never ran."""
-    of_tests = {test.name: test for test in tests}
-    found = tuple(
-        _compare(of_tests[test.name], _side(test, base), _side(test, series))
-        for test in planned
-        if test.name.startswith(f"{SUITE}.")
-    )
-    return found if any(_has_run(sweep, of_tests[sweep.test]) for sweep in found) else ()
-
-
-def _has_run(sweep: SweepComparison, test: TestComparison) -> bool:
-    rows = sweep.base.rows or sweep.series.rows
-    return bool(rows) or Status.SKIP in (test.base.status, test.series.status)
+def _mark(row: SweepRow | None, *, cut: bool) -> str:
+    if row is None:
+        return "!" if cut else " "
+    if row.why:
+        return "x"
+    if not row.fired:
+        return "-"
+    if row.split_failure_handled:
+        return "h"
+    return "." if row.result in ("ok", "short") else "e"
 
 
 Faults = Mapping[str, frozenset[int]]
@@ -163,18 +121,15 @@ class _Side:
         }
 
 
-def _side(test: PlannedTest, cell: Cell) -> _Side:
-    runs = runs_of(test, cell)
-    operation = operation_of(test.name)
+def _side(operation: str, runs: Runs) -> _Side:
     decided = deciding_run(runs)
     return _Side(
-        run=read_sweep(operation, decided.result) if decided else _NO_RUN,
+        run=read_sweep(operation, decided.result) if decided else SweepRun(),
         faults=tuple(_faults(read_sweep(operation, run.result)) for run in runs.judged),
     )
 
 
-def operation_of(test: str) -> str:
-    """The operation that a test sweeps."""
+def _operation(test: str) -> str:
     return test.removeprefix(f"{SUITE}.")
 
 
@@ -197,11 +152,6 @@ def _new_faults(on_base: Faults, on_series: Faults) -> Faults:
     }
 
 
-def _compare(test: TestComparison, base: _Side, series: _Side) -> SweepComparison:
-    verdict, reason = _judge(test, base, series)
-    return SweepComparison(operation_of(test.name), test.name, base.run, series.run, verdict, reason)
-
-
 def _judge(test: TestComparison, base: _Side, series: _Side) -> tuple[Verdict, str]:
     if test.verdict in (Verdict.INFRASTRUCTURE, Verdict.UNSUPPORTED):
         return test.verdict, test.reason
@@ -218,7 +168,7 @@ def _judge(test: TestComparison, base: _Side, series: _Side) -> tuple[Verdict, s
 
 def _both(test: TestComparison) -> str:
     base, series = (
-        kernel.reason.removeprefix("skipped: ").removeprefix(f"{operation_of(test.name)}: ")
+        kernel.reason.removeprefix("skipped: ").removeprefix(f"{_operation(test.name)}: ")
         for kernel in (test.base, test.series)
     )
     return base if base == series else f"on base {base}; with the series {series}"
@@ -226,7 +176,7 @@ def _both(test: TestComparison) -> str:
 
 def _judge_broken(test: TestComparison, base: _Side, series: _Side) -> tuple[Verdict, str]:
     """Judge an operation that broke with the series at least once."""
-    operation = operation_of(test.name)
+    operation = _operation(test.name)
     everywhere = base.all_faults
     new = [found for found in (_new_faults(everywhere, faults) for faults in series.faults) if found]
     if not new:
@@ -247,7 +197,7 @@ def _on_base(everywhere: Faults) -> str:
 
 def _judge_broken_on_base(test: TestComparison, base: _Side) -> tuple[Verdict, str]:
     green = test.verdict is Verdict.UNCHANGED
-    said = f"{operation_of(test.name)} breaks on base {_what(base.all_faults)}, with the series it does not"
+    said = f"{_operation(test.name)} breaks on base {_what(base.all_faults)}, with the series it does not"
     return Verdict.FIXED if green else test.verdict, said
 
 
@@ -266,7 +216,7 @@ def _judge_well(base: SweepRun, series: SweepRun) -> tuple[Verdict, str]:
 
 def _what(faults: Faults) -> str:
     """Say at which n an operation breaks, and how: `at n = 3, 5–7 (it reports success …)`."""
-    return " and ".join(f"at n = {ranges(ns)} ({in_words(why)})" for why, ns in faults.items())
+    return " and ".join(f"at n = {ranges(ns)} ({_WORDS.get(why, why)})" for why, ns in faults.items())
 
 
 def ranges(numbers: Iterable[int]) -> str:
@@ -277,16 +227,95 @@ def ranges(numbers: Iterable[int]) -> str:
     return ", ".join(f"{part[0]}–{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts if part)
 
 
-def telling_sweeps(
-    sweeps: Sequence[SweepComparison], tests: Sequence[TestComparison]
-) -> tuple[SweepComparison, ...]:
-    """Choose the operations of which the sweep says more than the result of their test."""
-    of_tests = {test.name: test for test in tests}
-    return tuple(sweep for sweep in sweeps if says_more(sweep, of_tests[sweep.test]))
+def _finding(item: Measurement) -> str:
+    if item.reason.startswith(f"{item.subject} "):
+        return f"when an allocation fails, {item.reason}"
+    return f"{item.subject} in the fault sweep: {item.reason}"
 
 
-def sweep_finding(sweep: SweepComparison) -> Finding:
-    """Say what came out for one operation."""
-    if sweep.reason.startswith(f"{sweep.operation} "):
-        return Finding(sweep.verdict, f"when an allocation fails, {sweep.reason}")
-    return Finding(sweep.verdict, f"{sweep.operation} in the fault sweep: {sweep.reason}")
+def _summary(items: Sequence[Measurement]) -> str:
+    """Say whether splits failed at all: without one, nothing is known of how their failure is handled."""
+    base, series = [SweepRun.of(item.base) for item in items], [SweepRun.of(item.series) for item in items]
+    swept = sum(any(run.last for run in runs) for runs in zip(base, series, strict=True))
+    on_base, on_series = _failed_splits(base), _failed_splits(series)
+    if on_series is None:
+        return ""
+    said = f"On base {_split_words(on_base)}." if on_base else "Base does not count failed splits."
+    count = f"Every allocation of {swept} operation{'s' if swept > 1 else ''} was made to fail."
+    return f"{count} With the series {_split_words(on_series)}. {said}"
+
+
+def _split_words(splits: tuple[int, int]) -> str:
+    failed, well = splits
+    if not failed:
+        return "no split of a PMD failed for want of memory"
+    calls = f"the split of a PMD failed in {failed} call{'s' if failed > 1 else ''}"
+    return f"{calls} and was handled" if failed == well else f"{calls} and was handled in {well}"
+
+
+def _failed_splits(runs: Sequence[SweepRun]) -> tuple[int, int] | None:
+    """Count the calls in which a split failed, and those of which nothing came."""
+    rows = [row for run in runs for row in run.rows if row.split_failed is not None]
+    if not rows:
+        return None
+    failed = sum(row.fired and (row.split_failed or 0) > 0 for row in rows)
+    return failed, sum(row.split_failure_handled for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class SweepCall:
+    """The call of an operation in which its n-th allocation was to fail, or calls that are alike."""
+
+    numbers: str
+    """`3` or `3–7`."""
+    base: str
+    """In words."""
+    series: str
+
+
+@dataclass(frozen=True, slots=True)
+class SweepView:
+    """All calls of one operation, in words."""
+
+    calls: tuple[SweepCall, ...]
+    alike: tuple[SweepCall, ...]
+    """Neighbours with the same words taken together."""
+
+
+def _view(item: Measurement) -> SweepView:
+    base, series = SweepRun.of(item.base), SweepRun.of(item.series)
+    said = [(n, _call(base, n), _call(series, n)) for n in range(1, max(base.last, series.last) + 1)]
+    groups = ((words, list(group)) for words, group in groupby(said, key=lambda each: each[1:]))
+    return SweepView(
+        tuple(SweepCall(str(n), on_base, on_series) for n, on_base, on_series in said),
+        tuple(SweepCall(ranges(n for n, _, _ in group), *words) for words, group in groups),
+    )
+
+
+def _call(run: SweepRun, n: int) -> str:
+    row = next((row for row in run.rows if row.n == n), None)
+    if row is None:
+        return "cut short" if run.trying == n else "no such allocation" if run.finished else "not known"
+    said = [row.result, _EFFECTS.get(row.effect, row.effect)]
+    if row.retry != "none":
+        said.append(f"retried {row.retry}")
+    if row.split_failed:
+        said.append("the split of a PMD failed")
+    words = ", ".join(said)
+    if row.why:
+        return f"broken, {_WORDS.get(row.why, row.why)}: {words}"
+    return words if row.fired else f"none failed: {words}"
+
+
+MEASURE = Measure(
+    name=SUITE,
+    title="Fault sweep",
+    about="Each operation is called once for each of its allocations, with the n-th one failing. "
+    "The series need not allocate as often as base.",
+    compare=_compare,
+    finding=_finding,
+    summary=_summary,
+    narrow=("calls", "failed", "failed splits handled"),
+    legend=LEGEND,
+    view=_view,
+)

@@ -8,28 +8,91 @@ How long it takes is told, but no verdict.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 
-from results.compare.finding import Finding, says_more
 from results.compare.measures.data_lines import DataError, DataLine, parse_data_lines
-from results.compare.measures.permutation import SURE, p_in_words, permutation_p
-from results.compare.measures.timing import reading_note
-from results.compare.tally import runs_of
-from results.model.measurements import Storm, Storms
-from results.model.run import Cell, PlannedTest, StormComparison, TestComparison, Verdict
+from results.compare.measures.measure import Measure, reading
+from results.compare.measures.permutation import (
+    EFFECT_PERCENT,
+    SIGNIFICANT_P,
+    p_in_words,
+    permutation_p,
+)
+from results.compare.measures.timing import machines_of, reading_note
+from results.compare.tally import Runs
+from results.model.document import plain
+from results.model.run import SEVERITY, Measurement, Reading, TestComparison, Verdict
 
-SUITES = ("fork_storm", "fork_storm_low_reserve")
+SUITE = "fork_storm"
 
 FEWEST_STORMS = 5
 """With fewer on either kernel nothing is said: five against five without overlap have p = 0.008."""
-EFFECT_PERCENT = 10
-"""Smaller changes of what is swapped out are not called a difference."""
 SPLIT_PERCENT = 90
 """Of the PMDs of all sharers, for a storm to have been one."""
 
 _MOST_STORMS = 200
 _OUT_OF_THE_TEST = (Verdict.INFRASTRUCTURE, Verdict.UNSUPPORTED, Verdict.NOT_EXERCISED)
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """THPs that forks share, swapped out because memory was short, once."""
+
+    forks: int
+    thps: int
+    huge_bytes: int
+    """Bytes of one THP."""
+    page_bytes: int
+    reserve_pages: int
+    """Pages that only reclaim and the like may use (vm.min_free_kbytes)."""
+    thp_pages: int
+    """Pages of all THPs, each once, however many processes share it."""
+    thp_pages_out: int
+    """How many of them were in the swap area at the end."""
+    free_pages_min: int
+    """The fewest free pages that were seen."""
+    ns: int
+    """From the first page that was swapped out to the end."""
+    reached: bool
+    """Nearly all of the THPs were swapped out."""
+    stuck: bool
+    """Reclaim stood still although memory was wanted."""
+    swapped_pages: int
+    """Of whatever process."""
+    thp_swpout: int | None
+    """THPs that were swapped out as a whole; this and the next are None where the kernel does not count."""
+    thp_swpout_fallback: int | None
+    """THPs that had to be split first."""
+    split: int
+    """Change of thp_split_pmd: one for each THP and process."""
+    split_failed: int | None
+    """Change of thp_split_pmd_failed; None where the kernel has no such counter."""
+    oom_kills: int
+    new_table_pages: int
+    """Pages of page tables that were allocated meanwhile."""
+
+    @property
+    def percent_out(self) -> float:
+        """How much of the THPs was swapped out."""
+        return 100 * self.thp_pages_out / self.thp_pages
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """What must be the same for two storms to be compared."""
+        return self.forks, self.thps, self.huge_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Storms:
+    """All storms of one test on one kernel."""
+
+    storms: tuple[Storm, ...]
+    """Of all boots one after the other."""
+    boots: int
+    machines: tuple[str, ...]
+    """Machine and accelerator of the boots: `qemu, tcg`."""
 
 
 def read_storms(output: Iterable[str]) -> tuple[Storm, ...]:
@@ -77,42 +140,64 @@ def _is_one(storm: Storm) -> bool:
     return not storm.reached or storm.split * 100 >= SPLIT_PERCENT * sharers * storm.thps
 
 
-def compare_storms(
-    planned: Sequence[PlannedTest], tests: Sequence[TestComparison], base: Cell, series: Cell
-) -> tuple[StormComparison, ...]:
-    """Compare the storms of each test; empty if there were none."""
-    of_tests = {test.name: test for test in tests}
-    found = (
-        _compare(of_tests[test.name], _storms(test, base), _storms(test, series))
-        for test in planned
-        if test.name.partition(".")[0] in SUITES
+def _compare(test: TestComparison, base: Runs, series: Runs) -> Measurement | None:
+    on_base, on_series = _storms(base), _storms(series)
+    both = (*on_base.storms, *on_series.storms)
+    if not both:
+        return None
+    item = Measurement(
+        measure=SUITE,
+        test=test.name,
+        subject=f"{both[0].forks} forks, {both[0].thps} THP{'s' if both[0].thps > 1 else ''}",
+        verdict=test.verdict,
+        reason=test.reason,
+        readings=tuple(_readings(on_base, on_series)),
+        base=plain(on_base),
+        series=plain(on_series),
     )
-    return tuple(item for item in found if item.base.storms or item.series.storms)
+    if why_not := _why_not_comparable(on_base.storms, on_series.storms):
+        return replace(item, conclusion=why_not)
+    change, p = _difference(on_base, on_series, lambda storm: storm.percent_out, fmean)
+    verdict, conclusion = _judge(on_base.storms, on_series.storms, change, p)
+    if test.verdict not in _OUT_OF_THE_TEST and SEVERITY[verdict] >= SEVERITY[test.verdict]:
+        item = replace(item, verdict=verdict, reason=conclusion if verdict is not Verdict.UNCHANGED else "")
+    conclusion += _slowness(on_base, on_series)
+    note = reading_note(on_base.machines, on_base.boots == on_series.boots == 1)
+    return replace(item, conclusion=conclusion, change_percent=change, p=p, note=note)
 
 
-def _storms(test: PlannedTest, cell: Cell) -> Storms:
-    read = [(run, read_storms(run.result.output)) for run in runs_of(test, cell).judged]
+def _storms(runs: Runs) -> Storms:
+    read = [(run, read_storms(run.result.output)) for run in runs.judged]
     measured = [(run, storms) for run, storms in read if storms]
-    machines = {f"{run.boot.machine}, {run.boot.accelerator}" for run, _ in measured}
     storms = tuple(storm for _, storms in measured for storm in storms)
-    return Storms(storms, len(measured), tuple(sorted(machines)))
+    return Storms(storms, len(measured), machines_of(run for run, _ in measured))
 
 
-def _compare(test: TestComparison, base: Storms, series: Storms) -> StormComparison:
-    if why_not := _why_not_comparable(base.storms, series.storms):
-        return StormComparison(test.name, base, series, None, None, why_not, test.verdict, test.reason)
-    change, p = _difference(base, series, lambda storm: storm.percent_out, fmean)
-    verdict, conclusion = _judge(base.storms, series.storms, change, p)
-    reason = conclusion if verdict is not Verdict.UNCHANGED else ""
-    if test.verdict in _OUT_OF_THE_TEST or not _is_worse(verdict, test.verdict):
-        verdict, reason = test.verdict, test.reason
-    conclusion += _slowness(base, series)
-    note = reading_note(base.machines, base.boots == series.boots == 1)
-    return StormComparison(test.name, base, series, change, p, conclusion, verdict, reason, note)
+def _readings(base: Storms, series: Storms) -> Iterator[Reading]:
+    """Medians; the mean part that is swapped out; sums of failed splits and OOM kills."""
+    for name, unit, value, tracked in (
+        ("runs", "", len, False),
+        ("swapped out", "%", lambda storms: fmean(storm.percent_out for storm in storms), True),
+        ("median time", "ns", _median(lambda storm: storm.ns), True),
+        ("new page tables", "", _median(lambda storm: storm.new_table_pages), False),
+        ("least free", "", _median(lambda storm: storm.free_pages_min), False),
+        ("reserve", "", _median(lambda storm: storm.reserve_pages), False),
+        ("failed splits", "", _failed_splits, False),
+        ("OOM kills", "", lambda storms: sum(storm.oom_kills for storm in storms), True),
+    ):
+        yield reading(name, unit, value, base.storms or None, series.storms or None, tracked=tracked)
 
 
-def _is_worse(verdict: Verdict, than: Verdict) -> bool:
-    return list(Verdict).index(verdict) >= list(Verdict).index(than)
+_Value = Callable[[Sequence[Storm]], float | None]
+
+
+def _median(value: Callable[[Storm], float]) -> _Value:
+    return lambda storms: median(map(value, storms))
+
+
+def _failed_splits(storms: Sequence[Storm]) -> float | None:
+    counted = [storm.split_failed for storm in storms if storm.split_failed is not None]
+    return sum(counted) if counted else None
 
 
 def _why_not_comparable(base: Sequence[Storm], series: Sequence[Storm]) -> str:
@@ -131,9 +216,9 @@ def _judge(base: Sequence[Storm], series: Sequence[Storm], change: float, p: flo
     if any(on_series) and not any(on_base):
         chance = permutation_p(on_base, on_series)
         rate = f"{sum(on_series)} of {len(on_series)} runs, {p_in_words(chance)}"
-        verdict = Verdict.REGRESSION if chance <= SURE else Verdict.FLAKY
+        verdict = Verdict.REGRESSION if chance <= SIGNIFICANT_P else Verdict.FLAKY
         return verdict, f"OOM kills only with the series ({rate})"
-    if p <= SURE and abs(change) >= EFFECT_PERCENT:
+    if p <= SIGNIFICANT_P and abs(change) >= EFFECT_PERCENT:
         word, verdict = ("fewer", Verdict.REGRESSION) if change < 0 else ("more", Verdict.UNCHANGED)
         return verdict, f"swaps out {abs(change):.0f} % {word} pages ({p_in_words(p)})"
     if any(on_base):
@@ -165,19 +250,17 @@ def _slowness(base: Storms, series: Storms) -> str:
     if base.machines != series.machines:
         return ""
     change, p = _difference(base, series, lambda storm: storm.ns, median)
-    if p > SURE or abs(change) < EFFECT_PERCENT:
+    if p > SIGNIFICANT_P or abs(change) < EFFECT_PERCENT:
         return ""
     return f", {abs(change):.0f} % {'slower' if change > 0 else 'faster'} ({p_in_words(p)})"
 
 
-def telling_storms(
-    storms: Sequence[StormComparison], tests: Sequence[TestComparison]
-) -> tuple[StormComparison, ...]:
-    """Choose those whose numbers say more than their tests' own results."""
-    of_tests = {test.name: test for test in tests}
-    return tuple(item for item in storms if says_more(item, of_tests[item.test]))
-
-
-def storm_finding(item: StormComparison) -> Finding:
-    """Say what a storm showed."""
-    return Finding(item.verdict, f"{item.test}: {item.reason}")
+MEASURE = Measure(
+    name=SUITE,
+    title="Fork storm",
+    about="Memory is short, and the PMD of every process that shares a THP is split before it can be swapped "
+    "out. Memory is in pages. Medians of all runs, and the mean part that is swapped out.",
+    compare=_compare,
+    more_suites=("fork_storm_low_reserve",),
+    narrow=("swapped out", "median time", "least free", "failed splits"),
+)

@@ -12,8 +12,10 @@ from itertools import combinations, groupby
 from math import comb
 from random import Random
 
-SURE = 0.01
+SIGNIFICANT_P = 0.01
 """Differences that are more probable than this between equal kernels are not called one."""
+EFFECT_PERCENT = 10
+"""Smaller differences do not matter, however improbable they are."""
 
 _PERMUTATIONS = 2000
 _MOST_DEALS = 20_000

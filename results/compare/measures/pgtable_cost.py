@@ -7,26 +7,65 @@ after their THPs are gone, are findings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from results.compare.finding import SURE, Finding, says_more
+from results.compare.finding import SURE
 from results.compare.measures.data_lines import DataError, DataLine, parse_data_lines
-from results.compare.tally import deciding_run, runs_of
-from results.model.measurements import PageTables
-from results.model.run import Cell, CostComparison, PlannedTest, TestComparison, Verdict
+from results.compare.measures.measure import Measure, reading
+from results.compare.tally import Runs, deciding_run
+from results.model.document import plain
+from results.model.run import Measurement, TestComparison, Verdict
 
 SUITE = "pgtable_cost"
 
 TOLERATED_PAGES = 4
 """The numbers are of the whole machine: another process may get a page table of each level meanwhile."""
 
+_PER_THP = "page tables per THP"
 _STAGES = ("start", "mapped", "half_split", "unmapped")
 _GIB = 1 << 30
 _REFERENCE_BYTES = 100 * _GIB
 _COARSE_PERCENT = 5
 """Numbers move by pages; above this part of the value it is said by how much."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageTables:
+    """What some THPs took in page tables, of all levels and of the whole machine, in one run."""
+
+    thps: int
+    huge_bytes: int
+    """Bytes of one THP."""
+    page_bytes: int
+    start_bytes: int
+    """Before the THPs were there."""
+    mapped_bytes: int
+    half_split_bytes: int
+    """With every second THP split."""
+    unmapped_bytes: int
+    """After the THPs were gone."""
+
+    @property
+    def per_mapped_thp(self) -> float:
+        """Bytes that the average THP took."""
+        return (self.mapped_bytes - self.start_bytes) / self.thps
+
+    @property
+    def per_half_split_thp(self) -> float:
+        """Bytes that the average THP took when every second one was split."""
+        return (self.half_split_bytes - self.start_bytes) / self.thps
+
+    @property
+    def left_bytes(self) -> int:
+        """Bytes that were not given back."""
+        return self.unmapped_bytes - self.start_bytes
+
+    @property
+    def table_bytes(self) -> int:
+        """Bytes of the table that maps one THP by pages: eight for each, on every 64-bit architecture."""
+        return self.huge_bytes // self.page_bytes * 8
 
 
 def read_page_tables(output: Iterable[str]) -> PageTables | None:
@@ -61,19 +100,6 @@ def _page_tables(stages: dict[str, DataLine]) -> PageTables:
     )
 
 
-def compare_costs(
-    planned: Sequence[PlannedTest], tests: Sequence[TestComparison], base: Cell, series: Cell
-) -> tuple[CostComparison, ...]:
-    """Compare what was measured; empty if nothing was."""
-    of_tests = {test.name: test for test in tests}
-    found = (
-        _compare(of_tests[test.name], _side(test, base), _side(test, series))
-        for test in planned
-        if test.name.startswith(f"{SUITE}.")
-    )
-    return tuple(cost for cost in found if cost.base or cost.series)
-
-
 @dataclass(frozen=True, slots=True)
 class _Side:
     """One kernel: the run that stands for all, and every run."""
@@ -86,8 +112,7 @@ class _Side:
         return sum(run is not None and _leaks(run) for run in self.all)
 
 
-def _side(test: PlannedTest, cell: Cell) -> _Side:
-    runs = runs_of(test, cell)
+def _side(runs: Runs) -> _Side:
     decided = deciding_run(runs)
     return _Side(
         run=read_page_tables(decided.result.output) if decided else None,
@@ -99,9 +124,28 @@ def _leaks(run: PageTables) -> bool:
     return run.left_bytes > TOLERATED_PAGES * run.page_bytes
 
 
-def _compare(test: TestComparison, base: _Side, series: _Side) -> CostComparison:
-    verdict, reason = _judge(test, base, series)
-    return CostComparison(test.name, base.run, series.run, _summary(base.run, series.run), verdict, reason)
+def _compare(test: TestComparison, base: Runs, series: Runs) -> Measurement | None:
+    on_base, on_series = _side(base), _side(series)
+    if on_base.run is None and on_series.run is None:
+        return None
+    verdict, reason = _judge(test, on_base, on_series)
+    runs = on_base.run, on_series.run
+    return Measurement(
+        measure=SUITE,
+        test=test.name,
+        subject="page tables",
+        verdict=verdict,
+        reason=reason,
+        conclusion=_summary(*runs),
+        readings=(
+            reading("THPs", "", lambda run: run.thps, *runs, tracked=False),
+            reading(_PER_THP, "B", lambda run: run.per_mapped_thp, *runs),
+            reading(f"{_PER_THP}, half of them split", "B", lambda run: run.per_half_split_thp, *runs),
+            reading("page tables not given back", "B", lambda run: run.left_bytes, *runs),
+        ),
+        base=plain(on_base.run) if on_base.run else {},
+        series=plain(on_series.run) if on_series.run else {},
+    )
 
 
 def _judge(test: TestComparison, base: _Side, series: _Side) -> tuple[Verdict, str]:
@@ -197,11 +241,16 @@ def _size(number: int) -> str:
     return f"{number} B"
 
 
-def cost_findings(costs: Sequence[CostComparison], tests: Sequence[TestComparison]) -> list[Finding]:
-    """Say what the numbers show and the tests' own results don't."""
-    of_tests = {test.name: test for test in tests}
-    return [
-        Finding(cost.verdict, f"page-table cost: {cost.reason}")
-        for cost in costs
-        if says_more(cost, of_tests[cost.test])
-    ]
+def _finding(item: Measurement) -> str:
+    return f"page-table cost: {item.reason}"
+
+
+MEASURE = Measure(
+    name=SUITE,
+    title="Page-table cost",
+    about="Page tables of the whole machine: with many THPs mapped, with every second one split, and after "
+    "they are gone.",
+    compare=_compare,
+    finding=_finding,
+    overview=_PER_THP,
+)

@@ -9,21 +9,36 @@ nothing here is a verdict on the series.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from statistics import quantiles
 
 from results.compare.measures.data_lines import DataError, parse_data_lines
-from results.compare.measures.permutation import SURE, p_in_words, permutation_p
-from results.compare.tally import OneRun, runs_of
-from results.model.measurements import Samples
-from results.model.run import Cell, PlannedTest, TestComparison, TimingComparison
+from results.compare.measures.measure import Measure, reading
+from results.compare.measures.permutation import EFFECT_PERCENT, SIGNIFICANT_P, p_in_words, permutation_p
+from results.compare.tally import OneRun, Runs
+from results.model.document import plain
+from results.model.run import Measurement, TestComparison, Verdict
 
 SUITE = "timing"
 
-EFFECT_PERCENT = 10
-"""Smaller changes of the median are not called a difference."""
-
 _MOST_SAMPLES = 200
 _HARDWARE = "kvm"
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Times of one operation on one kernel."""
+
+    values: tuple[int, ...]
+    """In nanoseconds, of all boots one after the other."""
+    median: float
+    low: float
+    """A quarter of the samples is below."""
+    high: float
+    """A quarter of the samples is above."""
+    boots: int
+    machines: tuple[str, ...]
+    """Machine and accelerator of the boots: `qemu, tcg`."""
 
 
 def read_samples(output: Iterable[str], what: str) -> tuple[int, ...]:
@@ -38,25 +53,36 @@ def read_samples(output: Iterable[str], what: str) -> tuple[int, ...]:
     return ()
 
 
-def compare_timings(
-    planned: Sequence[PlannedTest], tests: Sequence[TestComparison], base: Cell, series: Cell
-) -> tuple[TimingComparison, ...]:
-    """Compare what was timed; empty if nothing was."""
-    found = (_compare(test, base, series) for test in planned if test.name.startswith(f"{SUITE}."))
-    return tuple(timing for timing in found if timing.base or timing.series)
-
-
-def _compare(test: PlannedTest, base: Cell, series: Cell) -> TimingComparison:
+def _compare(test: TestComparison, base: Runs, series: Runs) -> Measurement | None:
     what = test.name.removeprefix(f"{SUITE}.")
-    on_base, on_series = (_samples(what, runs_of(test, cell).passing) for cell in (base, series))
+    on_base, on_series = (_samples(what, runs.passing) for runs in (base, series))
+    if not on_base and not on_series:
+        return None
+    item = Measurement(
+        measure=SUITE,
+        test=test.name,
+        subject=what,
+        verdict=Verdict.UNCHANGED,
+        reason="",
+        readings=(
+            reading("median time", "ns", lambda side: side.median, on_base, on_series),
+            reading("spread", "%", _spread, on_base, on_series, tracked=False),
+        ),
+        base=plain(on_base) if on_base else {},
+        series=plain(on_series) if on_series else {},
+    )
     why_not = _why_not_comparable(on_base, on_series)
     if why_not or on_base is None or on_series is None:
-        conclusion = f"not compared: {why_not}"
-        return TimingComparison(what, test.name, on_base, on_series, None, None, conclusion)
+        return replace(item, conclusion=f"not compared: {why_not}")
     change = 100 * (on_series.median - on_base.median) / on_base.median
     p = permutation_p(on_base.values, on_series.values)
     note = reading_note(on_base.machines, on_base.boots == on_series.boots == 1)
-    return TimingComparison(what, test.name, on_base, on_series, change, p, _conclusion(change, p), note)
+    return replace(item, conclusion=_conclusion(change, p), change_percent=change, p=p, note=note)
+
+
+def _spread(side: Samples) -> float | None:
+    """Say how far apart the middle half of the samples is, in percent of the median."""
+    return 100 * (side.high - side.low) / side.median if side.median else None
 
 
 def _why_not_comparable(base: Samples | None, series: Samples | None) -> str:
@@ -74,15 +100,19 @@ def _samples(what: str, runs: Sequence[OneRun]) -> Samples | None:
     if len(values) < 2:
         return None
     low, middle, high = quantiles(values, n=4, method="inclusive")
-    machines = {f"{run.boot.machine}, {run.boot.accelerator}" for run, _ in measured}
-    return Samples(values, middle, low, high, len(measured), tuple(sorted(machines)))
+    return Samples(values, middle, low, high, len(measured), machines_of(run for run, _ in measured))
 
 
 def _conclusion(change: float, p: float) -> str:
-    if p > SURE or abs(change) < EFFECT_PERCENT:
+    if p > SIGNIFICANT_P or abs(change) < EFFECT_PERCENT:
         return "no difference shown"
     word = "slower" if change > 0 else "faster"
     return f"{word} by {abs(change):.0f} % ({p_in_words(p)})"
+
+
+def machines_of(runs: Iterable[OneRun]) -> tuple[str, ...]:
+    """Name machine and accelerator of some runs: `qemu, tcg`."""
+    return tuple(sorted({f"{run.boot.machine}, {run.boot.accelerator}" for run in runs}))
 
 
 def reading_note(machines: Iterable[str], one_boot_each: bool) -> str:
@@ -94,3 +124,14 @@ def reading_note(machines: Iterable[str], one_boot_each: bool) -> str:
     if one_boot_each:
         notes.append("one boot each: how much boots differ is not known")
     return "; ".join(notes)
+
+
+MEASURE = Measure(
+    name=SUITE,
+    title="Timing",
+    about="Medians of all samples; the spread is that of the middle half of them. "
+    "Boots differ among themselves, so no difference is a verdict.",
+    compare=_compare,
+    narrow=("median time", "spread"),
+    short_conclusion=True,
+)

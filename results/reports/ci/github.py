@@ -15,7 +15,8 @@ from pathlib import Path
 
 from results.model.run import Run, Verdict
 from results.reports.content import excerpt, lookup, wording
-from results.reports.content.findings import MOST_REASON, Trouble, gap_lines, gaps, troubles
+from results.reports.content.findings import MOST_REASON, Trouble, gap_lines, gaps, grouped, troubles
+from results.reports.content.measured import overviews, sentences
 from results.text import abbrev
 
 _MOST_TROUBLES = 20
@@ -34,6 +35,7 @@ def step_summary(run: Run, run_dir: Path) -> str:
         *_doubts(run),
         "\n".join(_table(run)),
         "\n".join(_subject(run)),
+        *_measured(run),
         *(_told(trouble, run_dir) for trouble in wrong[:_MOST_TROUBLES]),
         *([f"And {len(wrong) - _MOST_TROUBLES} more."] if len(wrong) > _MOST_TROUBLES else []),
         *_not_tested(run, Verdict.NOT_EXERCISED, "Not exercised"),
@@ -67,16 +69,16 @@ def _doubts(run: Run) -> Iterator[str]:
 
 
 def _table(run: Run) -> Iterator[str]:
-    costs = any(cost.summary for arch in run.arches for cost in arch.costs)
-    yield "| arch | base | series | verdict |" + (" page tables |" if costs else "")
-    yield "|---|---|---|---|" + ("---|" if costs else "")
-    for arch in run.arches:
+    columns = overviews(run)
+    yield f"| {' | '.join(('arch', 'base', 'series', 'verdict', *columns))} |"
+    yield "|---|---|---|---|" + "---|" * len(columns)
+    for number, arch in enumerate(run.arches):
         cells = [arch.arch]
         for variant in ("base", "series"):
             cell = lookup.cell_of(run, arch.arch, variant)
             cells.append(wording.kernel_summary(arch, variant, cell))
         cells.append(f"{wording.SYMBOLS[arch.verdict]} {arch.verdict}")
-        cells += ["; ".join(cost.summary for cost in arch.costs)] if costs else []
+        cells += [column[number] for column in columns.values()]
         yield f"| {' | '.join(map(_text, cells))} |"
 
 
@@ -86,6 +88,14 @@ def _subject(run: Run) -> Iterator[str]:
     count = wording.count(len(subject.patches), "patch").replace("patchs", "patches")
     name = _text(wording.series_name(subject))
     yield f"- series: {name}, {count}, to {_text(abbrev(subject.series_commit))}"
+
+
+def _measured(run: Run) -> Iterator[str]:
+    said = grouped((words, arch.arch) for arch in run.arches for words in sentences(arch))
+    if said:
+        yield "### Measured\n\n" + "\n".join(
+            f"- {_text(', '.join(arches))}: {_text(words)}" for words, arches in said.items()
+        )
 
 
 def _told(trouble: Trouble, run_dir: Path) -> str:

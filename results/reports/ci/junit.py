@@ -16,21 +16,19 @@ from collections.abc import Iterator
 from junit_xml import TestCase, TestSuite, to_xml_report_string
 
 from results.model.run import (
-    SEVERITY,
     ArchComparison,
     Boot,
     BootEnd,
     Build,
     Cell,
     ClaimComparison,
-    Measured,
     Run,
     SplatComparison,
     Tally,
     TestComparison,
     Verdict,
 )
-from results.reports.content import excerpt, lookup, wording
+from results.reports.content import excerpt, lookup, measured, wording
 
 _OUTPUT_LINES = 200
 """Lines of a test's output that are kept of each kernel; GitLab refuses files that grow too big."""
@@ -86,12 +84,14 @@ def _test_case(run: Run, arch: ArchComparison, test: TestComparison) -> TestCase
     case = _case(f"{arch.arch}.{suite or 'tests'}", name, test.series.seconds, log)
     kernels = (("base", test.base), ("series", test.series))
     case.stdout = "\n".join(line for kernel in kernels for line in _output(run, test.name, *kernel))
-    numbers: list[Measured] = [*arch.sweeps, *arch.costs, *arch.storms]
-    measured = [item for item in numbers if item.test == test.name]
+    items = [item for item in arch.measurements if item.test == test.name]
+    numbers = [
+        f"{reading.name}: {measured.pair(item, reading.name)}" for item in items for reading in item.readings
+    ]
+    case.stdout = _lines([case.stdout, *numbers]) if numbers else case.stdout
     said = [f"{variant}: {tally.status} {tally.reason}".rstrip() for variant, tally in kernels]
-    said += [item.reason for item in measured if item.reason]
-    judged: list[TestComparison | Measured] = [test, *measured]
-    worst = max(judged, key=lambda item: SEVERITY[item.verdict])
+    said += [words for item in items for words in dict.fromkeys((item.reason, item.conclusion)) if words]
+    worst = measured.worst(arch, test)
     if test.known_failure and worst is test:
         case.add_skipped_info(_message("known failure", test.known_failure), _lines([worst.reason, *said]))
         return case

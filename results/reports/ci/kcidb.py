@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from results.compare.tally import boot_is_infrastructures
 from results.journal.journal import Origin
 from results.model.document import plain
 from results.model.run import Boot, BootEnd, Build, Cell, Patch, Run, Splat, Status, TestResult
-from results.reports.content import excerpt, lookup, wording
+from results.reports.content import excerpt, lookup, measured, wording
 
 ORIGIN = "thp_harness"
 VERSION = {"major": 5, "minor": 3}
@@ -33,6 +33,14 @@ _EXCERPT_LINES = 100
 _LINE_CHARACTERS = 2000
 _TAIL_LINES = 40
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+
+_UNITS: Mapping[str, tuple[tuple[str, str], float]] = {
+    "": (("", ""), 1),
+    "%": (("%", ""), 1),
+    "B": (("B", "binary"), 1),
+    "ns": (("s", "metric"), 1e-9),
+}
+"""Unit and prefix of KCIDB's numbers, and what a number of ours is multiplied with."""
 
 Node = dict[str, Any]
 
@@ -224,11 +232,11 @@ def _unproven(run: Run, result: TestResult) -> str | None:
 
 def _judged(run: Run, cell: Cell, name: str) -> Node:
     """The verdict on the series, which KCIDB could only guess from single runs."""
-    tests = [test for arch in run.arches if arch.arch == cell.arch for test in arch.tests]
-    found = next((test for test in tests if test.name == name), None)
-    if found is None or cell.variant == "base":
+    if cell.variant == "base":
         return {}
-    return {"verdict": found.verdict, "verdict_reason": _text(found.reason)}
+    tests = [(arch, test) for arch in run.arches if arch.arch == cell.arch for test in arch.tests]
+    found = next((measured.worst(arch, test) for arch, test in tests if test.name == name), None)
+    return {"verdict": found.verdict, "verdict_reason": _text(found.reason)} if found else {}
 
 
 def _counters(of: Submission, cell: Cell, boot: Boot, result: TestResult) -> Iterator[Node]:
@@ -243,25 +251,18 @@ def _counters(of: Submission, cell: Cell, boot: Boot, result: TestResult) -> Ite
 
 
 def _measurements(of: Submission, cell: Cell) -> Iterator[Node]:
-    for arch in of.run.arches:
-        if arch.arch != cell.arch:
-            continue
-        for cost in arch.costs:
-            if tables := cost.base if cell.variant == "base" else cost.series:
-                for what, per_thp in (("none", tables.per_mapped_thp), ("half", tables.per_half_split_thp)):
-                    yield from _measured(
-                        of, cell, cost.test, f"bytes_per_thp_{what}_split", _number(per_thp, "B", "binary")
-                    )
-        for timing in arch.timings:
-            if samples := timing.base if cell.variant == "base" else timing.series:
-                seconds = _number(samples.median / 1e9, "s", "metric")
-                yield from _measured(of, cell, timing.test, timing.what, seconds)
+    items = (item for arch in of.run.arches if arch.arch == cell.arch for item in arch.measurements)
+    for item, reading in measured.tracked(items):
+        value = reading.base if cell.variant == "base" else reading.series
+        if value is not None:
+            unit, size = _UNITS[reading.unit]
+            yield from _measured(of, cell, item.test, reading.name, _number(value * size, *unit))
 
 
 def _measured(of: Submission, cell: Cell, test: str, what: str, number: Node) -> Iterator[Node]:
     boot = next((boot for boot in cell.boots if any(result.name == test for result in boot.tests)), None)
     if boot is not None:
-        name = f"{test}.{what.replace('.', '_')}"
+        name = f"{test}.{re.sub(r'[^A-Za-z0-9]+', '_', what)}"
         yield _run_of(of, cell, boot, name, name) | number
 
 

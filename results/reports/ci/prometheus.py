@@ -16,6 +16,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from results.compare.evidence import total_change
+from results.compare.measures.registry import by_measure
 from results.model.run import (
     ArchComparison,
     BootEnd,
@@ -28,9 +29,18 @@ from results.model.run import (
     Verdict,
 )
 from results.reports.content import excerpt, lookup, wording
+from results.reports.content.measured import tracked
 
 PREFIX = "thp_harness"
 _KERNELS = ("base", "series")
+
+_UNITS: Mapping[str, tuple[str, float]] = {
+    "": ("", 1),
+    "%": ("_ratio", 0.01),
+    "B": ("_bytes", 1),
+    "ns": ("_seconds", 1e-9),
+}
+"""End of a gauge's name, in base units, and what a number of ours is multiplied with."""
 
 Sample = tuple[Mapping[str, str], float]
 """Labels and the value."""
@@ -137,10 +147,24 @@ def _of_arches(run: Run) -> _Rows:
             for counter, change in _changes(run, arch, kernel)
         ),
     )
+    for unit, (name, size) in _UNITS.items():
+        yield (
+            f"measured{name}",
+            "Number that a test measures; no sample where a kernel has none.",
+            _measured(run, unit, size),
+        )
     yield (
-        "page_table_bytes_per_thp",
-        "Page tables that the average THP takes, none or half of them split.",
-        (sample for arch in run.arches for sample in _costs(arch)),
+        "measured_verdicts",
+        "Tests with numbers by the verdict on these.",
+        (
+            (
+                {"arch": arch.arch, "measure": measure.name, "verdict": str(verdict)},
+                sum(item.verdict is verdict for item in items),
+            )
+            for arch in run.arches
+            for measure, items in by_measure(arch.measurements)
+            for verdict in Verdict
+        ),
     )
     yield (
         "new_warnings",
@@ -231,9 +255,10 @@ def _changes(run: Run, arch: ArchComparison, kernel: str) -> Iterator[tuple[str,
             yield counter, change
 
 
-def _costs(arch: ArchComparison) -> Iterator[Sample]:
-    for cost in arch.costs:
-        for kernel, tables in (("base", cost.base), ("series", cost.series)):
-            if tables:
-                yield {**_where(arch, kernel), "split": "none"}, tables.per_mapped_thp
-                yield {**_where(arch, kernel), "split": "half"}, tables.per_half_split_thp
+def _measured(run: Run, unit: str, size: float) -> Iterator[Sample]:
+    for arch in run.arches:
+        for item, reading in tracked(arch.measurements):
+            for kernel, value in zip(_KERNELS, (reading.base, reading.series), strict=True):
+                if reading.unit == unit and value is not None:
+                    labels = {"measure": item.measure, "test": item.test, "what": reading.name}
+                    yield {**_where(arch, kernel), **labels}, value * size

@@ -14,7 +14,6 @@ from results.model.run import (
     ArchComparison,
     Cell,
     LineRange,
-    Measured,
     Run,
     SplatComparison,
     Status,
@@ -185,8 +184,7 @@ def _of_numbers(run: Run, arch: ArchComparison) -> Iterator[Trouble]:
     """What a test measured, unless it is told of the test itself."""
     told = {test.name for test in arch.tests if test.verdict in BAD}
     tests = {test.name: test for test in arch.tests}
-    measured: list[Measured] = [*arch.sweeps, *arch.costs, *arch.storms]
-    for item in measured:
+    for item in arch.measurements:
         if item.verdict in BAD and item.test not in told:
             test = tests.get(item.test)
             boot = lookup.boot_of(run, test.series.boot) if test else None

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from jinja2 import Environment
 
 from results.model.run import SEVERITY, ArchComparison, Boot, LineRange, Run, Status, TestComparison, Verdict
-from results.reports.content import build_facts, excerpt, lookup, numbers, storms, wording
+from results.reports.content import build_facts, excerpt, lookup, measured, wording
 from results.reports.content.excerpt import NumberedLines
 from results.reports.html.web_page import page_values, slug, strict_environment
 
@@ -67,8 +67,7 @@ def _environment() -> Environment:
     environment.globals.update(
         wording=wording,
         lookup=lookup,
-        numbers=numbers,
-        storms=storms,
+        measured=measured,
         build_rows=build_facts.build_rows,
         probe_rows=build_facts.probe_rows,
         identical_images=build_facts.identical_images,

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from results.compare.evidence import total_change
 from results.model.run import ArchComparison, Cell, Run, Verdict
-from results.reports.content import excerpt, lookup, numbers, storms, wording
+from results.reports.content import excerpt, lookup, wording
 from results.reports.content.findings import MOST_REASON, Trouble, gap_lines, grouped, troubles
+from results.reports.content.measured import overviews, sentences
 from results.reports.mail import text
 from results.reports.mail.text import wrapped
 from results.text import abbrev
@@ -115,12 +116,9 @@ def _doubts(run: Run) -> Iterator[str]:
 
 
 def _table(run: Run) -> Iterator[str]:
-    rows: list[tuple[str, ...]] = [("arch", "verdict", "tests", "exercised", "failing", "page tables/THP")]
-    for arch in run.arches:
-        cost = next((cost for cost in arch.costs if cost.base and cost.series), None)
-        tables = ""
-        if cost and cost.base and cost.series:
-            tables = f"{cost.base.per_mapped_thp:.0f} -> {cost.series.per_mapped_thp:.0f} B"
+    columns = overviews(run)
+    rows: list[tuple[str, ...]] = [("arch", "verdict", "tests", "exercised", "failing", *columns)]
+    for number, arch in enumerate(run.arches):
         rows.append(
             (
                 arch.arch,
@@ -128,11 +126,9 @@ def _table(run: Run) -> Iterator[str]:
                 str(len(arch.tests)) if arch.tests else "-",
                 _both(_reached(run, arch, variant) for variant in ("base", "series")),
                 _both(str(_failing(arch, variant)) for variant in ("base", "series")),
-                tables,
+                *(cells[number] for cells in columns.values()),
             )
         )
-    if not any(row[-1] for row in rows[1:]):
-        rows = [row[:-1] for row in rows]
     yield from text.table(rows)
     yield f"{_INDENT}(base | series)"
 
@@ -192,28 +188,7 @@ def _claimed(arch: ArchComparison) -> Iterator[str]:
         yield f"{claim.counter} should be {_both((claim.base, claim.series))} and is {seen}: {holds}"
 
 
-def _swept(arch: ArchComparison) -> Iterator[str]:
-    if summary := numbers.split_summary(arch.sweeps):
-        count = len(numbers.with_rows(arch.sweeps))
-        yield f"every allocation of {count} operations was made to fail. {summary}"
-
-
-def _cost(arch: ArchComparison) -> Iterator[str]:
-    return (f"page tables {cost.summary}" for cost in arch.costs if cost.summary)
-
-
-def _timed(arch: ArchComparison) -> Iterator[str]:
-    for timing in arch.timings:
-        if timing.change_percent is not None:
-            notes = [note.partition(":")[0].partition(" (")[0] for note in timing.note.split("; ")]
-            yield f"{timing.what}: {timing.conclusion}" + (f" ({', '.join(notes)})" if timing.note else "")
-
-
-def _stormed(arch: ArchComparison) -> Iterator[str]:
-    return (f"{storms.step(storm)}: {storm.conclusion}" for storm in arch.storms)
-
-
-_KINDS = (_claimed, _swept, _cost, _timed, _stormed)
+_KINDS = (_claimed, sentences)
 
 
 def _told(trouble: Trouble, run_dir: Path) -> str:

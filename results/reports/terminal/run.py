@@ -22,7 +22,7 @@ from results.model.run import (
     Verdict,
 )
 from results.reports.content import lookup, wording
-from results.reports.terminal.numbers import print_numbers
+from results.reports.terminal.measured import print_measured
 from results.reports.terminal.page import INDENT, STYLES, Note, Page
 from results.text import abbrev
 
@@ -37,7 +37,7 @@ def print_run(run: Run, console: Console, run_dir: Path) -> None:
     for arch in run.arches:
         _print_tests(page, run, arch)
         _print_claims(page, arch)
-        print_numbers(page, arch)
+        print_measured(page, arch)
         _print_details(page, run, arch)
     print_subject(page, run.subject)
     _print_headline(page, run)

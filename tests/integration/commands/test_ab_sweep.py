@@ -30,8 +30,8 @@ def test_a_failed_split_that_is_ignored_is_found_by_the_sweep(
     assert (answer.code, arch["verdict"]) == (1, "regression")
     bad = {test["name"]: test["reason"] for test in arch["tests"] if test["verdict"] == "regression"}
     assert list(bad) == ["fault_sweep.madv_dontneed"]
-    (sweep,) = [sweep for sweep in arch["sweeps"] if sweep["verdict"] == "regression"]
-    assert sweep["operation"] == "madv_dontneed"
+    (sweep,) = [sweep for sweep in arch["measurements"] if sweep["verdict"] == "regression"]
+    assert sweep["subject"] == "madv_dontneed"
     wrong = [row["n"] for row in sweep["series"]["rows"] if row["why"]]
     assert wrong == [1]
     assert "madv_dontneed" in answer.json["headline"]

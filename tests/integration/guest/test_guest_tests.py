@@ -17,8 +17,7 @@ from harness.core.shipped import WRAPPERS
 from harness.engine.boot import Bootable
 from harness.plan.plan import PlanRequest, make_plan
 from results.compare.measures.data_lines import DataLine, parse_data_lines
-from results.compare.measures.fault_sweep import read_sweep
-from results.model.measurements import SweepRun
+from results.compare.measures.sweep_rows import SweepRun, read_sweep
 from results.model.run import PlannedTest, Status, TestResult
 from tests.integration.one_boot import Results, run_tests
 

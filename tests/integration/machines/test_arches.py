@@ -53,6 +53,10 @@ def arch_of(answer: Answer, name: str) -> Any:
     return next(arch for arch in answer.json["arches"] if arch["arch"] == name)
 
 
+def measured(answer: Answer, name: str, measure: str) -> list[Any]:
+    return [item for item in arch_of(answer, name)["measurements"] if item["measure"] == measure]
+
+
 def boots_of(answer: Answer, name: str) -> list[Any]:
     return [boot for cell in answer.json["cells"] if cell["arch"] == name for boot in cell["boots"]]
 
@@ -82,7 +86,7 @@ def test_huge_pages_are_really_split_everywhere(matrix: Answer, name: str) -> No
 
 @pytest.mark.parametrize("name", DEFAULT)
 def test_a_huge_page_costs_a_page_table_less_where_none_is_deposited(matrix: Answer, name: str) -> None:
-    (cost,) = arch_of(matrix, name)["costs"]
+    (cost,) = measured(matrix, name, "pgtable_cost")
     per_thp = {
         kernel: (cost[kernel]["mapped_bytes"] - cost[kernel]["start_bytes"]) / cost[kernel]["thps"]
         for kernel in ("base", "series")
@@ -98,11 +102,10 @@ def test_a_huge_page_costs_a_page_table_less_where_none_is_deposited(matrix: Ans
 
 @pytest.mark.parametrize("name", DEFAULT)
 def test_splits_really_fail_in_the_sweep_and_every_failure_is_handled(matrix: Answer, name: str) -> None:
-    sweeps = [sweep for sweep in arch_of(matrix, name)["sweeps"] if sweep["base"] and sweep["base"]["rows"]]
+    sweeps = [sweep for sweep in measured(matrix, name, "fault_sweep") if sweep["base"]["rows"]]
     assert {sweep["verdict"] for sweep in sweeps} <= {"unchanged", "unsupported"}
     failed = {
-        sweep["operation"]: sum(row["split_failed"] or 0 for row in sweep["series"]["rows"])
-        for sweep in sweeps
+        sweep["subject"]: sum(row["split_failed"] or 0 for row in sweep["series"]["rows"]) for sweep in sweeps
     }
     if name in DEPOSITS:
         assert sum(failed.values()) == 0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-PAGES = ("index", "runs", "tests", "numbers", "sweeps", "splats", "flakes", "searches", "compare")
+PAGES = ("index", "runs", "tests", "numbers", "measurements", "splats", "flakes", "searches", "compare")
 
 
 @pytest.fixture(scope="module")

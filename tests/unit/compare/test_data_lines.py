@@ -15,8 +15,8 @@ from results.compare.measures.data_lines import (
     DataLine,
     parse_data_lines,
 )
-from results.compare.measures.fault_sweep import read_sweep
 from results.compare.measures.pgtable_cost import read_page_tables
+from results.compare.measures.sweep_rows import read_sweep
 from results.compare.measures.timing import read_samples
 from results.model.run import Status, TestResult
 from tests.samples.data_words import cost_lines, sweep_lines, timing_lines

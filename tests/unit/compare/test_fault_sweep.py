@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from results.compare.compare import compare_arch, failing_again, run_verdict
-from results.compare.measures.fault_sweep import ranges, read_sweep
-from results.model.measurements import SweepRun
-from results.model.run import ArchComparison, BootEnd, Cell, Status, SweepComparison, TestResult, Verdict
+from results.compare.measures.fault_sweep import ranges
+from results.compare.measures.sweep_rows import SweepRun, read_sweep
+from results.model.run import ArchComparison, BootEnd, Cell, Measurement, Status, TestResult, Verdict
 from tests.samples.cells import plan, runs
 from tests.samples.data_words import MUNMAP, printed, result_of, skipped, sweep_lines, swept
 
@@ -21,8 +21,8 @@ def compared(base: Cell, series: Cell) -> ArchComparison:
     return compare_arch("x86_64", [MUNMAP], base, series, (), False)
 
 
-def swept_on(base: Cell, series: Cell) -> SweepComparison:
-    (sweep,) = compared(base, series).sweeps
+def swept_on(base: Cell, series: Cell) -> Measurement:
+    (sweep,) = compared(base, series).measurements
     return sweep
 
 
@@ -208,13 +208,13 @@ def test_infrastructure_is_not_the_kernels_fault() -> None:
     cell = replace(cell, boots=(replace(cell.boots[0], end=BootEnd.MACHINE),))
     sweep = swept_on(swept("ok end"), cell)
     assert sweep.verdict is Verdict.INFRASTRUCTURE
-    assert sweep.series.trying == 2
+    assert SweepRun.of(sweep.series).trying == 2
 
 
 def test_a_failure_without_broken_rows_keeps_the_tests_own_words() -> None:
     failing = result_of(MUNMAP, sweep_lines("end"), Status.FAIL)
     arch = compared(swept("ok end"), printed(MUNMAP, failing, failing))
-    (sweep,) = arch.sweeps
+    (sweep,) = arch.measurements
     assert sweep.verdict is Verdict.REGRESSION
     assert sweep.reason == arch.tests[0].reason
     assert arch.reasons == (f"fault_sweep.munmap {sweep.reason}",)
@@ -222,9 +222,9 @@ def test_a_failure_without_broken_rows_keeps_the_tests_own_words() -> None:
 
 def test_without_a_sweep_there_is_none() -> None:
     (other,) = plan("t")
-    assert compare_arch("x86_64", [other], runs("pass"), runs("pass"), (), False).sweeps == ()
+    assert compare_arch("x86_64", [other], runs("pass"), runs("pass"), (), False).measurements == ()
     nothing = printed(MUNMAP, TestResult(MUNMAP.name, Status.MISS, "never started"))
-    assert compared(nothing, nothing).sweeps == ()
+    assert compared(nothing, nothing).measurements == ()
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_two_real_sweeps_are_alike() -> None:
         (test,) = plan(f"fault_sweep.{operation}")
         on_base = printed(test, _lines("x86_64-base.txt", operation))
         on_series = printed(test, _lines("x86_64-series.txt", operation))
-        sweeps = compare_arch("x86_64", [test], on_base, on_series, (), False).sweeps
+        sweeps = compare_arch("x86_64", [test], on_base, on_series, (), False).measurements
         assert [sweep.verdict for sweep in sweeps] == ([Verdict.UNCHANGED] if run.rows else []), operation
         assert run.handled is None
         assert series[operation].handled in (0, None)

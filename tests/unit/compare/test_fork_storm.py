@@ -9,7 +9,7 @@ import pytest
 
 from results.compare.compare import compare_arch, run_verdict
 from results.compare.measures.fork_storm import read_storms
-from results.model.run import ArchComparison, Cell, Status, StormComparison, TestResult, Verdict
+from results.model.run import ArchComparison, Cell, Measurement, Status, TestResult, Verdict
 from tests.samples.cells import plan, runs
 from tests.samples.data_words import STORM, printed, result_of, storm_line
 
@@ -28,8 +28,8 @@ def compared(base: Cell, series: Cell) -> ArchComparison:
     return compare_arch("x86_64", [STORM], base, series, (), False)
 
 
-def storm_on(base: Cell, series: Cell) -> StormComparison:
-    (storm,) = compared(base, series).storms
+def storm_on(base: Cell, series: Cell) -> Measurement:
+    (storm,) = compared(base, series).measurements
     return storm
 
 
@@ -41,14 +41,14 @@ def test_as_much_progress() -> None:
     storm = storm_on(on(FINE), on(FINE))
     assert (storm.verdict, storm.reason) == (Verdict.UNCHANGED, "")
     assert (storm.conclusion, storm.change_percent, storm.p) == ("reclaim makes as much progress", 0, 1)
-    assert (len(storm.base.storms), storm.base.boots, storm.base.machines) == (5, 1, ("qemu, tcg",))
+    assert (len(storm.base["storms"]), storm.base["boots"], storm.base["machines"]) == (5, 1, ["qemu, tcg"])
     assert storm.note.endswith("one boot each: how much boots differ is not known")
 
 
 def test_fewer_pages_in_every_run_are_a_regression_although_the_test_passes() -> None:
     arch = compared(on(FINE), on(LOST))
     said = "swaps out 41 % fewer pages (p = 0.008)"
-    assert (arch.storms[0].verdict, arch.storms[0].conclusion) == (Verdict.REGRESSION, said)
+    assert (arch.measurements[0].verdict, arch.measurements[0].conclusion) == (Verdict.REGRESSION, said)
     assert arch.reasons == (f"fork_storm.forks_128: {said}",)
     assert run_verdict([arch]).exit_code == 1
 
@@ -81,7 +81,7 @@ def test_too_few_runs_say_nothing(count: int, boots: int) -> None:
 def test_runs_of_several_boots_add_up() -> None:
     storm = storm_on(on(FINE), on(*((storm_line(600),) for _ in range(5))))
     assert storm.conclusion == "swaps out 41 % fewer pages (p = 0.008)"
-    assert (storm.series.boots, "one boot" in storm.note) == (5, False)
+    assert (storm.series["boots"], "one boot" in storm.note) == (5, False)
 
 
 def test_slowness_is_told_and_no_verdict() -> None:
@@ -134,8 +134,8 @@ def test_a_test_without_evidence_stays_without() -> None:
 
 def test_without_storms_there_is_no_comparison() -> None:
     (other,) = plan("t")
-    assert compare_arch("x86_64", [other], runs("pass"), runs("pass"), (), False).storms == ()
-    assert compared(on(["ok 1"]), on(["ok 1"])).storms == ()
+    assert compare_arch("x86_64", [other], runs("pass"), runs("pass"), (), False).measurements == ()
+    assert compared(on(["ok 1"]), on(["ok 1"])).measurements == ()
 
 
 @pytest.mark.parametrize(
@@ -184,4 +184,4 @@ def test_real_storms_with_a_low_reserve() -> None:
     assert [round(storm.percent_out) for storm in storms if not storm.reached] == [50, 0]
     assert [storm.split_failed for storm in storms if storm.split_failed] == [1, 1, 2]
     arch = compared(on(FINE), on((GOLDEN / "x86_64-low-reserve-storm.txt").read_text().splitlines()))
-    assert arch.storms[0].conclusion == f"{NONE}2 of 10 runs with the series, 0 of 5 on base"
+    assert arch.measurements[0].conclusion == f"{NONE}2 of 10 runs with the series, 0 of 5 on base"

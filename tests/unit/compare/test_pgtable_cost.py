@@ -7,7 +7,7 @@ import pytest
 
 from results.compare.compare import compare_arch, run_verdict
 from results.compare.measures.pgtable_cost import read_page_tables
-from results.model.run import ArchComparison, Cell, CostComparison, Status, TestResult, Verdict
+from results.model.run import ArchComparison, Cell, Measurement, Status, TestResult, Verdict
 from tests.samples.cells import plan, runs
 from tests.samples.data_words import COST, cost_lines, printed, result_of
 
@@ -20,8 +20,8 @@ def compared(base: Cell, series: Cell) -> ArchComparison:
     return compare_arch("x86_64", [COST], base, series, (), False)
 
 
-def cost_on(base: Cell, series: Cell) -> CostComparison:
-    (cost,) = compared(base, series).costs
+def cost_on(base: Cell, series: Cell) -> Measurement:
+    (cost,) = compared(base, series).measurements
     return cost
 
 
@@ -32,38 +32,42 @@ def leaking(pages: int) -> TestResult:
 def test_lazy_page_tables() -> None:
     cost = cost_on(printed(COST, GREEN), printed(COST, cost_lines(0, half=PAGE / 2)))
     assert (cost.verdict, cost.reason) == (Verdict.UNCHANGED, "")
-    assert cost.summary == (
+    assert cost.conclusion == (
         "4096 B → 0 B per THP of 2 MiB: 200 MiB less per 100 GiB; with every second one split 4096 B → 2048 B"
     )
-    assert cost.base is not None
-    assert (cost.base.per_mapped_thp, cost.base.table_bytes, cost.base.left_bytes) == (PAGE, PAGE, 0)
+    assert {each.name: (each.base, each.series) for each in cost.readings} == {
+        "THPs": (64, 64),
+        "page tables per THP": (PAGE, 0),
+        "page tables per THP, half of them split": (PAGE, PAGE / 2),
+        "page tables not given back": (0, 0),
+    }
 
 
 def test_no_difference() -> None:
-    summary = cost_on(printed(COST, GREEN), printed(COST, GREEN)).summary
+    summary = cost_on(printed(COST, GREEN), printed(COST, GREEN)).conclusion
     assert summary.startswith("4096 B → 4096 B per THP of 2 MiB: no difference shown; ")
 
 
 @pytest.mark.parametrize(("pages", "shown"), [(4, False), (-4, False), (5, True), (-5, True)])
 def test_a_few_pages_of_the_whole_machine_are_no_difference(pages: int, shown: bool) -> None:
     noisy = cost_lines(PAGE + pages * PAGE / 64)
-    summary = cost_on(printed(COST, GREEN), printed(COST, noisy)).summary
+    summary = cost_on(printed(COST, GREEN), printed(COST, noisy)).conclusion
     assert ("no difference shown" not in summary) == shown
 
 
 def test_a_cost_that_cannot_be_measured_finely_says_so() -> None:
     coarse = cost_lines(64 << 10, thps=1, huge=16 << 20, page=64 << 10)
-    summary = cost_on(printed(COST, coarse), printed(COST, coarse)).summary
+    summary = cost_on(printed(COST, coarse), printed(COST, coarse)).conclusion
     assert summary.endswith("; measured in steps of 65536 B")
 
 
 def test_a_higher_cost_in_every_boot_is_a_regression() -> None:
     arch = compared(printed(COST, GREEN, cost_lines(4160)), printed(COST, cost_lines(2 * PAGE + 64)))
-    assert arch.costs[0].verdict is Verdict.REGRESSION
+    assert arch.measurements[0].verdict is Verdict.REGRESSION
     assert arch.reasons[0] == (
         "page-table cost: a mapped THP costs 8256 B of page tables with the series, 4160 B on base"
     )
-    assert "200 MiB" not in arch.costs[0].summary
+    assert "200 MiB" not in arch.measurements[0].conclusion
     assert run_verdict([arch]).exit_code == 1
 
 
@@ -118,22 +122,22 @@ def test_a_few_pages_of_others_are_no_leak() -> None:
 
 def test_numbers_of_one_kernel_only() -> None:
     cost = cost_on(printed(COST, GREEN), printed(COST, GREEN[:3]))
-    assert cost.series is None
-    assert cost.summary == ""
+    assert cost.series == {}
+    assert cost.conclusion == ""
     assert (cost.verdict, cost.reason) == (Verdict.NOT_EXERCISED, "the numbers with the series can't be read")
 
 
 def test_thps_of_different_size_are_not_compared() -> None:
     cost = cost_on(printed(COST, GREEN), printed(COST, cost_lines(PAGE, huge=32 << 20)))
     assert cost.verdict is Verdict.NOT_EXERCISED
-    assert cost.summary == ""
+    assert cost.conclusion == ""
 
 
 def test_without_numbers_there_is_no_cost() -> None:
     (other,) = plan("t")
-    assert compare_arch("x86_64", [other], runs("pass"), runs("pass"), (), False).costs == ()
+    assert compare_arch("x86_64", [other], runs("pass"), runs("pass"), (), False).measurements == ()
     silent = printed(COST, ["ok 1 cost"])
-    assert compared(silent, silent).costs == ()
+    assert compared(silent, silent).measurements == ()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from results.compare.compare import compare_arch
 from results.compare.measures.timing import read_samples
-from results.model.run import Cell, TimingComparison, Verdict
+from results.model.run import Cell, Measurement, Verdict
 from tests.samples.cells import plan, runs
 from tests.samples.data_words import TIMING, printed, timing_lines
 
@@ -25,17 +25,19 @@ def timed(*samples: list[int], accelerator: str = "tcg") -> Cell:
     return printed(TIMING, *map(timing_lines, samples), accelerator=accelerator)
 
 
-def timing_on(base: Cell, series: Cell) -> TimingComparison:
+def timing_on(base: Cell, series: Cell) -> Measurement:
     arch = compare_arch("x86_64", [TIMING], base, series, (), False)
     assert arch.verdict is Verdict.UNCHANGED
-    (timing,) = arch.timings
+    (timing,) = arch.measurements
     return timing
 
 
 def test_medians_and_spread() -> None:
     timing = timing_on(timed([10, 20, 30, 40, 50]), timed([30, 10, 50, 20, 40]))
-    assert timing.base is not None
-    assert (timing.base.median, timing.base.low, timing.base.high) == (30, 20, 40)
+    assert [(each.name, each.base, each.series) for each in timing.readings] == [
+        ("median time", 30, 30),
+        ("spread", pytest.approx(200 / 3), pytest.approx(200 / 3)),
+    ]
     assert (timing.change_percent, timing.conclusion) == (0, "no difference shown")
 
 
@@ -66,7 +68,7 @@ def test_a_large_change_of_noisy_samples_is_not_called_one() -> None:
 
 def test_a_slower_series_is_no_regression() -> None:
     arch = compare_arch("x86_64", [TIMING], timed(evenly(1000)), timed(evenly(9000)), (), False)
-    assert arch.timings[0].conclusion.startswith("slower by 800 %")
+    assert arch.measurements[0].conclusion.startswith("slower by 800 %")
     assert (arch.verdict, len(arch.reasons)) == (Verdict.UNCHANGED, 1)
 
 
@@ -82,8 +84,7 @@ def test_emulation_and_single_boots_are_said() -> None:
 
 def test_all_boots_count() -> None:
     timing = timing_on(timed([1, 2], [3, 4]), timed([1, 2]))
-    assert timing.base is not None
-    assert (timing.base.values, timing.base.boots) == ((1, 2, 3, 4), 2)
+    assert (timing.base["values"], timing.base["boots"]) == ([1, 2, 3, 4], 2)
 
 
 @pytest.mark.parametrize(
@@ -102,8 +103,8 @@ def test_what_is_not_compared(base: Cell, series: Cell, conclusion: str) -> None
 
 def test_without_samples_there_is_no_timing() -> None:
     (other,) = plan("t")
-    assert compare_arch("x86_64", [other], runs("pass"), runs("pass"), (), False).timings == ()
-    assert compare_arch("x86_64", [TIMING], timed([]), timed([]), (), False).timings == ()
+    assert compare_arch("x86_64", [other], runs("pass"), runs("pass"), (), False).measurements == ()
+    assert compare_arch("x86_64", [TIMING], timed([]), timed([]), (), False).measurements == ()
 
 
 @pytest.mark.parametrize(

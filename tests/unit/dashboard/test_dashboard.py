@@ -18,7 +18,6 @@ from results.dashboard.history import DashboardData, read_history
 from results.dashboard.logs import MOST_LINES, log_page
 from results.dashboard.machines import machines
 from results.dashboard.site import SiteError, address, build_site
-from results.dashboard.wordings import number
 from results.model.document import to_json
 from results.model.run import Run, Status, Verdict
 from results.store.store import Store, open_store
@@ -246,24 +245,6 @@ def test_a_long_log_is_cut_but_has_the_lines_that_are_pointed_at(tmp_path: Path)
     assert "lines left out" in page
     assert "<b>" not in page
     assert MOST_LINES < 60_000
-
-
-@pytest.mark.parametrize(
-    ("value", "unit", "words"),
-    [
-        (None, "B", "absent"),
-        (0, "", "0"),
-        (198, "", "198"),
-        (4096, "B", "4 KiB"),
-        (21.5, "B", "21.5 B"),
-        (12_582_912, "B", "12 MiB"),
-        (340, "ns", "340 ns"),
-        (1_500_000, "ns", "1.5 ms"),
-        (-2048, "B", "-2 KiB"),
-    ],
-)
-def test_numbers_are_short(value: float | None, unit: str, words: str) -> None:
-    assert number(value, unit) == words
 
 
 def test_a_chart_has_a_dot_for_each_number_inside_its_picture() -> None:

@@ -31,7 +31,7 @@ def test_writing_twice_gives_the_same_bytes() -> None:
 
 def test_the_document_begins_with_its_schema_and_ends_with_a_newline() -> None:
     text = to_json(green_run())
-    assert text.startswith('{\n  "schema": "thp-harness/results/1",\n  "id": ')
+    assert text.startswith('{\n  "schema": "thp-harness/results/2",\n  "id": ')
     assert text.endswith("}\n")
 
 
@@ -68,9 +68,9 @@ def test_documents_validate_against_the_published_schema(make_run: Callable[[], 
         ("[]", "expected an object, found list"),
         ("[" * 100_000, "not readable as JSON"),
         ("{}", "has no 'schema'"),
-        ('{"schema": "thp-harness/results/2"}', "version 'thp-harness/results/2'; this program reads"),
-        ('{"schema": "thp-harness/results/1"}', "id: Field required"),
-        ('{"schema": "thp-harness/results/1", "exit_code": ' + "9" * 5000 + "}", "not readable as JSON"),
+        ('{"schema": "thp-harness/results/1"}', "version 'thp-harness/results/1'; this program reads"),
+        ('{"schema": "thp-harness/results/2"}', "id: Field required"),
+        ('{"schema": "thp-harness/results/2", "exit_code": ' + "9" * 5000 + "}", "not readable as JSON"),
     ],
 )
 def test_what_is_wrong_with_a_text_is_named(text: str, complaint: str) -> None:

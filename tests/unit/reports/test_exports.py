@@ -336,9 +336,16 @@ class TestPrometheus:
         )
         assert gauge(run, "counter_change", arch="arm64", variant="base", counter="thp_split_pmd") == 16
 
-    def test_page_tables(self) -> None:
-        found = {labels for name, labels in gauges(measured_run()) if name == "page_table_bytes_per_thp"}
-        assert {dict(labels)["split"] for labels in found} == {"none", "half"}
+    def test_measurements(self) -> None:
+        labels = {"arch": "x86_64", "measure": "pgtable_cost", "test": "pgtable_cost.cost"}
+        what = "page tables per THP"
+        found = [
+            gauge(measured_run(), "measured_bytes", variant=variant, what=what, **labels)
+            for variant in ("base", "series")
+        ]
+        assert found == [4096, 0]
+        labels = {"arch": "x86_64", "measure": "fault_sweep", "verdict": "regression"}
+        assert gauge(measured_run(), "measured_verdicts", **labels) == 2
 
     def test_times(self) -> None:
         run = green_run()

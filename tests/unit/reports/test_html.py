@@ -224,22 +224,20 @@ def test_every_operation_links_to_its_lines_of_the_log(render: Render) -> None:
 def test_costs_and_timings_are_shown(render: Render) -> None:
     page = Page(render(measured_run()))
     assert "4096 B → 0 B per THP of 2 MiB: 200 MiB less per 100 GiB" in page.text
-    assert "for each THP, mapped 4,096 0" in page.text
-    assert "fork 412 µs 5 % 404 µs 5 % no difference shown" in page.text
+    assert "page tables 64 | 64 4096 B | 0 B 4096 B | 2048 B 0 B | 0 B" in page.text
+    assert "fork 412 µs | 404 µs 5 % | 4.8 % no difference shown" in page.text
     assert "slower by 53 % (p < 0.001)" in page.text
 
 
 def test_fork_storms_are_shown(render: Render) -> None:
     page = Page(render(measured_run()))
-    assert "128 forks of 2 THPs" in page.text
-    assert (
-        "reserve 5632 pages 5 | 5 100 % | 100 % 400 ms | 490 ms 330 | 330 4100 | 4100 absent | 0" in page.text
-    )
+    assert "128 forks, 2 THPs" in page.text
+    assert "5 | 5 100 % | 100 % 400 ms | 490 ms 330 | 330 4100 | 4100 5632 | 5632 absent | 0" in page.text
     assert "reclaim makes as much progress, 22 % slower (p = 0.008)" in page.text
 
 
 def test_what_was_not_measured_does_not_appear(render: Render) -> None:
     text = render(green_run())
-    for word in ("Failing allocations", "Page tables of THPs", "Timings", "Swapping out what forks share"):
+    for word in ("Fault sweep", "Page-table cost", "Timing", "Fork storm"):
         assert word not in text
         assert render(measured_run()).count(f">{word}</h3>") == 1

@@ -76,7 +76,7 @@ def test_what_was_tested_is_three_lines() -> None:
 def test_evidence_is_told() -> None:
     assert "  arm64: thp_split_pmd +16 | +16" in report_mail(green_run(), NOWHERE)
     measured = report_mail(measured_run(), NOWHERE)
-    assert "every allocation of" in measured
+    assert "Every allocation of" in measured
     assert "page tables" in measured
 
 

@@ -137,7 +137,7 @@ def test_the_document_follows_its_schema(make_walk: Callable[[], Walk]) -> None:
     text = to_json(make_walk())
     assert text.isascii()
     document = json.loads(text)
-    assert document["schema"] == "thp-harness/walk/1"
+    assert document["schema"] == "thp-harness/walk/2"
     jsonschema.validate(document, json.loads((DOCS / "walk.schema.json").read_text()))
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(

@@ -79,21 +79,16 @@ def test_the_story(nights: list[Run]) -> None:
 
 def test_costs_and_times_rise_in_the_middle() -> None:
     nights = list(simulate(measured_run(), 28, 1))
-    arches = list(zip(nights[0].arches, nights[-1].arches, strict=True))
-    costs = [pair for one, other in arches for pair in zip(one.costs, other.costs, strict=True)]
-    grown = [
-        (early.series.per_mapped_thp, late.series.per_mapped_thp)
-        for early, late in costs
-        if early.series and late.series
-    ]
-    timings = [pair for one, other in arches for pair in zip(one.timings, other.timings, strict=True)]
-    slower = [
-        (early.series.median, late.series.median) for early, late in timings if early.series and late.series
-    ]
-    assert grown
-    assert slower
-    assert all(early <= late for early, late in grown)
-    assert all(early < late for early, late in slower)
+    moved: dict[str, list[tuple[float, float]]] = {"B": [], "ns": []}
+    for one, other in zip(nights[0].arches, nights[-1].arches, strict=True):
+        for item, later in zip(one.measurements, other.measurements, strict=True):
+            for before, after in zip(item.readings, later.readings, strict=True):
+                if before.unit in moved and before.series is not None and after.series is not None:
+                    moved[before.unit].append((before.series, after.series))
+    assert moved["B"]
+    assert moved["ns"]
+    assert all(early <= late for early, late in moved["B"])
+    assert all(early < late for early, late in moved["ns"])
 
 
 def test_a_run_without_tests_has_no_story() -> None:

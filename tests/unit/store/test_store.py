@@ -69,8 +69,8 @@ def test_rebuild_reads_folders_of_elsewhere_again(invoke: Invoke, finished: Path
     [
         (to_json(green_run())[:5000], "not JSON"),
         ("", "not JSON"),
-        (to_json(green_run()).replace("results/1", "results/99"), "version 'thp-harness/results/99'"),
-        (json.dumps({"schema": "thp-harness/results/1"}), "not a valid"),
+        (to_json(green_run()).replace("results/2", "results/99"), "version 'thp-harness/results/99'"),
+        (json.dumps({"schema": "thp-harness/results/2"}), "not a valid"),
         ("[" * 100_000, "not readable as JSON"),
     ],
 )
