@@ -245,6 +245,8 @@ def _begin(line: KernelLine, text: str, head: _Head | None, report: _Report | No
 
 def _head(reading: _Reading, line: KernelLine, message: Message) -> _Head | None:
     """Return the header that a line is, or completes."""
+    if CUT_HERE in message.text:
+        return None
     found = rule_for(message.text)
     if not found and (whole := _rest_of_torn(reading, message)):
         return whole
