@@ -21,6 +21,7 @@ from harness.config.suite import CaseRecord, SuiteRecord
 from harness.core.errors import UsageError
 from harness.plan.shard import Shard
 from harness.sources.series.find import RANGE, split_range
+from harness.sources.series.lore import message_id
 from harness.sources.series.order import SeriesChoice
 from harness.sources.trees.tree import DebianSource, GitRemote, LocalTree, TreeSource
 from results.model.run import Claim, Evidence, KnownFailure, KnownGap, PlannedTest
@@ -28,7 +29,6 @@ from results.model.run import Claim, Evidence, KnownFailure, KnownGap, PlannedTe
 DEFAULT_PLAN = "default"
 NAMES_IN_LABEL = 3
 DEFAULT_TESTS = ("thp_pmd_split", "pmd_split", "small_pages")
-MESSAGE_ID = re.compile(r"^(?:lore:)?<?[^\s/<>]+@[^\s/<>]+>?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,14 +302,15 @@ def _without_record(source: str, tree: str) -> tuple[SeriesRecord, str]:
 
 
 def _looks_like_patches(name: str) -> bool:
-    return "/" in name or name.startswith("git:") or bool(MESSAGE_ID.match(name)) or Path(name).exists()
+    return "/" in name or name.startswith(RANGE) or bool(message_id(name)) or Path(name).exists()
 
 
 def _source_of_series(record: SeriesRecord) -> str:
     """The record's source; a path is relative to the record."""
-    if record.source.startswith("git:") or MESSAGE_ID.match(record.source):
+    path = record.path(record.source).resolve()
+    if not path.exists() and (record.source.startswith(RANGE) or message_id(record.source)):
         return record.source
-    return str(record.path(record.source).resolve())
+    return str(path)
 
 
 def planned_tests(suites: Sequence[SuiteRecord]) -> tuple[PlannedTest, ...]:

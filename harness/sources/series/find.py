@@ -88,6 +88,11 @@ def find_source(
         files = [*sorted(thread.glob("*.cover")), *sorted(thread.glob("*.mbx"))]
         parts = tuple((identifier, _content(file)) for file in files)
         return SeriesSource(identifier, parts, cached=thread, archive=archive_mask(lore_mask))
+    if text.startswith(("http://", "https://")):
+        raise UsageError(
+            f"the address {text} names no mail by its Message-ID",
+            hint="Give the Message-ID that the page shows, or download the mbox and give its file.",
+        )
     raise UsageError(
         f"there is no series {text!r}: no such file, and no Message-ID.{_near(path)}",
         hint=_KINDS,

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import unquote
 
 from harness.core.errors import InfrastructureError
 from harness.sources.series.mbox import SeriesError
@@ -24,7 +25,8 @@ LORE = "https://lore.kernel.org/all/%s"
 """Where b4 looks by itself."""
 
 _MESSAGE_ID = re.compile(r"<?([^\s<>@]+@[^\s<>@/]+)>?")
-_ARCHIVE_ADDRESS = re.compile(r"https?://[^/]+/[^/]+/([^/\s]+@[^/\s]+?)(?:/.*)?")
+_ADDRESS = re.compile(r"<?(?:https?://)?[\w.-]+\.[a-z]+(?::\d+)?/([^\s<>?#]*)[^\s<>]*>?", re.IGNORECASE)
+_SCHEMES = ("lore:", "mid:", "id:")
 _UNREACHABLE = (
     "max retries",
     "resolve",
@@ -44,10 +46,21 @@ _SECONDS = 300
 
 
 def message_id(text: str) -> str | None:
-    """Return the Message-ID that a text is or (as an archive's address) holds, or None."""
-    text = text.removeprefix("lore:").strip()
-    found = _ARCHIVE_ADDRESS.fullmatch(text) or (None if "://" in text else _MESSAGE_ID.fullmatch(text))
-    return found[1] if found else None
+    """Return the Message-ID that a text is or holds, or None.
+
+    It may be the address of a mail at lore.kernel.org, patch.msgid.link, a patchwork or any other
+    archive that names mails by their Message-ID; `%2F` and `%40` in it are read.
+    """
+    text = text.strip()
+    for scheme in _SCHEMES:
+        text = text.removeprefix(scheme)
+    if found := _MESSAGE_ID.fullmatch(unquote(text)):
+        if "://" not in text and not ("/" in text and _ADDRESS.fullmatch(text)):
+            return found[1]
+    if not (address := _ADDRESS.fullmatch(text)):
+        return None
+    parts = (_MESSAGE_ID.fullmatch(unquote(part)) for part in address[1].split("/"))
+    return next((part[1] for part in parts if part), None)
 
 
 def archive_mask(mask: str | None = None) -> str:
