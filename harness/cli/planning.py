@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,9 +34,13 @@ def planning(command: Any, *, compares: bool = True) -> Any:
             help="LAVA lab whose boards boot the kernels (thp-harness labs list).  [default: emulators]",
         ),
         click.option(
-            "--tree", shell_complete=complete("trees"), metavar="NAME|FILE|PATH[@REV]",
-            help="Kernel tree: a name in configs/trees, a record (.yaml), or a local git repository, which "
-            "is not modified.  [default: that of the plan]",
+            "--tree", shell_complete=complete("trees"), metavar="NAME|FILE|PATH[@REV]|URL[@REV]",
+            help="Kernel tree: a name in configs/trees, a record (.yaml), a local git repository, which is "
+            "not modified, or the address of one.  [default: that of the plan, or where a range begins]",
+        ),
+        click.option(
+            "--reference", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="PATH",
+            help="Local repository to copy commits of --tree from, instead of downloading them.",
         ),
         click.option(
             "--series", shell_complete=complete("series"), metavar="SERIES",
@@ -138,6 +143,7 @@ def make_plan_of(arguments: dict[str, Any]) -> Plan:
             lab=arguments["lab"],
             choice=SeriesChoice(arguments["patches"], arguments["with_fixups"]),
             three_way=arguments["three_way"],
+            reference=arguments["reference"],
             prerequisites=arguments["prerequisites"],
         )
     )

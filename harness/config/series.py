@@ -19,6 +19,9 @@ class TreeRecord(NamedRecord):
 
     about: str
     debian_package: str | None = None
+    """A name, or a shell pattern whose highest match is taken."""
+    debian_suite: str | None = None
+    """Of another Debian than the system's, as `unstable`."""
     url: str | None = None
     branch: str | None = None
     commit: str | None = None

@@ -23,7 +23,8 @@ from harness.plan.shard import Shard
 from harness.sources.series.find import RANGE, split_range
 from harness.sources.series.lore import message_id
 from harness.sources.series.order import SeriesChoice
-from harness.sources.trees.tree import DebianSource, GitRemote, LocalTree, TreeSource
+from harness.sources.trees.remote import is_url
+from harness.sources.trees.tree import DebianSource, GitRemote, GitRevision, LocalTree, TreeSource
 from results.model.run import Claim, Evidence, KnownFailure, KnownGap, PlannedTest
 
 DEFAULT_PLAN = "default"
@@ -59,6 +60,8 @@ class PlanRequest:
     """Which patches of the series are taken."""
     three_way: bool = False
     """Merge what does not apply exactly, as `git am --3way` does."""
+    reference: Path | None = None
+    """A local repository whose commits need not be downloaded."""
     prerequisites: tuple[str, ...] = ()
     """Series that the tested one needs below it, in order; part of base."""
 
@@ -101,6 +104,8 @@ class Plan:
     """Which patches of the series are taken."""
     three_way: bool = False
     """Merge what does not apply exactly, as `git am --3way` does."""
+    reference: Path | None = None
+    """A local repository whose commits need not be downloaded."""
     prerequisites: tuple[str, ...] = ()
     """Sources of the series that go onto the tree first; part of base."""
     shard: Shard | None = None
@@ -170,6 +175,7 @@ def make_plan(request: PlanRequest, folders: Folders = None) -> Plan:
         lab=lab,
         choice=request.choice,
         three_way=request.three_way,
+        reference=request.reference,
         prerequisites=tuple(_choose_series(name, None, folders)[1] for name in request.prerequisites),
     )
     return _part(plan, request.shard) if request.shard else plan
@@ -255,6 +261,9 @@ def _choose_arches(names: Iterable[str], folders: Folders) -> tuple[ArchRecord, 
 
 
 def _choose_tree(name: str, folders: Folders) -> NamedTree:
+    if is_url(name):
+        remote = GitRevision.from_text(name)
+        return NamedTree(Path(remote.url).name.removesuffix(".git") or "linux", remote)
     local = LocalTree.from_text(name)
     if not is_path(name) and ("/" in name or local.path.is_dir()):
         return NamedTree(local.path.resolve().name, local)
@@ -265,7 +274,7 @@ def _choose_tree(name: str, folders: Folders) -> NamedTree:
 
 def _source_of(record: TreeRecord) -> TreeSource:
     if record.debian_package and not record.url:
-        return DebianSource(record.debian_package)
+        return DebianSource(record.debian_package, suite=record.debian_suite or "")
     if record.url and record.branch and not record.debian_package:
         return GitRemote(record.url, record.branch, record.commit)
     raise UsageError(f"{record.file}: give either debian_package, or url and branch")

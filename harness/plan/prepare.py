@@ -21,6 +21,7 @@ from harness.sources.trees.remote import local_commit, open_local
 from harness.sources.trees.tree import (
     DebianSource,
     GitRemote,
+    GitRevision,
     LocalTree,
     TreeCommit,
     TreeSource,
@@ -102,7 +103,7 @@ def prepare(plan: Plan, cache: Path, log: Callable[[str], None]) -> Checkouts:
         HarnessError: whatever is wrong with the tree or the series, in words.
     """
     tree_source, notes = _without_series(plan, cache, log)
-    tree = prepare_tree(tree_source, cache, log)
+    tree = prepare_tree(tree_source, cache, log, reference=plan.reference)
     notes += tree.notes
     bases = {recipe.base for recipe in plan.recipes.values()} - {TINY}
     require_defconfigs(cache, tree.commit, bases)
@@ -166,9 +167,10 @@ def _without_series(
 
 def _origin(named: NamedTree, tree: TreeCommit) -> Origin:
     match named.source:
-        case DebianSource(package):
-            return Origin(tree.commit, package=package, version=tree.description.split()[-1])
-        case GitRemote(url):
+        case DebianSource():
+            package, version = tree.description.split()
+            return Origin(tree.commit, package=package, version=version)
+        case GitRemote(url) | GitRevision(url):
             return Origin(tree.commit, url=url)
         case LocalTree(path):
             return Origin(tree.commit, path=str(path.expanduser().absolute()))

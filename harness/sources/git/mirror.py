@@ -41,7 +41,7 @@ def _create(path: Path) -> None:
     except OSError as error:
         raise InfrastructureError(
             f"can't write to the cache {path.parent}: {error.strerror}",
-            hint="name another folder for the cache",
+            hint="Name another folder for the cache.",
         ) from error
     try:
         Repository(fresh).run("init", "--quiet", "--bare", "--template=", "--initial-branch=none", ".")
@@ -126,7 +126,7 @@ def version_in(repository: Repository, commit: str) -> str:
         raise UsageError(
             f"commit {abbrev(commit)} of {repository.path} is not a Linux kernel tree: "
             "its top Makefile names no VERSION",
-            hint="name the top of a kernel tree",
+            hint="Name the top of a kernel tree.",
         )
     numbers = (parts["VERSION"], parts["PATCHLEVEL"], parts.get("SUBLEVEL", ""))
     return ".".join(number for number in numbers if number) + parts.get("EXTRAVERSION", "")

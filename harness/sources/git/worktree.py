@@ -40,7 +40,7 @@ def worktree(
     """
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} can't be the name of a worktree", hint="use letters, digits, '.', '_', '-'"
+            f"{name!r} can't be the name of a worktree", hint="Use letters, digits, '.', '_', '-'."
         )
     path = cache.absolute() / "worktrees" / name
     lock = path.with_name(f".{name}.lock")

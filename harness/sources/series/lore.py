@@ -54,11 +54,10 @@ def message_id(text: str) -> str | None:
     text = text.strip()
     for scheme in _SCHEMES:
         text = text.removeprefix(scheme)
-    if found := _MESSAGE_ID.fullmatch(unquote(text)):
-        if "://" not in text and not ("/" in text and _ADDRESS.fullmatch(text)):
-            return found[1]
-    if not (address := _ADDRESS.fullmatch(text)):
-        return None
+    address = _ADDRESS.fullmatch(text)
+    if not address:
+        found = None if "://" in text else _MESSAGE_ID.fullmatch(unquote(text))
+        return found[1] if found else None
     parts = (_MESSAGE_ID.fullmatch(unquote(part)) for part in address[1].split("/"))
     return next((part[1] for part in parts if part), None)
 
@@ -124,7 +123,7 @@ def _b4_command() -> str:
     if not found:
         raise InfrastructureError(
             "fetching a series by its Message-ID needs the command `b4`, which is not installed",
-            hint="run `pip install b4` or `apt install b4`, or give the series as an mbox file",
+            hint="Run `pip install b4` or `apt install b4`, or give the series as an mbox file.",
         )
     return found
 
@@ -138,16 +137,16 @@ def _explained(identifier: str, said: str) -> SeriesError | InfrastructureError:
     if "no patches found" in lower:
         return SeriesError(
             f"the thread of Message-ID {identifier} holds no patch",
-            hint="give the Message-ID of the cover letter or of a patch",
+            hint="Give the Message-ID of the cover letter or of a patch.",
         )
     return SeriesError(
         f"the mail archive has no message {identifier}; b4 says: {last}",
-        hint="copy the Message-ID from the mail's headers; the archive may take minutes to have a new mail",
+        hint="Copy the Message-ID from the mail's headers; the archive may take minutes to have a new mail.",
     )
 
 
 def _unreachable(identifier: str, said: str) -> InfrastructureError:
     return InfrastructureError(
         f"the mail archive could not be reached to fetch {identifier}; b4 says: {said}",
-        hint="check the network, or give the series as an mbox file or a directory of patches",
+        hint="Check the network, or give the series as an mbox file or a directory of patches.",
     )

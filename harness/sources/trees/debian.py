@@ -24,50 +24,66 @@ _DATE_WITHOUT_CHANGELOG = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def prepare_package(
-    package: str, version: str | None, cache: Path, log: Callable[[str], None], refresh: bool
+    package: str,
+    version: str | None,
+    cache: Path,
+    log: Callable[[str], None],
+    refresh: bool,
+    suite: str = "",
 ) -> tuple[str, str, tuple[str, ...]]:
-    """Return the commit of a source package, its package version, and notes for the reader.
+    """Return the commit of a source package, its package and version, and notes for the reader.
 
-    Whatever was imported before is used without asking apt, unless `refresh` asks for the
-    newest one. Raises AptUnavailable, UsageError and GitError.
+    Whatever was imported before is used without asking apt, unless `refresh` asks for the newest one.
+
+    Raises:
+        AptUnavailable: when no archive could be asked.
+        UsageError: when none has the package.
+        GitError: when it can't be imported.
     """
     mirror = open_mirror(cache)
-    known = _imported(mirror, package, version)
+    known = _imported(mirror, package, version, suite)
     if known and not refresh:
         return *known, ()
     try:
-        found = find_package(package, version, cache, log)
+        found = find_package(package, version, cache, log, suite)
     except AptUnavailable as unavailable:
         if not known:
             raise
         return *known, (f"apt could not say whether {package} has a newer version: {unavailable}",)
     with locked_mirror(cache, log) as mirror:
-        ref = _ref(package, found.version)
-        if commit := read_ref(mirror, ref):  # imported before, or by the process that we waited for
-            return commit, found.version, ()
-        archive = fetch_package(found, cache, log)
-        remove_leftovers(mirror.path)
-        log(f"importing {package} {found.version} into git")
-        commit = _import(mirror, archive, found, ref)
-    archive.unlink()
-    return commit, found.version, ()
+        ref = _ref(found.package, found.version)
+        commit = read_ref(mirror, ref)
+        if not commit:  # not imported before, nor by a process that we waited for
+            archive = fetch_package(found, cache, log)
+            remove_leftovers(mirror.path)
+            log(f"importing {found.package} {found.version} into git")
+            commit = _import(mirror, archive, found, ref)
+            archive.unlink()
+        if suite:
+            mirror.run("update-ref", _ref_of_suite(suite, package), commit)
+    return commit, f"{found.package} {found.version}", ()
 
 
 def _ref(package: str, version: str) -> str:
     return f"refs/debian/{package}/{version.replace('~', '_').replace(':', '_')}"
 
 
-def _imported(mirror: Repository, package: str, version: str | None) -> tuple[str, str] | None:
-    """The newest imported commit of a package, or that of a version, and its package version."""
+def _ref_of_suite(suite: str, package: str) -> str:
+    """What a suite had when it was asked last."""
+    return f"refs/debian-suites/{suite}/{re.sub(r'[^A-Za-z0-9.+-]+', '_', package).strip('.')}"
+
+
+def _imported(mirror: Repository, package: str, version: str | None, suite: str) -> tuple[str, str] | None:
+    """The newest imported commit of a package, or that of a version; with its package and version."""
     wanted = _ref(package, version) if version else f"refs/debian/{package}/"
     listed = mirror.run(
         *("for-each-ref", "--sort=-committerdate", "--count=1"),
-        *("--format=%(objectname) %(contents:subject)", wanted),
+        *("--format=%(objectname) %(contents:subject)", _ref_of_suite(suite, package) if suite else wanted),
     )
     if not listed:
         return None
     commit, _, subject = listed.partition(" ")
-    return commit, subject.split()[-1]
+    return commit, subject
 
 
 def _import(mirror: Repository, archive: Path, found: PackageFile, ref: str) -> str:
@@ -121,7 +137,7 @@ def _member(archive: Path, name: str, unpack: tuple[str, ...] = ()) -> Iterator[
             pass
     if any(process.returncode != 0 for process in processes):
         raise InfrastructureError(
-            f"{archive} is damaged, or is no package with {name} in it", hint="delete it and run again"
+            f"{archive} is damaged, or is no package with {name} in it", hint="Delete it and run again."
         )
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.core.errors import InfrastructureError, UsageError
+from harness.core.errors import InfrastructureError, UsageError, did_you_mean
 from harness.sources.git.mirror import has_commit, locked_mirror, open_mirror, read_ref, version_in
 from harness.sources.git.repository import GitError, Repository
 from results.text import abbrev
@@ -31,21 +31,33 @@ _UNREACHABLE = (
 )
 _UNKNOWN_COMMIT = ("not our ref", "couldn't find remote ref", "no such remote ref", "unadvertised object")
 _FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+|[\w.-]+@[\w.-]+:[^\s:]+")
 _SLOW_SERVER = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60")
 
 
-def fetch_remote(url: str, branch: str, commit: str | None, cache: Path, log: Callable[[str], None]) -> str:
+def fetch_remote(
+    url: str,
+    branch: str,
+    commit: str | None,
+    cache: Path,
+    log: Callable[[str], None],
+    reference: Path | None = None,
+) -> str:
     """Fetch a commit (or else the tip of a branch) of a git server, without its history.
 
-    A commit that the mirror holds already is not asked for again. Raises UsageError when the
-    server has no such commit, branch or repository, InfrastructureError when it can't be reached.
+    A commit that the mirror holds already is not asked for again; one that the local repository
+    `reference` has is copied from there.
+
+    Raises:
+        UsageError: when the server has no such commit, branch or repository.
+        InfrastructureError: when it can't be reached.
     """
     if commit and not _FULL_ID.fullmatch(commit):
         raise UsageError(
             f"{commit!r} is not a full commit id, and a server is only asked for those",
-            hint="give all 40 digits, or only a branch",
+            hint="Give all 40 digits, or only a branch.",
         )
-    if commit and has_commit(open_mirror(cache), commit):
+    if commit and (has_commit(open_mirror(cache), commit) or _copied(reference, commit, cache, log)):
         return commit
     wanted = commit or f"refs/heads/{branch}"
     with locked_mirror(cache, log) as mirror:
@@ -58,6 +70,73 @@ def fetch_remote(url: str, branch: str, commit: str | None, cache: Path, log: Ca
         fetched = commit or mirror.run("rev-parse", "--verify", branch_ref)
         _keep(mirror, fetched)
     return fetched
+
+
+def _copied(reference: Path | None, commit: str, cache: Path, log: Callable[[str], None]) -> bool:
+    """Whether a local repository had the commit, which is in the mirror then."""
+    if reference is None or not has_commit(open_local(reference), commit):
+        return False
+    fetch_local(reference, commit, cache, log)
+    return True
+
+
+def is_url(text: str) -> bool:
+    """Whether a text is the address of a git repository, with or without a revision."""
+    return bool(_URL.match(text)) and not Path(text).exists()
+
+
+def split_url(text: str) -> tuple[str, str]:
+    """Take `URL[@REVISION]` apart; a user before the host's name has an @, too."""
+    host = re.match(r"[a-z][a-z0-9+.-]*://[^/]*|[^/:]+:", text)
+    start = host.end() if host else 0
+    path, _, revision = text[start:].partition("@")
+    return text[:start] + path, revision or "HEAD"
+
+
+def fetch_revision(
+    url: str, revision: str, cache: Path, log: Callable[[str], None], reference: Path | None = None
+) -> str:
+    """Fetch a branch, a tag, a full or an abbreviated commit id of a git server, without its history.
+
+    Raises:
+        UsageError: when the server has no such revision.
+        InfrastructureError: when it can't be reached.
+    """
+    if _FULL_ID.fullmatch(revision):
+        return fetch_remote(url, revision, revision, cache, log, reference)
+    mirror = open_mirror(cache)
+    ref = _branch_ref(url, f"revisions/{revision}")
+    try:
+        commit, name = _find(mirror, url, revision)
+        if not has_commit(mirror, commit) and not _copied(reference, commit, cache, log):
+            with locked_mirror(cache, log):
+                log(f"fetching {revision} from {url}")
+                _fetch(mirror, url, name, ref)
+    except GitError as error:
+        raise _explained(error, url, revision, read_ref(mirror, ref)) from error
+    _keep(mirror, commit)
+    return commit
+
+
+def _find(mirror: Repository, url: str, revision: str) -> tuple[str, str]:
+    """The commit that a server has for a revision, and the ref to ask it for."""
+    listing = mirror.run(*_SLOW_SERVER, "ls-remote", "--", url, user_config=True)
+    refs = {name: commit for commit, name in (line.split("\t") for line in listing.splitlines())}
+    for name in (revision, f"refs/{revision}", f"refs/heads/{revision}", f"refs/tags/{revision}"):
+        if name in refs:
+            return refs.get(f"{name}^{{}}", refs[name]), name
+    found = {commit: name for name, commit in refs.items() if commit.startswith(revision)}
+    if len(found) == 1 and re.fullmatch(r"[0-9a-f]{7,}", revision):
+        ((commit, name),) = found.items()
+        return commit, name.removesuffix("^{}")
+    if re.fullmatch(r"[0-9a-f]{7,39}", revision):
+        if known := read_ref(mirror, revision):
+            return known, revision
+        hint = "A server knows abbreviated ids only of the tips of branches and tags: give all 40 digits."
+    else:
+        names = {name.removeprefix("refs/heads/").removeprefix("refs/tags/") for name in refs}
+        hint = f"It has {len(names)} branches and tags.{did_you_mean(revision, names)}"
+    raise UsageError(f"{url} has no revision {revision!r}", hint=hint)
 
 
 def _fetch(mirror: Repository, url: str, wanted: str, ref: str | None) -> None:
@@ -81,16 +160,21 @@ def _explained(error: GitError, url: str, wanted: str, last: str | None) -> Usag
     if any(phrase in said for phrase in _UNKNOWN_COMMIT):
         return UsageError(
             f"{url} has no {wanted.removeprefix('refs/heads/')}",
-            hint="branches like mm-unstable are rebased and lose commits: use a newer one or the branch",
+            hint="Branches like mm-unstable are rebased and lose commits: use a newer one or the branch.",
+        )
+    if "mismatched algorithms" in said or "object-format" in said:
+        return UsageError(
+            f"{url} is a SHA-256 repository; only SHA-1 repositories, as the kernel's are, can be read",
+            hint="Use another repository, or give the series as patches.",
         )
     last_line = error.stderr.strip().rpartition("\n")[2]
     if any(phrase in said for phrase in _UNREACHABLE):
         known = f" or the commit that was fetched last, {last}," if last else ""
         return InfrastructureError(
             f"{url} could not be reached: {last_line}",
-            hint=f"check the network, or use{known} another tree: a local checkout or a Debian package",
+            hint=f"Check the network, or use{known} another tree: a local checkout or a Debian package.",
         )
-    return UsageError(f"can't fetch from {url}: {last_line}", hint="is this the address of a git repository?")
+    return UsageError(f"can't fetch from {url}: {last_line}", hint="Is this the address of a git repository?")
 
 
 def fetch_local(
@@ -98,7 +182,9 @@ def fetch_local(
 ) -> tuple[str, tuple[str, ...]]:
     """Copy a commit of a local git repository, which stays as it is, and say what was left out.
 
-    Raises UsageError when `path` is no git repository, has no such revision, or no kernel tree in it.
+    Raises:
+        UsageError: when `path` is no git repository, has no such revision, or no kernel tree in it.
+        InfrastructureError: when it lacks files, as a partial clone does.
     """
     source = open_local(path)
     commit = local_commit(source, revision)
@@ -106,10 +192,16 @@ def fetch_local(
     if not has_commit(open_mirror(cache), commit):
         with locked_mirror(cache, log) as mirror:
             log(f"copying {abbrev(commit)} from {path}")
-            _copy(mirror, source.path, commit)
+            try:
+                _copy(mirror, source.path, commit)
+            except GitError as error:
+                raise InfrastructureError(
+                    f"can't copy {abbrev(commit)} from {path}: {error}",
+                    hint="In a partial clone, check the commit out once, so that git fetches its files.",
+                ) from error
     _keep(open_mirror(cache), commit)
     if commit == local_commit(source, "HEAD") and _has_changes(source):
-        return commit, (f"uncommitted changes in {path} are not included: commit them to have them tested",)
+        return commit, (f"uncommitted changes in {path} are left out: commit them to have them tested",)
     return commit, ()
 
 
@@ -179,13 +271,13 @@ def local_commit(repository: Repository, revision: str) -> str:
     except GitError as error:
         raise UsageError(
             f"{repository.path} has no revision {revision!r}",
-            hint=f"see `git -C {repository.path} log --all`",
+            hint=f"See `git -C {repository.path} log --all`.",
         ) from error
 
 
 def _copy(mirror: Repository, path: Path, commit: str) -> None:
     # A commit that no ref names is refused by default; whoever can read the folder may have it all the same.
-    upload = "git -c uploadpack.allowAnySHA1InWant=true -c safe.directory=* upload-pack"
+    upload = "GIT_NO_LAZY_FETCH=0 git -c uploadpack.allowAnySHA1InWant=true -c safe.directory=* upload-pack"
     mirror.run(
         *("fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--no-auto-gc"),
         *(f"--upload-pack={upload}", "--", str(path), commit),

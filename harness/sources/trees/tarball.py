@@ -76,7 +76,7 @@ def _read(stream: IO[bytes], size: int) -> bytes:
     data = stream.read(size)
     if len(data) < size:
         raise InfrastructureError(
-            "the kernel tarball is cut off", hint="delete it from the cache and run again"
+            "the kernel tarball is cut off", hint="Delete it from the cache and run again."
         )
     return data
 
@@ -91,7 +91,7 @@ def _octal(field: bytes) -> int:
 def _damaged(what: str) -> InfrastructureError:
     return InfrastructureError(
         f"the kernel tarball is damaged, or of another dialect: {what}",
-        hint="delete it from the cache and run again",
+        hint="Delete it from the cache and run again.",
     )
 
 

@@ -10,12 +10,19 @@ from pathlib import Path
 from harness.sources.git.mirror import kernel_version, tree_hash
 from harness.sources.git.worktree import worktree
 from harness.sources.trees.debian import prepare_package
-from harness.sources.trees.remote import fetch_local, fetch_remote, split_revision
+from harness.sources.trees.remote import (
+    fetch_local,
+    fetch_remote,
+    fetch_revision,
+    split_revision,
+    split_url,
+)
 from results.text import abbrev
 
 __all__ = [
     "DebianSource",
     "GitRemote",
+    "GitRevision",
     "LocalTree",
     "TreeCommit",
     "TreeSource",
@@ -31,7 +38,10 @@ class DebianSource:
     """A Debian kernel source package, in the given version or else the newest known one."""
 
     package: str
+    """Its name, or a shell pattern whose highest match is meant."""
     version: str | None = None
+    suite: str = ""
+    """Of another Debian than the system's, as `unstable`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,19 @@ class GitRemote:
     url: str
     branch: str
     commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GitRevision:
+    """A branch, a tag or a commit of a git server."""
+
+    url: str
+    revision: str = "HEAD"
+
+    @classmethod
+    def from_text(cls, text: str) -> GitRevision:
+        """Read `URL` or `URL@REVISION`."""
+        return cls(*split_url(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +85,7 @@ class LocalTree:
         return cls(Path(path), revision or "HEAD") if at else cls(Path(text))
 
 
-TreeSource = DebianSource | GitRemote | LocalTree
+TreeSource = DebianSource | GitRemote | GitRevision | LocalTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +102,32 @@ class TreeCommit:
 
 
 def prepare_tree(
-    source: TreeSource, cache: Path, log: Callable[[str], None], *, refresh: bool = False
+    source: TreeSource,
+    cache: Path,
+    log: Callable[[str], None],
+    *,
+    refresh: bool = False,
+    reference: Path | None = None,
 ) -> TreeCommit:
     """Make a tree's commit available in the cache's mirror.
 
-    `refresh` asks Debian's archive for a newer version even if one is imported already.
-    Raises UsageError for a tree that does not exist as asked, InfrastructureError when
-    something could not be reached or written.
+    `refresh` asks Debian's archive for a newer version even if one is imported already; commits of
+    git servers that the local repository `reference` has are copied from there.
+
+    Raises:
+        UsageError: for a tree that does not exist as asked.
+        InfrastructureError: when something could not be reached or written.
     """
     notes: tuple[str, ...] = ()
     match source:
-        case DebianSource(package, version):
-            commit, found, notes = prepare_package(package, version, cache, log, refresh)
-            description = f"{package} {found}"
+        case DebianSource(package, version, suite):
+            commit, description, notes = prepare_package(package, version, cache, log, refresh, suite)
         case GitRemote(url, branch, wanted):
-            commit = fetch_remote(url, branch, wanted, cache, log)
+            commit = fetch_remote(url, branch, wanted, cache, log, reference)
             description = f"{url} {branch} {abbrev(commit)}"
+        case GitRevision(url, revision):
+            commit = fetch_revision(url, revision, cache, log, reference)
+            description = f"{url} {revision} {abbrev(commit)}"
         case LocalTree(path, revision):
             commit, notes = fetch_local(path, revision, cache, log)
             description = (

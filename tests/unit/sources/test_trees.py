@@ -17,7 +17,7 @@ from harness.core.errors import InfrastructureError, UsageError
 from harness.core.locks import locked
 from harness.sources.git.mirror import locked_mirror, open_mirror
 from harness.sources.git.repository import GitError, Repository
-from harness.sources.trees.apt import PackageFile
+from harness.sources.trees.apt import PackageFile, PackageLists
 from harness.sources.trees.debian import prepare_package
 from harness.sources.trees.tarball import CommitLabel, TarEntry, import_commit, tar_entries
 from harness.sources.trees.tree import (
@@ -373,7 +373,7 @@ class TestDebianSource:
         package = tmp_path / "cache" / "debian" / "linux-source-6.12_6.12.117-1.deb"
         package.parent.mkdir(parents=True)
         self._build(root, package)
-        found = PackageFile("linux-source-6.12", "6.12.117-1", 1, private_lists=False)
+        found = PackageFile("linux-source-6.12", "6.12.117-1", 1, lists=PackageLists())
         monkeypatch.setattr("harness.sources.trees.debian.find_package", lambda *_: found)
         return package
 
