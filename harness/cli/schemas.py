@@ -30,6 +30,8 @@ from harness.machines.host.remote.reservation import Reservation
 from harness.machines.lava.check import SCHEMA as LAB_CHECK
 from harness.machines.lava.listing import SCHEMA as LABS
 from harness.machines.lava.listing import ListedLab
+from harness.plan.onto import SCHEMA as ONTO
+from harness.plan.onto import BaseTrial
 from results.dashboard.site import Built
 from results.model.document import DOCUMENTS, DRAFT, json_schema
 from results.store.store import Imported, ImportState, Stored
@@ -61,6 +63,7 @@ def _of_lists() -> dict[str, dict[str, Any]]:
     reserved = {"anyOf": [_layout(Reservation), {"type": "null"}]}
     return {
         "doctor": _object("What `thp-harness doctor` found", "thp-harness/doctor/1", checks=_items(Check)),
+        "onto": _object("The trees that a series applies to", ONTO, bases=_items(BaseTrial)),
         "hosts": _object("The hosts that are known", HOSTS, hosts=_items(ListedHost)),
         "host-check": _object(
             "What `thp-harness hosts check` found", HOST_CHECK, host=_TEXT, checks=_items(Check)

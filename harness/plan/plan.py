@@ -152,7 +152,7 @@ def make_plan(request: PlanRequest, folders: Folders = None) -> Plan:
     if stray := {name.partition(":")[0] for name in request.allow_unexercised} - names:
         raise UsageError(f"--allow-unexercised {', '.join(sorted(stray))}: not an architecture of this run")
     tree = request.tree or defaults.reference(defaults.tree) or series.reference(series.tree)
-    chosen_tree = _choose_tree(tree, folders)
+    chosen_tree = choose_tree(tree, folders)
     plan = Plan(
         arches=arches,
         recipes=make_recipes(
@@ -260,7 +260,12 @@ def _choose_arches(names: Iterable[str], folders: Folders) -> tuple[ArchRecord, 
     return tuple({mode.name: mode for name in names for mode in find_modes(name, folders)}.values())
 
 
-def _choose_tree(name: str, folders: Folders) -> NamedTree:
+def choose_tree(name: str, folders: Folders = None) -> NamedTree:
+    """The tree that `--tree` names.
+
+    Raises:
+        UsageError: for an unknown name, or a wrong record.
+    """
     if is_url(name):
         remote = GitRevision.from_text(name)
         return NamedTree(Path(remote.url).name.removesuffix(".git") or "linux", remote)

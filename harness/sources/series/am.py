@@ -30,6 +30,7 @@ _DATES = "--committer-date-is-author-date"  # which `git am --continue` does not
 _OPTIONS = (_DATES, "--quoted-cr=strip", "--no-scissors")
 _MERGED = re.compile(r"^Applying: (.*)\n(?:(?!Applying: ).*\n)*?Falling back to patching base", re.MULTILINE)
 _BLOBS = re.compile(r"^index ([0-9a-f]{7,40})\.\.", re.MULTILINE)
+_NOT_MERGED = "error: Failed to merge in the changes."
 _INVALID_DATE = re.compile(r"^fatal: invalid date format: (.*)$", re.MULTILINE)
 _MOST_HUNKS = 3
 _MOST_LINES = 14
@@ -186,7 +187,8 @@ class _Attempt:
         for file in _FILE_EXISTS.findall(self.refusal.stderr):
             yield f"  {file}: the patch creates it, but it is there already"
         refused = _REFUSED_HUNK.findall(self.refusal.stderr)
-        failed = self._failed_hunks() if refused else []
+        unmerged = _NOT_MERGED in self.refusal.stderr
+        failed = self._failed_hunks() if refused or unmerged else []
         for name, hunk in failed[:_MOST_HUNKS]:
             yield from _shown_hunk(name, *hunk)
         for name, line in () if failed else refused[:_MOST_HUNKS]:
