@@ -26,7 +26,7 @@ from harness.machines.hercules.machine import Hercules
 from harness.machines.qemu import accel
 from harness.machines.qemu.machine import Qemu
 from harness.plan.plan import DEFAULT_PLAN
-from harness.sources.series.lore import find_b4
+from harness.sources.series.mail.lore import find_b4
 
 MEMORY_PER_GUEST_MB = 1024
 

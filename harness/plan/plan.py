@@ -21,7 +21,7 @@ from harness.config.suite import CaseRecord, SuiteRecord
 from harness.core.errors import UsageError
 from harness.plan.shard import Shard
 from harness.sources.series.find import RANGE, split_range
-from harness.sources.series.lore import message_id
+from harness.sources.series.mail.lore import message_id
 from harness.sources.series.order import SeriesChoice
 from harness.sources.trees.remote import is_url
 from harness.sources.trees.tree import DebianSource, GitRemote, GitRevision, LocalTree, TreeSource

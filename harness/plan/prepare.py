@@ -14,7 +14,7 @@ from harness.config.arch import ArchRecord
 from harness.plan.plan import NamedTree, Plan
 from harness.sources.series.commits import CommitRange
 from harness.sources.series.find import find_source, is_local
-from harness.sources.series.mbox import SeriesError
+from harness.sources.series.mail.mbox import SeriesError
 from harness.sources.series.series import AppliedSeries, prepare_series
 from harness.sources.trees.defconfigs import require_defconfigs
 from harness.sources.trees.remote import local_commit, open_local

@@ -14,7 +14,7 @@ from harness.plan.plan import Plan
 from harness.plan.prepare import Checkout, Checkouts, checkout_of, patch_commit, prepare
 from harness.sources.git.bisect_state import History
 from harness.sources.git.mirror import kernel_version, open_mirror, tree_hash
-from harness.sources.series.mbox import SeriesError
+from harness.sources.series.mail.mbox import SeriesError
 from harness.sources.trees.remote import fetch_local, local_commit, open_local
 from harness.sources.trees.tree import LocalTree
 from results.journal.journal import Origin, patch_variant

@@ -18,7 +18,7 @@ from harness.engine.session import Session
 from harness.plan.patches import Choice, choose, find_kernels, with_patches
 from harness.plan.plan import Plan
 from harness.plan.prepare import Checkouts, prepare
-from harness.sources.series.mbox import SeriesError
+from harness.sources.series.mail.mbox import SeriesError
 from results.journal.journal import WalkScope, patch_variant
 from results.model.walk import Walk
 from results.walk.walk import conclude_walk

@@ -17,7 +17,7 @@ from harness.sources.git.repository import GitError, Repository
 from harness.sources.git.scratch import check_out_only, scratch_repository
 from harness.sources.series.diff import FileDiff, Hunk
 from harness.sources.series.fuzz import place
-from harness.sources.series.mbox import Mail, SeriesError, printable
+from harness.sources.series.mail.mbox import Mail, SeriesError, printable
 from results.model.run import FuzzedHunk
 from results.text import abbrev
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from harness.core.errors import InfrastructureError
 from harness.sources.git.repository import COMMITTER_EMAIL, COMMITTER_NAME, GitError, Repository
 from harness.sources.git.scratch import borrowing_repository
-from harness.sources.series.mbox import SeriesError, printable
+from harness.sources.series.mail.mbox import SeriesError, printable
 from results.text import abbrev
 
 MOST_COMMITS = 1000

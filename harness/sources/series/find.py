@@ -13,8 +13,8 @@ from harness.core.errors import UsageError, did_you_mean
 from harness.sources.git.mirror import open_mirror
 from harness.sources.series.commits import CommitRange, read_range
 from harness.sources.series.folder import read_folder
-from harness.sources.series.lore import archive_mask, fetch_thread, message_id
-from harness.sources.series.mbox import SeriesError
+from harness.sources.series.mail.lore import archive_mask, fetch_thread, message_id
+from harness.sources.series.mail.mbox import SeriesError
 from harness.sources.series.order import Order
 from harness.sources.trees.remote import local_commit, open_local, split_revision
 

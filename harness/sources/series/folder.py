@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.sources.series.mbox import SeriesError
+from harness.sources.series.mail.mbox import SeriesError
 from results.text import join
 
 _DIFF = re.compile(rb"^(?:diff --git |Index: |--- \S.*\n\+\+\+ )", re.MULTILINE)

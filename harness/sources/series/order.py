@@ -10,10 +10,10 @@ from enum import Enum
 from pathlib import Path
 
 from harness.core.errors import UsageError
-from harness.sources.series.mbox import Mail, SeriesError
-from harness.sources.series.subject import Version
-from harness.sources.series.thread import Thread
-from harness.sources.series.whole import check_whole
+from harness.sources.series.mail.mbox import Mail, SeriesError
+from harness.sources.series.mail.subject import Version
+from harness.sources.series.mail.thread import Thread
+from harness.sources.series.mail.whole import check_whole
 from results.text import join
 
 _VERSION_OF_FILE = re.compile(r"v(\d+)-\d+")

@@ -18,8 +18,8 @@ from harness.sources.git.repository import Repository
 from harness.sources.series.am import ApplyOptions, apply_mails
 from harness.sources.series.commits import CommitRange, place_range
 from harness.sources.series.find import SeriesSource, find_source
-from harness.sources.series.letter import address, read_letter
-from harness.sources.series.mbox import Mail, SeriesError, read_mails
+from harness.sources.series.mail.letter import address, read_letter
+from harness.sources.series.mail.mbox import Mail, SeriesError, read_mails
 from harness.sources.series.order import OrderedSeries, SeriesChoice, order_series
 from results.model.run import FuzzedHunk, Letter, Patch
 from results.text import printable

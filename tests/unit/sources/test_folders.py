@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.sources.series.folder import FolderFiles, natural, read_folder
-from harness.sources.series.mbox import SeriesError
+from harness.sources.series.mail.mbox import SeriesError
 from tests.samples.patch_mail import mail
 
 

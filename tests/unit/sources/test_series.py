@@ -14,7 +14,7 @@ import pytest
 from harness.core.errors import InfrastructureError, UsageError
 from harness.sources.git.mirror import open_mirror
 from harness.sources.series.diff import parse_diff
-from harness.sources.series.lore import message_id
+from harness.sources.series.mail.lore import message_id
 from harness.sources.series.series import AppliedSeries, SeriesError, prepare_series
 from harness.sources.trees.tree import LocalTree, prepare_tree, worktree
 from tests.samples.tiny_kernel import ADDRESS, NUMBERS, commit, git, make_kernel, make_series
@@ -584,8 +584,8 @@ class TestMessageIds:
         assert message_id(text) == expected
 
     def test_without_b4(self, shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("harness.sources.series.lore.sys.executable", "/nowhere/python")
-        monkeypatch.setattr("harness.sources.series.lore.shutil.which", lambda _: None)
+        monkeypatch.setattr("harness.sources.series.mail.lore.sys.executable", "/nowhere/python")
+        monkeypatch.setattr("harness.sources.series.mail.lore.shutil.which", lambda _: None)
         with pytest.raises(InfrastructureError, match="`b4`") as failure:
             shop.apply("a@b.example")
         assert "pip install b4" in failure.value.hint

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.sources.series.subject import Version, read_subject
+from harness.sources.series.mail.subject import Version, read_subject
 
 WORDS = st.sampled_from(
     ["PATCH", "RFC PATCH", "RESEND PATCH", "PATCH mm-unstable", "PATCH 6.12.y", "PATCH -mm"]

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.sources.git.repository import Repository
-from harness.sources.series.headers import header_text, read_headers
-from harness.sources.series.mbox import SeriesError, read_mails
+from harness.sources.series.mail.headers import header_text, read_headers
+from harness.sources.series.mail.mbox import SeriesError, read_mails
 from harness.sources.series.order import Order, OrderedSeries, SeriesChoice, order_series
 from tests.samples.patch_mail import REV, diff, mail
 

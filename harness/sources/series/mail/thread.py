@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.sources.series.diff import Hunk
-from harness.sources.series.mbox import Mail, SeriesError
-from harness.sources.series.subject import Version
+from harness.sources.series.mail.mbox import Mail, SeriesError
+from harness.sources.series.mail.subject import Version
 
 _ROBOT = re.compile(
     r"^(?:tip-bot2?|lkp|syzbot\+?\w*|bot\+\w+|patchwork-bot\+\w+|noreply|mm-commits)@", re.IGNORECASE

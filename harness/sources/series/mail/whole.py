@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from harness.sources.series.diff import FileDiff, Hunk
-from harness.sources.series.mbox import Mail, SeriesError, printable
+from harness.sources.series.mail.mbox import Mail, SeriesError, printable
 
 _DIFFSTAT = re.compile(
     r"^ (\d+) files? changed(?:, (\d+) insertions?\(\+\))?(?:, (\d+) deletions?\(-\))?$", re.MULTILINE

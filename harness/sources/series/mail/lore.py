@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from harness.core.errors import InfrastructureError
-from harness.sources.series.mbox import SeriesError
+from harness.sources.series.mail.mbox import SeriesError
 
 MASK_VARIABLE = "THP_HARNESS_LORE_MIDMASK"
 """Environment variable with the address of another archive, `%s` standing for the Message-ID."""

@@ -18,9 +18,9 @@ from pathlib import Path
 from harness.core.errors import HarnessError
 from harness.sources.git.repository import GitError, Repository
 from harness.sources.series.diff import FileDiff, parse_diff
-from harness.sources.series.headers import header_text, identifiers, read_headers, sender, sent_at
-from harness.sources.series.mime import as_plain
-from harness.sources.series.subject import PatchSubject, Version, read_subject
+from harness.sources.series.mail.headers import header_text, identifiers, read_headers, sender, sent_at
+from harness.sources.series.mail.mime import as_plain
+from harness.sources.series.mail.subject import PatchSubject, Version, read_subject
 from results import text as words
 
 _HEADER_LINE = re.compile(rb"^[A-Za-z][A-Za-z0-9-]*:")

@@ -8,9 +8,9 @@ from email.message import Message
 from email.utils import getaddresses
 from urllib.parse import quote
 
-from harness.sources.series.headers import decoded, header_text, read_headers
-from harness.sources.series.lore import message_id
-from harness.sources.series.mbox import Mail
+from harness.sources.series.mail.headers import decoded, header_text, read_headers
+from harness.sources.series.mail.lore import message_id
+from harness.sources.series.mail.mbox import Mail
 from results.model.run import Letter
 from results.text import printable
 
