@@ -10,10 +10,10 @@ from results.model.walk import FaultKind, PatchResult, PatchState, RebuildCheck,
 from results.reports.content import wording
 
 EXIT_MEANINGS: Mapping[int, str] = {
-    0: "nothing wrong with any patch",
+    0: "no fault in any patch",
     1: "a patch is bad",
-    2: "usage",
-    3: "infrastructure, or not everything could be said",
+    2: "wrong usage",
+    3: "infrastructure failed, or a patch could not be verified",
 }
 
 LOOKS: Mapping[PatchState, Verdict] = {

@@ -36,10 +36,10 @@ SYMBOLS: Mapping[Verdict | Status, str] = {
 """Shapes that tell verdicts and statuses apart without colour; always shown beside the word."""
 
 EXIT_MEANINGS: Mapping[int, str] = {
-    0: "nothing wrong, everything exercised, but for known failures and gaps",
-    1: "regression",
-    2: "usage",
-    3: "infrastructure, or not everything was exercised",
+    0: "no regression; all tests exercised except known failures and gaps",
+    1: "a regression",
+    2: "wrong usage",
+    3: "infrastructure failed, or a test was not exercised",
 }
 
 

@@ -22,8 +22,8 @@ _LOOKS = {
 }
 EXIT_MEANINGS = {
     0: "the commit is found",
-    2: "good or bad is not what it should be",
-    3: "it could not be said",
+    2: "the good commit is bad, or the bad commit is good",
+    3: "inconclusive",
 }
 
 

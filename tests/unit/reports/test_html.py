@@ -87,7 +87,7 @@ def test_nothing_is_loaded_from_anywhere(render: Render) -> None:
 def test_the_answer_comes_first_in_words_with_the_exit_code(render: Render) -> None:
     page = Page(render(regression_run()))
     assert "✗ Regression Regression on arm64: thp_pmd_split.partial_mremap fails" in page.text
-    assert "Exit code 1: regression." in page.text
+    assert "Exit code 1: a regression." in page.text
 
 
 def test_what_was_tested_is_all_there(render: Render) -> None:
