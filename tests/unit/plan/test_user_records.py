@@ -99,7 +99,7 @@ def test_a_record_of_the_user_overrides_a_shipped_one(home: Path) -> None:
 
 def test_known_failures_of_the_user_count_too(home: Path) -> None:
     before = make_plan(PlanRequest()).known_failures
-    entry = "{test: timing.*, arch: arm64, tree: all, reason: Mine, expires: 2099-01-01}"
+    entry = "{test: timing.*, arch: arm64, tree: all, reason: Mine, expires: 2099-01-01, says: late}"
     (home / "known-failures.yaml").write_text(f"failures: [{entry}]\n")
     more = make_plan(PlanRequest()).known_failures
     assert [(each.arch, each.tests) for each in more if each not in before] == [("arm64", "timing.*")]
