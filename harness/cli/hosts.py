@@ -88,14 +88,14 @@ def recover_command(name: str, as_json: bool) -> int:
     from harness.machines.host.remote.console import open_console
 
     record, memory = _known(name)
-    keeper = HostLease(record, memory, log)
+    lease = HostLease(record, memory, log)
     with ExitStack() as opened:
         by_itself = look(record, memory.standing().away) is HostStatus.BACK
         audible = record.console and not record.is_mute and not by_itself
         console = open_console(record) if audible else None
         if console:
             opened.callback(console.close)
-        recovery = keeper.recover(console, by_itself=by_itself)
+        recovery = lease.recover(console, by_itself=by_itself)
     if as_json:
         steps = [asdict(step) for step in recovery.steps]
         print_json({"schema": SCHEMA, "host": name, "back": recovery.back, "steps": steps})

@@ -83,5 +83,5 @@ def _boot_here(cell: str, run_name: str, tests: tuple[str, ...], *, shell: bool,
     past = find_cell(workspace.find_run(run_name), cell)
     chosen = choose_tests(past.plan.planned, tests)
     with in_use(workspace.cache, log):
-        wish = InteractiveRequest(past, chosen if tests or not shell else (), shell, gdb)
-        return boot_for_person(wish, workspace.cache, log)
+        request = InteractiveRequest(past, chosen if tests or not shell else (), shell, gdb)
+        return boot_for_person(request, workspace.cache, log)

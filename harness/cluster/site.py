@@ -142,16 +142,18 @@ class _Remote:
         """Workers may come and go."""
         return self._crew.width()
 
-    def build(self, request: KernelRequest, worktree: str, shop: BuildContext) -> tuple[Build, Path | None]:
+    def build(
+        self, request: KernelRequest, worktree: str, context: BuildContext
+    ) -> tuple[Build, Path | None]:
         run, key = self._run, build_key(request)
-        log = str(shop.log.relative_to(run.run_dir))
+        log = str(context.log.relative_to(run.run_dir))
         step = BuildStep(request, worktree, log, run.plan.jobs)
         lane = request.arch.kernel_name
         try:
             delivery = self._crew.do(step, run.run_dir, prefer=self._builders.get(lane, ""))
             self._builders[lane] = delivery.worker
             done: BuildDone = delivery.value
-            shop.step(done.steps)
+            context.step(done.steps)
             if not done.build.ok:
                 return done.build, None
             return done.build, self._take(BUILDS, key)
@@ -204,7 +206,7 @@ class _Remote:
         with ThreadPoolExecutor(max(len(untried), 1), thread_name_prefix="kvm") as pool:
             return list(pool.map(ask, untried))
 
-    def room(self, cpus: int) -> AbstractContextManager[Any]:
+    def cpu_slots(self, cpus: int) -> AbstractContextManager[Any]:
         """The worker has it; its memory is known to the scheduler, its CPUs are its own matter."""
         return nullcontext()
 

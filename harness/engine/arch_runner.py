@@ -124,33 +124,33 @@ class ArchRunner:
         with session.progress.activity(
             self.label(checkout.variant), "build", expected.seconds, expected.steps
         ) as doing:
-            shop = self._shop(checkout, _file_name(checkout.variant), session.workspace.cache)
+            context = self._context(checkout, _file_name(checkout.variant), session.workspace.cache)
             name = session.worktree_name(self.arch)
             build, kernel = session.executor.build(
-                self._request(checkout), name, replace(shop, step=doing.step)
+                self._request(checkout), name, replace(context, step=doing.step)
             )
             session.children.raise_if_stopping()
             doing.outcome = _build_outcome(build)
         if build.ok and not build.cached:
             how = build_kind(self._recipe, checkout.variant)
             session.history.learn("build", self.arch.name, build.seconds, doing.steps, how)
-        session.record_build(self._with_log(build, shop.log))
+        session.record_build(self._with_log(build, context.log))
         return kernel
 
-    def build_anew(self, checkout: Checkout, cache: Path) -> Build:
+    def rebuild(self, checkout: Checkout, cache: Path) -> Build:
         """Build one kernel from scratch in `cache`; no cell gets the build."""
         session = self.session
         expected = session.history.expect("build", self.arch.name, self._recipe.config_id)
         with session.progress.activity(
             self.label(checkout.variant), "build from scratch", expected.seconds, expected.steps
         ) as doing:
-            shop = self._shop(checkout, f"{_file_name(checkout.variant)}-anew", cache)
-            build, _ = build_kernel(self._request(checkout), replace(shop, step=doing.step))
+            context = self._context(checkout, f"{_file_name(checkout.variant)}-anew", cache)
+            build, _ = build_kernel(self._request(checkout), replace(context, step=doing.step))
             session.children.raise_if_stopping()
             doing.outcome = _build_outcome(build)
-        return self._with_log(build, shop.log)
+        return self._with_log(build, context.log)
 
-    def _shop(self, checkout: Checkout, name: str, cache: Path) -> BuildContext:
+    def _context(self, checkout: Checkout, name: str, cache: Path) -> BuildContext:
         session = self.session
         return BuildContext(
             cache=cache,
@@ -226,7 +226,7 @@ class ArchRunner:
         what = f"boot {number} on {kind.name}, {len(request.tests)} tests ({request.purpose})"
         with (
             kind.alone,
-            session.executor.room(min(kind.cpus, most_cpus or kind.cpus)),
+            session.executor.cpu_slots(min(kind.cpus, most_cpus or kind.cpus)),
             session.progress.activity(self.label(request.variant), what, expected.seconds) as doing,
         ):
             fact = session.executor.boot(bootable, kind, request)

@@ -66,7 +66,9 @@ class Executor(Protocol):
     def width(self) -> int:
         """Return the useful number of concurrent tasks; it may change."""
 
-    def build(self, request: KernelRequest, worktree: str, shop: BuildContext) -> tuple[Build, Path | None]:
+    def build(
+        self, request: KernelRequest, worktree: str, context: BuildContext
+    ) -> tuple[Build, Path | None]:
         """Build as `build_kernel` does; returns the record, and the folder of the files in our cache."""
 
     def programs(self, tools: Tools, arch: ArchRecord, selftests: Selftests) -> Path:
@@ -75,7 +77,7 @@ class Executor(Protocol):
     def machine_kinds(self, bootable: Bootable, tools: Tools) -> tuple[MachineKind, ...]:
         """Return the machines that can boot this architecture."""
 
-    def room(self, cpus: int) -> AbstractContextManager[Any]:
+    def cpu_slots(self, cpus: int) -> AbstractContextManager[Any]:
         """Return a context that holds CPU tokens for a guest."""
 
     def boot(self, bootable: Bootable, kind: MachineKind, request: BootRequest) -> BootFact:
@@ -174,8 +176,10 @@ class _Local:
     def width(self) -> int:
         return self._run.jobserver.tokens
 
-    def build(self, request: KernelRequest, worktree: str, shop: BuildContext) -> tuple[Build, Path | None]:
-        return build_kernel(request, shop)
+    def build(
+        self, request: KernelRequest, worktree: str, context: BuildContext
+    ) -> tuple[Build, Path | None]:
+        return build_kernel(request, context)
 
     def programs(self, tools: Tools, arch: ArchRecord, selftests: Selftests) -> Path:
         return selftests.programs(tools.compiler, self._run.workspace.cache)
@@ -190,7 +194,7 @@ class _Local:
         missing, cache = tools.hercules_missing, run.workspace.cache
         return emulators_here(bootable, tools.qemu_version, missing, cache, run.children)
 
-    def room(self, cpus: int) -> AbstractContextManager[Any]:
+    def cpu_slots(self, cpus: int) -> AbstractContextManager[Any]:
         return self._run.jobserver.hold(cpus)
 
     def boot(self, bootable: Bootable, kind: MachineKind, request: BootRequest) -> BootFact:

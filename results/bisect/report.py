@@ -123,20 +123,20 @@ def _look(
     reference: Build | None,
 ) -> CommitResult:
     cell = cells[commit.name]
-    speaker = _speaker(cell, cells.values()) if is_booted(predicate) else cell
-    votes = votes_of(predicate, tests_for(predicate, plan.planned), speaker, reference)
+    booted = _booted_cell(cell, cells.values()) if is_booted(predicate) else cell
+    votes = votes_of(predicate, tests_for(predicate, plan.planned), booted, reference)
     return CommitResult(
         commit=commit,
         mark=mark,
-        words=f"{mark}: {_tally(votes, booted=bool(speaker.boots))}",
-        same_as=speaker.variant if speaker.variant != cell.variant else "",
+        words=f"{mark}: {_tally(votes, booted=bool(booted.boots))}",
+        same_as=booted.variant if booted.variant != cell.variant else "",
         build=build_note(cell.build) if cell.build else None,
         votes=votes,
         boots=tuple(map(boot_note, cell.boots)),
     )
 
 
-def _speaker(cell: Cell, cells: Iterable[Cell]) -> Cell:
+def _booted_cell(cell: Cell, cells: Iterable[Cell]) -> Cell:
     """Return the cell that was booted with the image of this one."""
     if cell.boots or cell.build is None or not cell.build.ok:
         return cell

@@ -59,7 +59,7 @@ class Git(Protocol):
         """Return a commit and its ancestors, as far as the good end."""
 
 
-class Laboratory(Protocol):
+class Trials(Protocol):
     """Builds and boots the kernels of commits."""
 
     def meet(self, commit: str) -> tuple[str, Sequence[Vote]]:
@@ -108,10 +108,10 @@ class _Over(Exception):  # noqa: N818 - no error: the search has come to its end
 class Search:
     """One search on one architecture; deterministic but for the votes."""
 
-    def __init__(self, question: Question, git: Git, laboratory: Laboratory) -> None:
+    def __init__(self, question: Question, git: Git, trials: Trials) -> None:
         self._question = question
         self._git = git
-        self._laboratory = laboratory
+        self._trials = trials
         self._enough = 1 - doubt_left(question.confidence)
         self._keys: dict[str, str] = {}
         self._votes: dict[str, list[Vote]] = {}
@@ -301,7 +301,7 @@ class Search:
     def _meet(self, commit: str) -> None:
         if commit in self._keys:
             return
-        key, votes = self._laboratory.meet(commit)
+        key, votes = self._trials.meet(commit)
         self._keys[commit] = key
         self._votes.setdefault(key, list(votes))
         self._suspicions.clear()
@@ -309,7 +309,7 @@ class Search:
     def _round(self, wanted: Sequence[str], idle: Sequence[str] = ()) -> None:
         """Boot as many kernels as run at once: needed ones, then optional ones."""
         booted = [*wanted, *idle][: self._question.width]
-        for commit, vote in zip(booted, self._laboratory.boot(booted), strict=True):
+        for commit, vote in zip(booted, self._trials.boot(booted), strict=True):
             self._votes[self._keys[commit]].append(vote)
 
 

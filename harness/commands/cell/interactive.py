@@ -46,79 +46,79 @@ class InteractiveRequest:
     gdb: bool
 
 
-def boot_for_person(wish: InteractiveRequest, cache: Path, log: Callable[[str], None]) -> int:
+def boot_for_person(request: InteractiveRequest, cache: Path, log: Callable[[str], None]) -> int:
     """Boot the kernel of a cell under QEMU and wait for its end; returns the exit status.
 
     Raises:
         UsageError: if there is no terminal, or a tool is missing.
         InfrastructureError: if the kernel is missing, or QEMU fails.
     """
-    if wish.shell and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if request.shell and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("--shell needs a terminal", hint="Where there is none, script(1) makes one.")
-    kernel = wish.past.kernel(cache)
-    arch = wish.past.arch
+    kernel = request.past.kernel(cache)
+    arch = request.past.arch
     with tempfile.TemporaryDirectory(prefix="thp-") as folder:
         initramfs = Path(folder) / "initramfs.cpio"
-        programs = _programs(wish, cache, log)
+        programs = _programs(request, cache, log)
         initramfs.write_bytes(b"".join(path.read_bytes() for path in programs))
         bootable = Bootable(arch, kernel / IMAGE, initramfs)
         accelerator = choose_accelerator(bootable, emulator.require(arch.qemu), cache, Children())
         kind = qemu_kind(arch, accelerator)
         with initramfs.open("ab") as file:
-            file.write(overlay(_manifest(wish, kind)))
-        command = _command(wish, bootable, kind, accelerator.name, Path(folder) / "gdb")
-        for line in _instructions(wish, kernel, Path(folder) / "gdb"):
+            file.write(overlay(_manifest(request, kind)))
+        command = _command(request, bootable, kind, accelerator.name, Path(folder) / "gdb")
+        for line in _instructions(request, kernel, Path(folder) / "gdb"):
             log(line)
-        return _run(command, interactive=wish.shell)
+        return _run(command, interactive=request.shell)
 
 
-def _programs(wish: InteractiveRequest, cache: Path, log: Callable[[str], None]) -> list[Path]:
+def _programs(request: InteractiveRequest, cache: Path, log: Callable[[str], None]) -> list[Path]:
     """Return the parts of the initramfs; the last of several files with the same name counts."""
-    if not wish.shell:
-        return [wish.past.programs()]
-    shell = build_shell(find_compiler(wish.past.arch), cache)
+    if not request.shell:
+        return [request.past.programs()]
+    shell = build_shell(find_compiler(request.past.arch), cache)
     try:
-        return [wish.past.programs(), shell]
+        return [request.past.programs(), shell]
     except InfrastructureError as error:
-        if wish.tests:
+        if request.tests:
             raise
         log(f"{error}; there is only the shell")
         return [shell]
 
 
-def _manifest(wish: InteractiveRequest, kind: MachineKind) -> str:
-    finish = wish.past.arch.guest.finish
-    shell = PATH_IN_GUEST if wish.shell else ""
-    return render(new_nonce(), wish.tests, kind.time_scale, finish, kind.channel, shell)
+def _manifest(request: InteractiveRequest, kind: MachineKind) -> str:
+    finish = request.past.arch.guest.finish
+    shell = PATH_IN_GUEST if request.shell else ""
+    return render(new_nonce(), request.tests, kind.time_scale, finish, kind.channel, shell)
 
 
 def _command(
-    wish: InteractiveRequest, bootable: Bootable, kind: MachineKind, accelerator: str, stub: Path
+    request: InteractiveRequest, bootable: Bootable, kind: MachineKind, accelerator: str, stub: Path
 ) -> tuple[str, ...]:
     random = RANDOM_ADDRESS in (bootable.kernel.parent / ".config").read_text().splitlines()
-    fixed = ("nokaslr",) if wish.gdb and random else ()
+    fixed = ("nokaslr",) if request.gdb and random else ()
     files = BootFiles(bootable.kernel, bootable.programs, (*kind.cmdline, *COMMON_CMDLINE, *fixed))
     command = command_line(bootable.arch.qemu, files, accelerator)
-    if wish.shell:
+    if request.shell:
         command = tuple(CONSOLE_WITH_MONITOR if word == CONSOLE else word for word in command)
         command = (*command, "-mon", "chardev=console,mode=readline")
-    return (*command, "-S", "-gdb", f"unix:{stub},server=on,wait=off") if wish.gdb else command
+    return (*command, "-S", "-gdb", f"unix:{stub},server=on,wait=off") if request.gdb else command
 
 
-def _instructions(wish: InteractiveRequest, kernel: Path, stub: Path) -> Iterator[str]:
-    arch = wish.past.arch
-    if wish.past.host:
-        yield f"the run booted this kernel on the host {wish.past.host}; it may lack the drivers for QEMU."
+def _instructions(request: InteractiveRequest, kernel: Path, stub: Path) -> Iterator[str]:
+    arch = request.past.arch
+    if request.past.host:
+        yield f"the run booted this kernel on the host {request.past.host}; it may lack the drivers for QEMU."
     if arch.hercules:
         lacks = f" QEMU has no {', '.join(arch.qemu.tcg_lacks)}." if arch.qemu.tcg_lacks else ""
         yield f"{arch.name} runs on QEMU here: the consoles of Hercules lose input and output.{lacks}"
-    if wish.gdb:
+    if request.gdb:
         if not shutil.which("gdb-multiarch"):
             yield "gdb-multiarch is not installed: apt-get install gdb-multiarch"
         words = ("gdb-multiarch", str(kernel / VMLINUX), "-ex", f"target remote {stub}")
         yield "The machine waits for its debugger. In another terminal:"
         yield f"  {shlex.join((*words, '-ex', 'hbreak start_kernel', '-ex', 'continue'))}"
-    if wish.shell:
+    if request.shell:
         yield "`exit` stops the machine, Ctrl-A X ends it at once."
     else:
         yield "Ctrl-C ends the machine."

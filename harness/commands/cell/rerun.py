@@ -120,11 +120,11 @@ def _host(
     if not (name := request.cells[0].host):
         yield None
         return
-    keeper = take_host(find(HostRecord, name), workspace.state, progress.log, children)
+    lease = take_host(find(HostRecord, name), workspace.state, progress.log, children)
     try:
-        yield keeper
+        yield lease
     finally:
-        keeper.give_back()
+        lease.give_back()
 
 
 def _rerun(

@@ -46,11 +46,11 @@ def check_tasks(work: ArchRunner, numbers: Sequence[int]) -> list[Task]:
 
 def _check(work: ArchRunner, number: int) -> RebuildCheck:
     blank = RebuildCheck(work.arch.name, number, None, "was not built, so there is no comparison", 0.0, "")
-    grown = work.cell(patch_variant(number)).build
-    if grown is None or grown.error_is_infrastructure:
+    incremental = work.cell(patch_variant(number)).build
+    if incremental is None or incremental.error_is_infrastructure:
         return blank
     session, cache = work.session, work.session.workspace.cache
-    checkout = checkout_of(grown.variant, grown.commit, cache)
+    checkout = checkout_of(incremental.variant, incremental.commit, cache)
     folder = cache / "objects" / f"{work.arch.kernel_name}-{ANEW}"
     busy = f"{work.arch.name}: waiting for another walk that rebuilds a kernel"
     lock = folder.with_suffix(".lock")
@@ -58,40 +58,40 @@ def _check(work: ArchRunner, number: int) -> RebuildCheck:
         try:
             delete(folder)
             folder.mkdir()
-            anew = work.build_anew(checkout, folder)
-            ok, words = compare(grown, anew)
+            rebuilt = work.rebuild(checkout, folder)
+            ok, words = compare(incremental, rebuilt)
             if ok:
                 delete(folder)
                 folder.mkdir()
         except OSError as error:
             raise InfrastructureError(f"{error.filename or folder}: {error.strerror}") from None
     if ok is False:
-        _distrust(work, grown)
+        _distrust(work, incremental)
         words = f"{words}; the build from scratch is kept in {folder}"
-    session.progress.log(f"{work.label(grown.variant)}: {words}")
-    return replace(blank, ok=ok, words=words, log=anew.log)
+    session.progress.log(f"{work.label(incremental.variant)}: {words}")
+    return replace(blank, ok=ok, words=words, log=rebuilt.log)
 
 
-def compare(grown: Build, anew: Build) -> tuple[bool | None, str]:
+def compare(incremental: Build, rebuilt: Build) -> tuple[bool | None, str]:
     """Return whether both builds are equal, or None if one is missing, and the words for it."""
-    if anew.error_is_infrastructure:
-        return None, f"could not be rebuilt from scratch: {first_line(anew.error)}"
-    if grown.ok != anew.ok:
-        said = "builds incrementally, but not from scratch" if grown.ok else "builds only from scratch"
-        return False, f"{said}: {first_line(grown.error or anew.error)}"
-    if grown.image_sha256 != anew.image_sha256:
-        sums = f"{abbrev(grown.image_sha256)}, not {abbrev(anew.image_sha256)}"
+    if rebuilt.error_is_infrastructure:
+        return None, f"could not be rebuilt from scratch: {first_line(rebuilt.error)}"
+    if incremental.ok != rebuilt.ok:
+        said = "builds incrementally, but not from scratch" if incremental.ok else "builds only from scratch"
+        return False, f"{said}: {first_line(incremental.error or rebuilt.error)}"
+    if incremental.image_sha256 != rebuilt.image_sha256:
+        sums = f"{abbrev(incremental.image_sha256)}, not {abbrev(rebuilt.image_sha256)}"
         return False, f"differs from the build from scratch (SHA-256 {sums})"
-    if new_warnings(grown, anew) or new_warnings(anew, grown):
+    if new_warnings(incremental, rebuilt) or new_warnings(rebuilt, incremental):
         return False, "has other warnings than the build from scratch"
     return True, "is equal to the build from scratch"
 
 
-def _distrust(work: ArchRunner, grown: Build) -> None:
+def _distrust(work: ArchRunner, incremental: Build) -> None:
     """Discard the kernel and the objects that it was built from."""
     cache = work.session.workspace.cache
-    entry: Path = BuildCache(cache).folder / grown.key
-    if grown.ok and entry.exists():
+    entry: Path = BuildCache(cache).folder / incremental.key
+    if incremental.ok and entry.exists():
         discard(entry)
     for pattern in (work.arch.kernel_name, f"{work.arch.kernel_name}+*"):
         for objects in (cache / "objects").glob(pattern):

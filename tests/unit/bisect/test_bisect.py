@@ -321,7 +321,7 @@ def branched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 
 @dataclass
 class Sides:
-    """A laboratory for the branched history: a commit is bad if the culprit is one of its ancestors."""
+    """Trials of the branched history: a commit is bad if the culprit is one of its ancestors."""
 
     path: Path
     culprit: str
