@@ -92,7 +92,7 @@ def _arch(
     good = own.get(scope.good.name)
     reference = good.build if good else None
     if end is None:
-        words = "could not be tried: see the messages" if complete else "the search still goes on"
+        words = "not tested: see the messages" if complete else "the search is not complete"
         ending = SearchEnding.END_UNJUDGED if complete else None
         return ArchBisection(arch, ending, words, None, None, (), Rate(), None, (), "", ())
     notes = {note.id: note for note in end.commits}
@@ -150,7 +150,7 @@ def _tally(votes: Sequence[Vote], *, booted: bool) -> str:
     count = {ballot: sum(vote.ballot is ballot for vote in votes) for ballot in Ballot}
     judged = count[Ballot.GOOD] + count[Ballot.BAD]
     boots = f"{judged} boot{'s' if judged != 1 else ''}"
-    void = f", {count[Ballot.NONE]} more said nothing" if count[Ballot.NONE] else ""
+    void = f", {count[Ballot.NONE]} more without a vote" if count[Ballot.NONE] else ""
     if not judged:
         return f"{votes[-1].words}{f' ({len(votes)} boots)' if len(votes) > 1 else ''}"
     if count[Ballot.BAD]:
@@ -166,30 +166,30 @@ def _words(
     votes = next((look.votes for look in looks if commit and look.commit.id == commit.id), ())
     match end.ending:
         case SearchEnding.FOUND:
-            return f"{name} began it: {commit.subject if commit else ''}"
+            return f"{name} introduced it: {commit.subject if commit else ''}"
         case SearchEnding.ONLY_SKIPPED:
             left = [notes[each] for each in end.left]
             skipped = next((look for look in looks if look.mark is Mark.SKIP), None)
-            why = f" (of {name_of(skipped.commit)}: {skipped.votes[-1].words})" if skipped else ""
+            why = f" ({name_of(skipped.commit)}: {skipped.votes[-1].words})" if skipped else ""
             names = join(map(name_of, left))
-            return f"one of {names} began it; of those that were skipped nothing can be said{why}"
+            return f"the culprit is one of {names}; the skipped ones could not be judged{why}"
         case SearchEnding.GOOD_IS_BAD:
-            return f"good is bad: {name} shows it, too: {_last(votes, Ballot.BAD)}"
+            return f"good is bad: {name} has the symptom, too: {_last(votes, Ballot.BAD)}"
         case SearchEnding.BAD_IS_GOOD:
             booted = any(vote.boot for vote in votes)
             times = f" in {end.rate.boots} boots" if booted else ""
-            return f"bad is good: {name} does not show it{times}: {_last(votes, Ballot.GOOD)}"
+            return f"bad is good: {name} does not have the symptom{times}: {_last(votes, Ballot.GOOD)}"
         case SearchEnding.TOO_RARE:
             return _too_rare(scope, end)
         case _:
-            return f"nothing can be said of {name}: {_last(votes, Ballot.NONE)}"
+            return f"{name} could not be judged: {_last(votes, Ballot.NONE)}"
 
 
 def _too_rare(scope: BisectScope, end: EndFact) -> str:
     within = reachable(end.rate, scope.commits)
-    hint = f"; they give --confidence {within:g}" if within > 0 else ""
+    hint = f"; that many allow --confidence {within:g}" if within > 0 else ""
     return (
-        f"seen in {end.rate.words} only: for a confidence of {scope.confidence:g} a good commit "
+        f"seen only in {end.rate.words}: for a confidence of {scope.confidence:g} a good commit "
         f"would need more than {MOST_CLEAN} clean boots{hint}"
     )
 
@@ -197,7 +197,7 @@ def _too_rare(scope: BisectScope, end: EndFact) -> str:
 def _last(votes: Sequence[Vote], ballot: Ballot) -> str:
     said = [vote for vote in votes if vote.ballot is ballot] or list(votes)
     if not said:
-        return "it was not tried"
+        return "it was not tested"
     return f"{said[-1].words}{f' ({said[-1].boot})' if said[-1].boot else ''}"
 
 
@@ -218,8 +218,8 @@ def _headline(arches: Sequence[ArchBisection]) -> str:
     if len(culprits) > 1:
         text = f"The architectures disagree: {'; '.join(found)}."
     else:
-        agree = ", on which all agree" if len(arches) > 1 and not others else ""
-        text = f"It began with {found[0]}{agree}."
+        agree = "; all architectures agree" if len(arches) > 1 and not others else ""
+        text = f"The first bad commit is {found[0]}{agree}."
     return " ".join((text, *(f"{other}." for other in others)))
 
 

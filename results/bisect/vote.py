@@ -102,10 +102,10 @@ def _warning(warning: CompilerWarning) -> str:
 def _on_bringup(cell: Cell) -> Vote:
     for boot in cell.boots:
         if reached_tests(boot):
-            return _by(boot, Ballot.GOOD, "got to its first test")
+            return _by(boot, Ballot.GOOD, "reached its first test")
         if boot.end.is_kernels and boot.end is not BootEnd.TIMEOUT:
-            return _by(boot, Ballot.BAD, f"did not get to its first test: {_how(boot)}")
-    return _silence(cell.boots, "never got to a test")
+            return _by(boot, Ballot.BAD, f"did not reach its first test: {_how(boot)}")
+    return _silence(cell.boots, "never reached a test")
 
 
 def _on_splats(predicate: SplatSeen, tests: Sequence[PlannedTest], cell: Cell) -> Vote:
@@ -117,7 +117,7 @@ def _on_splats(predicate: SplatSeen, tests: Sequence[PlannedTest], cell: Cell) -
                 return _by(boot, Ballot.BAD, f"the kernel reports {splat.title}", splat.lines)
     for boot in cell.boots:
         if boot.end is not BootEnd.DONE:
-            return _by(boot, Ballot.NONE, f"something else ended it: {_how(boot)}")
+            return _by(boot, Ballot.NONE, f"it ended for another reason: {_how(boot)}")
     for boot, result in _results(tests, cell):
         if not _ended(result):
             return _by(boot, Ballot.NONE, f"{result.name}: {result.reason or 'no result'}", result.lines)

@@ -186,9 +186,9 @@ def _headline(cells: Sequence[RerunCell]) -> str:
     if said:
         return "; ".join(said) + "."
     if silent := [f"{cell.arch}/{cell.variant}" for cell in cells if not cell.judged]:
-        return f"Nothing can be said of {' and '.join(silent)}."
+        return f"No result for {' and '.join(silent)}."
     runs = sum(test.passed for cell in cells for test in cell.tests)
-    return f"Nothing failed in {sum(cell.rounds for cell in cells)} rounds, {runs} runs of tests."
+    return f"No failure in {sum(cell.rounds for cell in cells)} rounds, {runs} test runs."
 
 
 def _what_failed(cell: RerunCell) -> str:
@@ -196,7 +196,7 @@ def _what_failed(cell: RerunCell) -> str:
     parts = (
         f"{tests} of {len(cell.tests)} tests failed at least once" if tests else "",
         f"the guest died in {len(cell.died)} of {cell.boots} boots" if cell.died else "",
-        f"the kernel complained of {_plural(len(cell.splats), 'thing')}" if cell.splats else "",
+        f"the kernel reported {_plural(len(cell.splats), 'kind')} of error" if cell.splats else "",
     )
     return f"{cell.arch}/{cell.variant}: " + ", ".join(filter(None, parts))
 

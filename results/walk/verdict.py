@@ -46,7 +46,7 @@ def column_of(arch: str, steps: tuple[PatchResult, ...]) -> ArchColumn:
     unknown = [step for step in steps if step.state not in _GOOD]
     if unknown:
         first = unknown[0]
-        words = f"nothing bad seen, but {_name(first.number)} is not known: {first.state}, {first.words}"
+        words = f"no fault found, but {_name(first.number)} is not verified: {first.state}, {first.words}"
         return ArchColumn(arch, steps, None, words)
     numbers = [step.number for step in steps if step.number]
     done = "builds" if any(step.state is PatchState.BUILDS for step in steps) else "is safe"
@@ -103,7 +103,7 @@ def _why_safe(steps: Mapping[str, PatchResult]) -> str:
     sames = {(step.same, step.same_as) for step in steps.values()}
     same, other = next(iter(sames)) if len(sames) == 1 else (None, None)
     if other is not None and same is Same.SOURCES:
-        return f"nothing that a kernel is built from has changed since {_name(other)}"
+        return f"no build input of the kernel has changed since {_name(other)}"
     if other is not None and same is Same.IMAGE:
         return f"the image is the same as that of {_name(other)}"
     return "builds, boots and passes"
@@ -122,7 +122,7 @@ def _texts(faults: Sequence[Fault]) -> str:
 
 def _doubt(fault: Fault) -> str:
     """Return the other patches that may have introduced a fault, since they could not be tested."""
-    return "" if fault.after >= fault.since - 1 else f" ({fault.culprit} did it)"
+    return "" if fault.after >= fault.since - 1 else f" (introduced by {fault.culprit})"
 
 
 def _inherited(step: PatchResult) -> str:
@@ -158,12 +158,10 @@ def walk_verdict(
         return WalkVerdict(Safe.UNKNOWN, text, EXIT_UNPROVEN)
     unknown = [row for row in rows if row.safe is not Safe.YES]
     if unknown and (boots or not _all_built(columns)):
-        text = (
-            f"Nothing bad seen, but {_name(unknown[0].number)} is not known to be safe: {unknown[0].because}."
-        )
+        text = f"No fault found, but {_name(unknown[0].number)} could not be verified: {unknown[0].because}."
         return WalkVerdict(Safe.UNKNOWN, text, EXIT_UNPROVEN)
     if not complete:
-        return WalkVerdict(Safe.UNKNOWN, f"Nothing bad seen so far on {where}.", EXIT_UNPROVEN)
+        return WalkVerdict(Safe.UNKNOWN, f"No fault found so far on {where}.", EXIT_UNPROVEN)
     if not boots:
         text = f"Every one of {walked} builds without new warnings on {where}; nothing was booted."
         return WalkVerdict(Safe.UNKNOWN, text, EXIT_CLEAN)

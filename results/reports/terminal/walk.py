@@ -86,7 +86,7 @@ def _findings(walk: Walk, row: WalkRow) -> Iterator[Note]:
 
 
 def _doubt(fault: Fault) -> str:
-    return "" if fault.after >= fault.since - 1 else f" ({fault.culprit} did it)"
+    return "" if fault.after >= fault.since - 1 else f" (introduced by {fault.culprit})"
 
 
 def _print_inherited(page: Page, walk: Walk) -> None:

@@ -196,12 +196,12 @@ def test_a_good_that_is_bad_and_a_bad_that_is_good_are_told_with_evidence(
     tree, commits = make_history(("dies", "", "lives", ""))
     both_bad = bisect(program, tree, commits[1], commits[2])
     assert both_bad.code == 2
-    assert f"x86_64: good is bad: {commits[1][:12]} shows it, too" in both_bad.json["headline"]
-    assert "did not get to its first test" in both_bad.json["headline"]
+    assert f"x86_64: good is bad: {commits[1][:12]} has the symptom, too" in both_bad.json["headline"]
+    assert "did not reach its first test" in both_bad.json["headline"]
     both_good = bisect(program, tree, commits[3], commits[4], "--until", "does not build")
     assert both_good.code == 2
     assert arch_of(both_good)["ending"] == "bad is good"
-    assert f"bad is good: {commits[4][:12]} does not show it: builds" in both_good.json["headline"]
+    assert f"bad is good: {commits[4][:12]} does not have the symptom: builds" in both_good.json["headline"]
 
 
 @pytest.mark.parametrize(

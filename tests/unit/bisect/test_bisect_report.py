@@ -105,7 +105,7 @@ def test_the_culprit_is_named_and_stands_on_its_parent() -> None:
     result = bisection({"x86_64": found("x86_64", 2)})
     (arch,) = result.arches
     assert (result.exit_code, result.complete) == (0, True)
-    assert result.headline == "It began with patch 2 (mm: change 2) on x86_64."
+    assert result.headline == "The first bad commit is patch 2 (mm: change 2) on x86_64."
     assert (arch.culprit, arch.before) == (note(2), note(1))
     words = {look.commit.name: look.words for look in arch.looks}
     assert words["patch/2"] == "bad: seen in 1 of 1 boot"
@@ -117,7 +117,7 @@ def test_the_culprit_is_named_and_stands_on_its_parent() -> None:
     [
         (
             found("arm64", 2), 0,
-            "It began with patch 2 (mm: change 2) on x86_64 and arm64, on which all agree.",
+            "The first bad commit is patch 2 (mm: change 2) on x86_64 and arm64; all architectures agree.",
         ),
         (
             found("arm64", 1), 0,
@@ -125,17 +125,17 @@ def test_the_culprit_is_named_and_stands_on_its_parent() -> None:
         ),
         (
             other("arm64", SearchEnding.BAD_IS_GOOD, 3, "pass"), 0,
-            "It began with patch 2 (mm: change 2) on x86_64. "
-            "arm64: bad is good: patch 3 does not show it in 30 boots: t passes (arm64-1).",
+            "The first bad commit is patch 2 (mm: change 2) on x86_64. "
+            "arm64: bad is good: patch 3 does not have the symptom in 30 boots: t passes (arm64-1).",
         ),
         (
             other("arm64", SearchEnding.END_UNJUDGED, 3, "skip"), 3,
-            "It began with patch 2 (mm: change 2) on x86_64. "
-            "arm64: nothing can be said of patch 3: t was not exercised: skipped: no THP (arm64-1).",
+            "The first bad commit is patch 2 (mm: change 2) on x86_64. "
+            "arm64: patch 3 could not be judged: t was not exercised: skipped: no THP (arm64-1).",
         ),
         (
             None, 3,
-            "It began with patch 2 (mm: change 2) on x86_64. arm64: could not be tried: see the messages.",
+            "The first bad commit is patch 2 (mm: change 2) on x86_64. arm64: not tested: see the messages.",
         ),
     ],
 )  # fmt: skip
@@ -150,7 +150,7 @@ def test_ends_that_are_wrong_everywhere_are_the_users_mistake() -> None:
     result = bisection({"x86_64": other("x86_64", SearchEnding.GOOD_IS_BAD, 0, "fail")})
     assert result.exit_code == 2
     assert result.headline == (
-        "No culprit. x86_64: good is bad: patch 0 shows it, too: t fails: data lost (x86_64-1)."
+        "No culprit. x86_64: good is bad: patch 0 has the symptom, too: t fails: data lost (x86_64-1)."
     )
     assert mails(result).startswith("No culprit.")
 
@@ -158,7 +158,7 @@ def test_ends_that_are_wrong_everywhere_are_the_users_mistake() -> None:
 def test_an_interrupted_bisection_says_so() -> None:
     result = bisection({"x86_64": None}, ended=False)
     assert (result.exit_code, result.complete) == (3, False)
-    assert "the search still goes on" in result.headline
+    assert "the search is not complete" in result.headline
 
 
 def test_the_mail_is_ready_to_be_sent() -> None:

@@ -85,7 +85,7 @@ def test_a_failure_first_seen_after_patches_that_could_not_be_tried_has_several_
     (fault,) = step_of(walk, 4).faults
     assert (fault.since, fault.after) == (4, 1)
     assert fault.culprit == "one of patches 2 to 4"
-    assert "one of patches 2 to 4 did it" in walk.rows[4].because
+    assert "introduced by one of patches 2 to 4" in walk.rows[4].because
 
 
 def test_a_warning_is_known_although_the_kernel_does_not_boot() -> None:
@@ -129,7 +129,7 @@ def test_the_same_image_and_the_same_sources() -> None:
     assert same == [(None, None), (Same.IMAGE, 0), (None, None), (Same.SOURCES, 2), (Same.IMAGE, 2)]
     assert walk.exit_code == 0
     assert walk.rows[1].because == "the image is the same as that of base on x86_64"
-    assert walk.rows[3].because == "nothing that a kernel is built from has changed since patch 2 on x86_64"
+    assert walk.rows[3].because == "no build input of the kernel has changed since patch 2 on x86_64"
 
 
 def test_a_patch_with_the_sources_of_a_bad_one_inherits() -> None:
