@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, PrivateAttr
 
 from harness.config.catalogue import Folders, find, load_all, pick
-from harness.config.record import Items, NamedRecord, Record, is_path
+from harness.config.record import Items, NamedRecord, Record, Seconds, is_path
 
 
 class KernelFacts(Record):
@@ -84,14 +84,32 @@ class HerculesFacts(Record):
     """What a boot on it can't show; said in every report."""
 
 
+class BootLimits(Record):
+    """Time-outs of a boot; the first three are multiplied by the machine's time scale."""
+
+    silence_seconds: Seconds = 15
+    """Without output on the console before the first test."""
+    start_seconds: Seconds = 60
+    """From power-on to the first test; the whole boot may take this and the time-outs of all its tests."""
+    test_slack_seconds: Seconds = 10
+    """Without output while tests run, on top of the longest time-out of a test."""
+    power_off_seconds: Seconds = 10
+    """From the end mark, or a panic, until the machine stops or restarts."""
+    backtrace_seconds: Seconds = 6
+    """For the backtraces of a hung guest, after an interrupt."""
+
+
 class GuestFacts(Record):
-    """What the guest must be told, on whatever machine."""
+    """What the guest must be told, and what is known of it, on whatever machine."""
 
     cmdline: Items[str] = ()
     finish: Literal["poweroff", "restart"]
     """`restart` where the small kernel can't cut the power; QEMU's -no-reboot turns it into an exit."""
     time_scale: float = Field(default=1.0, gt=0)
     """Time-outs are multiplied by this under emulation."""
+    limits: BootLimits = BootLimits()
+    signals: Mapping[int, str] = Field(default_factory=dict)
+    """Signals that differ from include/uapi/asm-generic/signal.h: number → name."""
 
 
 class TypicalTimes(Record):

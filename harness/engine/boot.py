@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.build.guest.manifest import new_nonce, overlay, render
-from harness.config.arch import ArchRecord
+from harness.config.arch import ArchRecord, BootLimits
 from harness.core.errors import InfrastructureError
 from harness.core.process import Children
 from harness.machines.base import BootFiles, Machine
@@ -24,11 +24,6 @@ COMMON_CMDLINE = ("panic=-1", "panic_print=0x40", "printk.devkmsg=on")
 """A panic prints the backtrace of every CPU and resets (Documentation/admin-guide/kernel-parameters.txt).
 The CPU that panics may wait for the CPU at fault. The parameters of a machine follow these, and the last of
 two equal parameters counts."""
-BOOT_SILENCE = 15.0
-"""Seconds without console output before the first test, on real hardware; scaled under emulation."""
-TEST_SLACK = 10.0
-BOOT_BUDGET = 60.0
-POWER_OFF = 10.0
 KVM_PROBE = Limits(total=20, boot_silence=3, test_silence=5, backtrace=0, power_off=3)
 """A working KVM boots the small kernel in a second or two."""
 
@@ -54,19 +49,24 @@ class BootRequest:
 
 
 def limits_for(
-    tests: Sequence[PlannedTest], time_scale: float, boot_silence: float = 0.0, lag: float = 0.0
+    tests: Sequence[PlannedTest],
+    facts: BootLimits,
+    time_scale: float,
+    boot_silence: float = 0.0,
+    lag: float = 0.0,
 ) -> Limits:
     """Return the time limits of a boot, in seconds: each test has its own time-out.
 
     `boot_silence` is the lower bound of the limit before the first test; `lag` is the delay of the console.
     """
     longest = max((test.timeout_seconds for test in tests), default=0.0)
-    total = BOOT_BUDGET + sum(test.timeout_seconds for test in tests)
+    total = facts.start_seconds + sum(test.timeout_seconds for test in tests)
     return Limits(
         total=total * time_scale + boot_silence + lag,
-        boot_silence=max(BOOT_SILENCE * time_scale, boot_silence) + lag,
-        test_silence=(longest + TEST_SLACK) * time_scale + lag,
-        power_off=POWER_OFF + lag,
+        boot_silence=max(facts.silence_seconds * time_scale, boot_silence) + lag,
+        test_silence=(longest + facts.test_slack_seconds) * time_scale + lag,
+        backtrace=facts.backtrace_seconds,
+        power_off=facts.power_off_seconds + lag,
     )
 
 
@@ -95,7 +95,7 @@ def boot(
         root=kind.root,
     )
     log = run_dir / "logs" / f"{request.id}.log"
-    limits = _limits(kind, request.tests)
+    limits = _limits(kind, bootable.arch.guest.limits, request.tests)
     files = _files(bootable, kind, initramfs, nonce, limits.total)
     machine = kind.make(files, _own_folder(initramfs), children)
     try:
@@ -123,11 +123,12 @@ def boot(
             *outcome.notes,
             *((f"kept from pstore: {kept.relative_to(run_dir)}",) if kept else ()),
         ),
+        signals={str(number): name for number, name in bootable.arch.guest.signals.items()},
     )
 
 
-def _limits(kind: MachineKind, tests: Sequence[PlannedTest]) -> Limits:
-    limits = limits_for(tests, kind.time_scale, kind.boot_silence, kind.lag)
+def _limits(kind: MachineKind, facts: BootLimits, tests: Sequence[PlannedTest]) -> Limits:
+    limits = limits_for(tests, facts, kind.time_scale, kind.boot_silence, kind.lag)
     if kind.mute:
         return replace(limits, boot_silence=limits.total, test_silence=limits.total)
     return limits

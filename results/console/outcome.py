@@ -8,7 +8,7 @@ one that prints `not ok` and exits with 0.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +20,7 @@ _SIGNALS = {
     9: "SIGKILL", 10: "SIGUSR1", 11: "SIGSEGV", 12: "SIGUSR2", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM",
     24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS",
 }  # fmt: skip
-_SPARC_SIGNALS = _SIGNALS | {7: "SIGEMT", 10: "SIGBUS", 12: "SIGSYS", 30: "SIGUSR1", 31: "SIGUSR2"}
+"""The numbers of most architectures, include/uapi/asm-generic/signal.h."""
 
 _LOCATED = re.compile(r"#?\s*[\w./-]+\.(?:c|h|cc|cpp|sh|py):[0-9]+:")
 _UNMET = re.compile(_LOCATED.pattern + r"[^:]*:Expected ")
@@ -58,15 +58,20 @@ class Judgement:
 
 
 def judge(
-    end: ProcessEnd, output: Sequence[str], machine: str = "", says: str = "", cut: str = ""
+    end: ProcessEnd,
+    output: Sequence[str],
+    says: str = "",
+    cut: str = "",
+    signals: Mapping[str, str] | None = None,
 ) -> Judgement:
     """Judge one run of a test.
 
-    `says` is as in `PlannedTest`, `cut` is the number of bytes of output that were thrown away.
+    `says` is as in `PlannedTest`, `signals` are as in `BootFact`, and `cut` is the number of bytes of output
+    that were thrown away.
     """
     document = parse_ktap(output)
     leaves = leaves_of(document.results)
-    own, own_reason = _judge_end(end, document, output, machine, says, cut)
+    own, own_reason = _judge_end(end, document, output, signals or {}, says, cut)
     if own is not None:
         leaves = (*leaves, Leaf((), 0, own, own_reason))
     by_ktap = overall(document)
@@ -92,11 +97,16 @@ def judge_unfinished(output: Sequence[str], reason: str) -> Judgement:
 
 
 def _judge_end(
-    end: ProcessEnd, document: KtapDocument, output: Sequence[str], machine: str, says: str, cut: str
+    end: ProcessEnd,
+    document: KtapDocument,
+    output: Sequence[str],
+    signals: Mapping[str, str],
+    says: str,
+    cut: str,
 ) -> tuple[Status | None, str]:
     """Judge how the process ended; None where that says no more than the results do."""
     if end.how == "signal":
-        return Status.FAIL, f"killed by {signal_name(end.number, machine)} ({end.number})"
+        return Status.FAIL, f"killed by {_signal_name(end.number, signals)} ({end.number})"
     if end.how == "timeout":
         return Status.FAIL, f"timed out after {end.number / 1000:g} s"
     if document.bail_out and not _is_a_count_of_failures(document):
@@ -145,10 +155,8 @@ def _doubt(document: KtapDocument, cut: str) -> str:
     return ""
 
 
-def signal_name(number: int, machine: str = "") -> str:
-    """Name a signal as the guest's architecture numbers it."""
-    names = _SPARC_SIGNALS if machine.startswith("sparc") else _SIGNALS
-    return names.get(number, "signal")
+def _signal_name(number: int, signals: Mapping[str, str]) -> str:
+    return signals.get(str(number)) or _SIGNALS.get(number, "signal")
 
 
 def _status_of_exit(code: int, document: KtapDocument) -> tuple[Status, str]:

@@ -64,6 +64,7 @@ class _Reading:
     """The state of the decoder between two lines."""
 
     planned: Sequence[PlannedTest]
+    signals: Mapping[str, str]
     line: int = 0
     tests: dict[int, GuestTest] = field(default_factory=dict)
     """Everything known of the tests that were seen, by their number in the plan."""
@@ -81,9 +82,17 @@ class _Reading:
     kernel: KernelLog = field(default_factory=KernelLog)
 
 
-def read_report(lines: Iterable[str], nonce: str, planned: Sequence[PlannedTest]) -> BootReport:
-    """Decode a console log; `planned` are the tests of this boot's manifest, in its order."""
-    reading = _Reading(planned)
+def read_report(
+    lines: Iterable[str],
+    nonce: str,
+    planned: Sequence[PlannedTest],
+    signals: Mapping[str, str] | None = None,
+) -> BootReport:
+    """Decode a console log.
+
+    `planned` are the tests of this boot's manifest, in its order; `signals` are as in `BootFact`.
+    """
+    reading = _Reading(planned, signals or {})
     marker = marker_for(nonce)
     for number, line in enumerate(lines, start=1):
         reading.line = number
@@ -283,9 +292,8 @@ def _damage(reading: _Reading, number: int | None, why: str) -> None:
 
 def _report(reading: _Reading) -> BootReport:
     capabilities = _capabilities(reading.facts)
-    machine = capabilities.machine if capabilities else ""
     tests = tuple(
-        replace(_result(reading, number, machine), taint=reading.taints.get(number))
+        replace(_result(reading, number), taint=reading.taints.get(number))
         for number in range(1, len(reading.planned) + 1)
     )
     notes = list(reading.notes)
@@ -325,7 +333,7 @@ def _bytes(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
-def _result(reading: _Reading, number: int, machine: str) -> TestResult:
+def _result(reading: _Reading, number: int) -> TestResult:
     name = reading.planned[number - 1].name
     test = reading.tests.get(number)
     if test is None:
@@ -334,7 +342,7 @@ def _result(reading: _Reading, number: int, machine: str) -> TestResult:
     output = tuple(test.output)
     if test.end is None:
         return _result_without_end(reading, number, test)
-    judged = judge(test.end, output, machine, reading.planned[number - 1].says, test.cut)
+    judged = judge(test.end, output, reading.planned[number - 1].says, test.cut, reading.signals)
     status, reason = judged.status, judged.reason
     if test.damage and status is Status.PASS:
         status, reason = Status.ERROR, f"would be PASS, but {test.damage}"

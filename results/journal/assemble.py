@@ -42,7 +42,7 @@ def read_boot(fact: BootFact, planned: Sequence[PlannedTest], run_dir: Path) -> 
     except OSError as error:
         raise JournalError(f"console log of boot {fact.id}: {error.strerror}: {fact.log}") from None
     with log:
-        report = read_report(log, fact.nonce, wanted)
+        report = read_report(log, fact.nonce, wanted, fact.signals)
     splats = find_splats(report.kernel_lines)
     lost = lost_evidence(report.kernel_lines, splats)
     incomplete = "; ".join(filter(None, (report.log_incomplete, lost.messages_lost)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -161,6 +161,8 @@ class BootFact:
     log: str
     command: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    signals: dict[str, str] = field(default_factory=dict)
+    """Number → name of the signals that its architecture numbers in another way than most."""
 
 
 @dataclass(frozen=True, slots=True)

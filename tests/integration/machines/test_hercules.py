@@ -119,7 +119,7 @@ class Guests:
         machine = Hercules(facts, files, self.folder / name, Children())
         log = self.folder / f"{name}.log"
         with log.open("wb") as file:
-            outcome = await watch(machine, nonce, limits_for(tests, scale), file)
+            outcome = await watch(machine, nonce, limits_for(tests, self.arch.guest.limits, scale), file)
         text = log.read_bytes()
         return outcome, text, read_report(text.decode(errors="replace").splitlines(), nonce, tests)
 

@@ -163,9 +163,13 @@ def test_plain_note_before_a_failure_is_the_reason() -> None:
     assert one_test(output, "exit 1").reason == "mremap: Invalid argument"
 
 
-def test_signals_of_sparc_have_their_own_numbers() -> None:
-    log = GuestLog().say("probe machine sparc64").test(1, "a", [], "signal 10").done(1)
-    assert read(log, "a").tests[0].reason == "killed by SIGBUS (10)"
+@pytest.mark.parametrize(("signals", "name"), [({"10": "SIGBUS"}, "SIGBUS"), (None, "SIGUSR1")])
+def test_signals_are_named_as_the_architecture_numbers_them(
+    signals: dict[str, str] | None, name: str
+) -> None:
+    log = GuestLog().test(1, "a", [], "signal 10").done(1)
+    report = read_report(log.lines, NONCE, planned("a"), signals)
+    assert report.tests[0].reason == f"killed by {name} (10)"
 
 
 def test_guest_dies_in_a_test() -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from harness.config.arch import ArchRecord
+from harness.config.arch import ArchRecord, BootLimits
 from harness.config.catalogue import find
 from harness.config.host import HostRecord
 from harness.core.errors import InfrastructureError, UsageError
@@ -555,7 +555,10 @@ def test_what_boots_on_a_host_restarts_it(tmp_path: Path) -> None:
     record = HostRecord.model_validate(PLACE)
     kind = host_kind(HostLease(record, HostStateFile(tmp_path, "desk"), print))
     assert (kind.name, kind.finish) == ("host desk", "restart")
-    assert limits_for((), kind.time_scale, kind.boot_silence).boot_silence == record.limits.boot_seconds
+    assert (
+        limits_for((), BootLimits(), kind.time_scale, kind.boot_silence).boot_silence
+        == record.limits.boot_seconds
+    )
     machine = kind.make(BootFiles(Path("K"), Path("I"), kind.cmdline), tmp_path, Children())
     assert machine.command[:5] == ("kexec", "-c", "-l", "K", "--initrd=I")
     assert "console=ttyS0" in machine.command[5]
@@ -565,7 +568,7 @@ def test_what_boots_on_a_host_restarts_it(tmp_path: Path) -> None:
 def test_a_host_without_a_console_is_waited_for_as_long_as_it_may_take(tmp_path: Path) -> None:
     record = with_console(pstore=True)
     kind = host_kind(HostLease(record, HostStateFile(tmp_path, "desk"), print))
-    limits = _limits(kind, ())
+    limits = _limits(kind, BootLimits(), ())
     assert limits.boot_silence == limits.test_silence == limits.total > record.limits.back_seconds
     assert "has no console" in kind.notes[1]
     with pytest.raises(InfrastructureError, match="desk has no console"):

@@ -208,7 +208,7 @@ def _run_hercules(facts: HerculesFacts, machine: str, wanted: _Wanted) -> str:
     tests = wanted.tests or tuple(
         test for test in wanted.past.plan.planned if test.name in {each.name for each in wanted.boot.tests}
     )
-    limit = round(limits_for(tests, _kind(wanted).time_scale).total)
+    limit = round(limits_for(tests, wanted.past.arch.guest.limits, _kind(wanted).time_scale).total)
     return f"""\
 	# Where the kernel finds its initramfs: address and length.
 	perl -e 'print pack("Q>Q>", {address}, -s "{machine}/initrd")' >{machine}/{ADDRESSES}
