@@ -39,7 +39,11 @@ class History:
     """Everything that `bad` has and `good` has not."""
 
     def __init__(self, owner: Repository, good: str, bad: str) -> None:
-        """Both are commit ids. Raises UsageError if good is not an ancestor of bad."""
+        """Begin with two commit ids.
+
+        Raises:
+            UsageError: if good is not an ancestor of bad.
+        """
         self._owner = owner
         self.good = good
         self.bad = bad

@@ -95,7 +95,11 @@ def read_ref(mirror: Repository, ref: str) -> str | None:
 
 
 def tree_hash(cache: Path, commit: str) -> str:
-    """Git's id of a commit's tree. Raises GitError for an unknown commit."""
+    """Git's id of a commit's tree.
+
+    Raises:
+        GitError: for an unknown commit.
+    """
     return open_mirror(cache).run("rev-parse", "--verify", f"{commit}^{{tree}}")
 
 
@@ -110,7 +114,8 @@ def path_hash(cache: Path, commit: str, path: str) -> str | None:
 def kernel_version(cache: Path, commit: str) -> str:
     """The version in a commit's top Makefile, say `6.12.117` or `7.1.0-rc3`.
 
-    Raises UsageError when the commit is no kernel tree.
+    Raises:
+        UsageError: when the commit is no kernel tree.
     """
     return version_in(open_mirror(cache), commit)
 

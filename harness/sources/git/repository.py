@@ -66,7 +66,10 @@ class Repository:
         """Run a git command and return what it printed, without the last line's end.
 
         With `user_config` the user's and the system's git configuration count: proxies,
-        certificates, credentials. Raises GitError.
+        certificates, credentials.
+
+        Raises:
+            GitError: when it ends with another code than 0.
         """
         printed = self.run_bytes(*arguments, stdin=stdin, user_config=user_config)
         return printed.decode("utf-8", errors="replace").removesuffix("\n")

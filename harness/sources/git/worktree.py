@@ -35,8 +35,11 @@ def worktree(
     """Hold the worktree `name` of a cache at `commit`, exactly: no changed and no left-over files.
 
     It is locked until the end of the `with` block; another process that wants it waits, and
-    `check` may raise to end its waiting. A damaged or deleted one is made anew. Raises GitError
-    (an unknown commit, a full disk) and UsageError (a name that can't be a folder's).
+    `check` may raise to end its waiting. A damaged or deleted one is made again.
+
+    Raises:
+        GitError: for an unknown commit, or a full disk.
+        UsageError: for a name that can't be a folder's.
     """
     if not _NAME.fullmatch(name):
         raise UsageError(

@@ -158,7 +158,7 @@ def _apply_mails(
         patches=_with_mails(_patches(mirror, base, made.commit), ordered.patches, source.archive),
         fuzzed=made.fuzzed,
         title=ordered.title,
-        notes=tuple(map(printable, (*source.notes, *ordered.notes, *made.notes))),
+        notes=tuple(map(printable, (*source.notes, *_asked_for(source, mails), *ordered.notes, *made.notes))),
         letter=read_letter(ordered.first, source.archive),
         written_on=written_on,
         prerequisites=prerequisites,
@@ -179,6 +179,14 @@ def _order(source: SeriesSource, mails: list[Mail], choice: SeriesChoice) -> Ord
     except SeriesError:
         source.forget()  # an archive may not have had all of its mails yet
         raise
+
+
+def _asked_for(source: SeriesSource, mails: Sequence[Mail]) -> tuple[str, ...]:
+    """A note if b4 took a newer version than that of the mail that was named."""
+    if not source.archive or source.name in {mail.message_id for mail in mails}:
+        return ()
+    versions = sorted({mail.version for mail in mails})
+    return (f"b4 took {versions[-1]} of the thread of {source.name}, which is no mail of that version",)
 
 
 def _trailers(ordered: OrderedSeries) -> tuple[str, tuple[str, ...]]:

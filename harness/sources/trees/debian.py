@@ -116,7 +116,11 @@ def _changelog_seconds(archive: Path, package: str) -> int:
 
 @contextmanager
 def _member(archive: Path, name: str, unpack: tuple[str, ...] = ()) -> Iterator[IO[bytes]]:
-    """Stream one file of a .deb; raises InfrastructureError when it could not be read to the end."""
+    """Stream one file of a .deb.
+
+    Raises:
+        InfrastructureError: when it could not be read to the end.
+    """
     commands: list[tuple[str, ...]] = [("dpkg-deb", "--fsys-tarfile", str(archive)), ("tar", "-xO", name)]
     if unpack:
         commands.append(unpack)

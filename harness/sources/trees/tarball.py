@@ -50,7 +50,8 @@ def tar_entries(stream: IO[bytes]) -> Iterator[TarEntry]:
     """Read an uncompressed tar stream as GNU tar writes it.
 
     `tarfile` takes longer than everything else together, for what a kernel tarball doesn't use.
-    Raises InfrastructureError for a stream that is cut off or of another dialect.
+    Raises:
+        InfrastructureError: for a stream that is cut off or of another dialect.
     """
     long_name = b""
     while (header := _read(stream, _BLOCK))[0]:
@@ -106,7 +107,9 @@ def import_commit(repository: Repository, entries: Iterator[TarEntry], label: Co
     """Make one commit without parents of the entries and return its id.
 
     Contents are hashed and packed by several importers at once, the ref is made at the very end.
-    Raises GitError when an importer fails, say for a full disk.
+
+    Raises:
+        GitError: when an importer fails, say for a full disk.
     """
     importers = min(_MOST_IMPORTERS, os.cpu_count() or 1)
     batches: queue.Queue[list[bytes] | None] = queue.Queue(maxsize=1)

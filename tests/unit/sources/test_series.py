@@ -505,6 +505,17 @@ class TestRefused:
         with worktree(shop.cache, "w", applied.commit) as folder:
             assert b"gr\xf6\xdfe\n" in (folder / "mm/latin.c").read_bytes()
 
+    def test_names_the_hunk_that_has_no_place_even_with_fuzz(self, shop: Workshop) -> None:
+        """Git stops at hunk 1, which fuzz would place; it is hunk 2 that can't be."""
+        text = NUMBERS.replace("line 15\n", "fifteen\n").replace("line 45\n", "forty-five\n")
+        git(shop.kernel, "checkout", "--quiet", "--detach", shop.base)
+        commit(shop.kernel, "two hunks", {"mm/memory.c": text})
+        series = shop.write(git(shop.kernel, "format-patch", "--stdout", "-1") + "\n")
+        other = NUMBERS.replace("line 12\n", "twelve\n").replace("line 45\n", "other\n")
+        error = shop.refused(series, base=shop.other_base(mm__memory=other))
+        assert "mm/memory.c: hunk 2, for line 42, finds other lines there" in str(error)
+        assert "hunk 1" not in str(error)
+
     def test_already_in_the_tree(self, shop: Workshop) -> None:
         base = shop.other_base(mm__memory=NUMBERS.replace("line 10\n", "line 10 changed\n"))
         for allow_fuzz in (False, True):

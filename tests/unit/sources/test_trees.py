@@ -96,8 +96,9 @@ class TestLocalTree:
             prepare_tree(LocalTree(tmp_path / "nothing"), cache, silent)
 
     def test_folder_inside_somebody_elses_repository(self, kernel: Path, cache: Path) -> None:
-        with pytest.raises(UsageError, match="not the top of a git checkout"):
+        with pytest.raises(UsageError, match="not the top of a git checkout") as failure:
             prepare_tree(LocalTree(kernel / "mm"), cache, silent)
+        assert failure.value.hint == f"It is a folder inside the checkout {kernel}: name that one."
 
     @pytest.mark.parametrize("files", [{"README": "no kernel\n"}, {"Makefile": "all:\n\ttrue\n"}])
     def test_no_kernel(self, files: dict[str, str], cache: Path, tmp_path: Path) -> None:

@@ -70,9 +70,11 @@ def archive_mask(mask: str | None = None) -> str:
 def fetch_thread(identifier: str, cache: Path, log: Callable[[str], None], mask: str | None = None) -> Path:
     """Return the folder where b4 put a thread's series: `*.cover`, if it has one, and `*.mbx`.
 
-    A series that the cache holds is not asked for again. Raises SeriesError when the archive has
-    no such message or no patch in it, InfrastructureError when b4 is missing or the archive can't
-    be reached.
+    A series that the cache holds is not asked for again.
+
+    Raises:
+        SeriesError: when the archive has no such message, or no patch in it.
+        InfrastructureError: when b4 is missing, or the archive can't be reached.
     """
     mask = mask or os.environ.get(MASK_VARIABLE)
     name = hashlib.sha256(f"{mask or ''} {identifier}".encode()).hexdigest()[:20]

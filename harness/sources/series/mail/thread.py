@@ -184,13 +184,17 @@ class Thread:
         kept: list[Mail] = []
         for mail in self.mails:
             replaced = [other for other in kept if mail.files and other.files and self._replaces(mail, other)]
-            newest = max([*replaced, mail], key=lambda one: (one.version, one.sent)) if replaced else mail
+            newest = max([*replaced, mail], key=self._age)
             for old in [*replaced, mail]:
                 if old is not newest:
                     self._note_replaced(old, newest)
             kept = [other for other in kept if all(other is not old for old in replaced)]
             kept.append(newest)
         self.mails = kept
+
+    def _age(self, mail: Mail) -> tuple[Version, int, float]:
+        """Sorts a mail behind those that it answers."""
+        return mail.version, sum(1 for _ in self.ancestors(mail)), mail.sent
 
     def _note_replaced(self, old: Mail, newest: Mail) -> None:
         if old.version != newest.version:
