@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results.compare.compare import failing_again, seen_once
+from results.compare.compare import failing_again
+from results.compare.splats import seen_once, unchecked_once
 from results.model.run import Boot, BootEnd, Cell, PlannedTest, Status, TestResult
 
 FRUITLESS_BOOTS = 3
@@ -34,7 +35,7 @@ def next_boot(planned: Sequence[PlannedTest], cell: Cell) -> NextBoot | None:
     if waiting := tuple(test for test in planned if not _judged(test, cell.boots)):
         purpose = "remaining" if _fruitful(cell.boots[-1]) else "retry"
         return NextBoot(purpose, waiting)
-    doubtful = {*failing_again(planned, cell), *seen_once(planned, cell)}
+    doubtful = {*failing_again(planned, cell), *seen_once(planned, cell)} or {*unchecked_once(planned, cell)}
     if doubtful and not _given_up_again(cell.boots):
         return NextBoot("again", tuple(test for test in planned if test in doubtful))
     return None

@@ -21,7 +21,7 @@ from results.compare.known import entry_notes, excuse, gap_of
 from results.compare.leaves import compare_leaves
 from results.compare.measures.registry import compare_measures, measured_finding, telling
 from results.compare.roll_up import roll_up
-from results.compare.splats import compare_splats, lost_evidence_findings, seen_once, splat_findings
+from results.compare.splats import compare_splats, lost_evidence_findings, splat_findings
 from results.compare.tally import (
     boots_for,
     failing_again,
@@ -53,7 +53,6 @@ __all__ = [
     "compare_test",
     "failing_again",
     "run_verdict",
-    "seen_once",
     "tally",
 ]
 

@@ -7,6 +7,7 @@ boot got to the test, the checker that makes such reports was on, and no message
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -148,6 +149,24 @@ def seen_once(planned: Sequence[PlannedTest], cell: Cell) -> tuple[PlannedTest, 
     return tuple(test for test in planned if test.name in names)
 
 
+def unchecked_once(planned: Sequence[PlannedTest], cell: Cell) -> tuple[PlannedTest, ...]:
+    """Return the tests to boot again because a checker was off in the only boot that ran them.
+
+    A test that ran twice while a checker was off is given up: what switches it off comes before every test.
+    """
+    ran = Counter(result.name for boot in cell.boots for result in _through(boot))
+    blind = {
+        name
+        for checker in _checkers_off(cell)
+        for name in _unseen(cell, partial(_off_since, checker=checker))
+    }
+    return tuple(test for test in planned if test.name in blind and ran[test.name] == 1)
+
+
+def _checkers_off(cell: Cell) -> list[str]:
+    return list(dict.fromkeys(off.checker for boot in cell.boots for off in boot.checkers_off))
+
+
 def _tests_around(boot: Boot, splat: Splat) -> set[str]:
     """Return the test in which a report came; outside of tests all before it, or else the first."""
     if splat.test is not None:
@@ -169,9 +188,8 @@ def splat_findings(splats: Sequence[SplatComparison]) -> list[Finding]:
 def lost_evidence_findings(base: Cell, series: Cell) -> list[Finding]:
     """Say in which tests a report of the kernel would not have been seen, on either kernel."""
     cells = (("base", base), ("the series", series))
-    checkers = {off.checker: None for _, cell in cells for boot in cell.boots for off in boot.checkers_off}
     findings: list[Finding] = []
-    for checker in checkers:
+    for checker in dict.fromkeys(_checkers_off(base) + _checkers_off(series)):
         since = partial(_off_since, checker=checker)
         unchecked = [(name, _unseen(cell, since)) for name, cell in cells]
         findings += _lost(f"{checker} was off afterwards", "nothing after it was checked", unchecked)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from harness.engine.next_boot import BOOTS_PER_CELL, FRUITLESS_BOOTS, WASTED_RERUNS, NextBoot, next_boot
-from results.model.run import Boot, BootEnd, Cell, LineRange
+from results.model.run import Boot, BootEnd, Cell, CheckerOff, LineRange
 from tests.samples.cells import boot, cell, plan, splat
 
 TESTS = ("a", "b", "c")
@@ -94,6 +94,37 @@ def reported(boot: Boot, *tests: str | None, line: int = 5) -> Boot:
     ],
 )
 def test_a_report_of_the_kernel_is_booted_again(boots: list[Boot], expected: tuple[str, str] | None) -> None:
+    assert decide(*boots) == expected
+
+
+def unchecked(boot: Boot, line: int) -> Boot:
+    """A boot in which lockdep is off from a line on; tests begin in lines 10, 20 and 30."""
+    return replace(boot, checkers_off=(CheckerOff("lockdep", line),))
+
+
+@pytest.mark.parametrize(
+    ("boots", "expected"),
+    [
+        ([unchecked(seen("pass pass pass"), 15)], ("again", "b c")),
+        ([unchecked(seen("pass pass pass"), 39)], None),
+        ([unchecked(seen("pass pass pass"), 15), seen("pass pass", names="b c")], None),
+        # first what reported, alone: it would switch the checker off again
+        ([unchecked(reported(seen("pass pass pass"), "b"), 25)], ("again", "b")),
+        (
+            [
+                unchecked(reported(seen("pass pass pass"), "b"), 25),
+                unchecked(reported(seen("pass", names="b"), "b"), 15),
+            ],
+            ("again", "c"),
+        ),
+        # what switches the checker off comes before every test
+        ([unchecked(seen("pass pass pass"), 5), unchecked(seen("pass pass pass"), 5)], None),
+        ([unchecked(seen("pass pass pass"), 15), unchecked(seen("pass pass", names="b c"), 15)], None),
+    ],
+)
+def test_what_ran_without_a_checker_is_booted_again(
+    boots: list[Boot], expected: tuple[str, str] | None
+) -> None:
     assert decide(*boots) == expected
 
 
