@@ -170,12 +170,12 @@ def _only_numbered(thread: Thread, patches: list[Mail]) -> list[Mail]:
 
 
 def _without_copies(patches: list[Mail], notes: list[str]) -> list[Mail]:
-    """A mail may arrive once for each mailing list."""
+    """A mail may arrive once for each mailing list, or be sent again."""
     kept: list[Mail] = []
     seen: set[object] = set()
     for mail in patches:
         identity = (mail.number, mail.total, mail.subject, mail.changes)
-        if mail.total and identity in seen:
+        if identity in seen:
             notes.append(f"left out a second copy of {mail.label}")
             continue
         seen.add(identity)

@@ -221,6 +221,11 @@ class TestVersions:
         for order in itertools.permutations(mails):
             assert titles(read(*order)) == ["mm: 1", "mm: 2", "mm: 3"]
 
+    def test_patch_that_was_sent_again(self, read: Read) -> None:
+        series = read(mail("[PATCH] mm: a", number="a"), mail("[PATCH RESEND] mm: a", number="b"))
+        assert titles(series) == ["mm: a"]
+        assert series.notes == ("left out a second copy of patch “mm: a”",)
+
     def test_two_copies_of_one_mail_are_one(self, read: Read) -> None:
         footer = mail("[PATCH] mm: a", number="a") + "_______\nlist footer\n"
         assert titles(read(mail("[PATCH] mm: a", number="a"), footer)) == ["mm: a"]
@@ -329,6 +334,23 @@ class TestMime:
             read_mails("x", b"From: a@b.example\nSubject: " + content, git)
 
 
+class TestDiffstats:
+    STALE = mail("[PATCH] mm: x").replace("1 insertion(+)", "7 insertions(+)").replace("-- \n2.47.0\n", "")
+
+    def test_stale_one_is_told(self, read: Read) -> None:
+        series = read(self.STALE)
+        assert series.notes == ("patch “mm: x” changes less than its own diffstat says: taken as it is",)
+
+    def test_files_that_are_missing_where_the_mbox_ends(self, read: Read) -> None:
+        cut = self.STALE.replace("1 file changed", "2 files changed").rstrip("\n") + "\n"
+        with pytest.raises(SeriesError, match="is cut off"):
+            read(cut)
+
+    def test_files_that_are_missing_before_another_mail(self, read: Read) -> None:
+        whole = self.STALE.replace("1 file changed", "2 files changed")
+        assert len(read(whole, mail("[PATCH] mm: y", 30)).patches) == 2
+
+
 class TestFiles:
     """A directory, where the names of the files say the order."""
 
@@ -365,6 +387,14 @@ class TestFiles:
     def test_a_gap_is_refused(self, folder: Read) -> None:
         with pytest.raises(SeriesError, match="patches 1, 4 of 5 are missing"):
             folder(**{f"f{n}": mail(f"[PATCH {n}/5] mm: {n}", n * 5) for n in (2, 3, 5)})
+
+    def test_two_versions_by_the_names_of_their_files(self, folder: Read) -> None:
+        names = {"0001-a": "[PATCH 1/2] mm: 1", "0002-b": "[PATCH 2/2] mm: 2"}
+        newer = {"v2-0001-c": "[PATCH v2 1/1] mm: other", "v2-0000-cover": "[PATCH v2 0/1] mm: cover"}
+        files = {**names, **newer}
+        series = folder(**{name: mail(text, None if "0/1" in text else 20) for name, text in files.items()})
+        assert (series.title, titles(series)) == ("mm: cover", ["mm: other"])
+        assert series.notes == ("took version v2 of the series, left out v1: 0001-a.patch and 0002-b.patch",)
 
     def test_two_versions_by_their_titles(self, folder: Read) -> None:
         series = folder(a=mail("[PATCH] mm: 1", 10), b=mail("[PATCH v2] mm: 1", 20))
