@@ -83,7 +83,7 @@ def _has_sum(path: Path, known: str) -> bool:
 
 
 def mark_used(folder: Path) -> None:
-    """Have a folder's time stamp say that it was used just now."""
+    """Set the time stamp of a folder to now."""
     with suppress(OSError):  # a cache that can only be read serves as well
         os.utime(folder)
 
@@ -133,7 +133,7 @@ def publish(draft: Path, entry: Path, damaged: Callable[[Path], Sequence[str]]) 
     try:
         draft.rename(entry)
     except OSError as error:
-        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):  # then it is there, made by somebody else
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):  # another process has made it
             raise
 
 

@@ -42,7 +42,7 @@ class ClusterRequest:
 
 
 @contextmanager
-def connected(request: ClusterRequest, workspace: Workspace, say: Callable[[str], None]) -> Iterator[Cluster]:
+def connected(request: ClusterRequest, workspace: Workspace, log: Callable[[str], None]) -> Iterator[Cluster]:
     """A cluster for the length of a run.
 
     Raises:
@@ -55,16 +55,20 @@ def connected(request: ClusterRequest, workspace: Workspace, say: Callable[[str]
         if request.local:
             count = local_workers(request.local)
             logs = workspace.state / "cluster" / "logs"
-            address = stack.enter_context(local_cluster(count, request.cores, logs, say))
+            address = stack.enter_context(local_cluster(count, request.cores, logs, log))
             client = stack.enter_context(client_of(address, None, JOIN_SECONDS))
             _await_workers(client, count, logs)
         else:
             client = stack.enter_context(_connected(parse_address(request.scheduler), request.certificates))
-        yield Cluster(client, exchange, say)
+        yield Cluster(client, exchange, log)
 
 
 def members_at(address: Address, certificates: Path | None) -> tuple[WorkerInfo, ...]:
-    """Who works for a scheduler; raises as `connected`."""
+    """Read the list of workers from a scheduler.
+
+    Raises:
+        HarnessError: as `connected`.
+    """
     set_up()
     with _connected(address, certificates) as client:
         return WorkerList(client).members()

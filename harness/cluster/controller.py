@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The controller's side: gives steps to workers, and sees to it that each is done exactly once.
 
-What was tried stands in the run's journal, not in the scheduler. Each attempt at a step has a number, and
-only the delivery of the last one is taken. A worker that dies, a scheduler that is lost and starts anew, or
+Attempts are recorded in the run's journal, not in the scheduler. Each attempt at a step has a number, and
+only the delivery of the last one is taken. A worker that dies, a scheduler that is lost and restarts, or
 this program killed and started again: all end an attempt, and the next one has the next number.
 """
 
@@ -107,7 +107,7 @@ class StepDispatcher:
         run_dir: Path,
         exchange: Exchange,
         cache: Path,
-        say: Callable[[str], None],
+        log: Callable[[str], None],
     ) -> None:
         self._client = client
         self._run = run_dir.name
@@ -115,7 +115,7 @@ class StepDispatcher:
         self._journal = Journal(run_dir)
         self._exchange = exchange
         self._cache = cache
-        self._say = say
+        self._log = log
         self._lock = threading.Lock()
         self._offering = threading.Lock()
         self._numbers = _numbers_so_far(run_dir)
@@ -144,7 +144,7 @@ class StepDispatcher:
             delivery = self._attempt(step, tries, only or prefer)
             if delivery is None:
                 tries.lost += 1
-                self._say(f"{step.name}: attempt {tries.number} was lost with its worker or the scheduler")
+                self._log(f"{step.name}: attempt {tries.number} was lost with its worker or the scheduler")
                 if tries.lost >= LOST_ATTEMPTS or only:
                     raise StepFailedError(f"{step.name}: {tries.lost} workers were lost over it")
             elif delivery.lacks_commit:
@@ -170,7 +170,7 @@ class StepDispatcher:
         return ""
 
     def _refused(self, step: Step, tries: _Tries, delivery: Delivery, trouble: str, *, final: bool) -> None:
-        self._say(f"{step.name}: {trouble}")
+        self._log(f"{step.name}: {trouble}")
         tries.refused[delivery.worker] = trouble
         left = [each for each in self._able(step) if each.ability.worker not in tries.refused]
         if final or not left or len(tries.refused) >= REFUSALS:

@@ -6,7 +6,7 @@
     EXCHANGE/parcels/RUN/PARCEL/            what one attempt at a step has left: logs, the initramfs
 
 Whoever takes something hashes it on arrival; what is not as it was sent is not taken. A parcel belongs to
-one attempt, so whoever is late, and was given up long ago, puts nothing into anybody's way.
+one attempt, so a late worker, given up long ago, disturbs no other.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Exchange:
         self._copy(kind, entry, self.folder / kind / entry.name)
 
     def take(self, kind: str, key: str, cache: Path) -> Path | None:
-        """The entry in our cache: it was there, or is brought there now; None if nobody has it."""
+        """Return the entry in our cache, copied there if it is missing; None if the exchange lacks it."""
         entry = cache / kind / key
         if not damaged_files(entry, _FILES[kind]):
             return entry

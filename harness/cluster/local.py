@@ -25,7 +25,7 @@ class _Minder:
 
     commands: Sequence[Sequence[str]]
     logs: Path
-    say: Callable[[str], None]
+    log: Callable[[str], None]
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def mind(self) -> None:
@@ -34,7 +34,7 @@ class _Minder:
         while not self.stopping.wait(_LOOK_SECONDS):
             for number, process in enumerate(running):
                 if process.poll() is not None:
-                    self.say(f"{self._name(number)} has ended and is started again")
+                    self.log(f"{self._name(number)} has ended; restarting it")
                     running[number] = self._start(number)
         for process in reversed(running):
             end_group(process)
@@ -54,15 +54,15 @@ class _Minder:
 
 
 @contextmanager
-def local_cluster(workers: int, cores: int, logs: Path, say: Callable[[str], None]) -> Iterator[Address]:
-    """A scheduler and so many workers, which share the cores; their words go to files in `logs`."""
+def local_cluster(workers: int, cores: int, logs: Path, log: Callable[[str], None]) -> Iterator[Address]:
+    """Start a scheduler and `workers` workers that share the cores; they log to files in `logs`."""
     address = Address("tcp", "127.0.0.1", _free_port())
     each = str(max(cores // workers, 1))
     worker = (*_PROGRAM, "cluster", "worker", str(address), "--cores", each)
     logs.mkdir(parents=True, exist_ok=True)
     for old in logs.glob("*.log"):
         old.unlink()
-    minder = _Minder(((*_PROGRAM, "cluster", "scheduler", str(address)), *[worker] * workers), logs, say)
+    minder = _Minder(((*_PROGRAM, "cluster", "scheduler", str(address)), *[worker] * workers), logs, log)
     thread = threading.Thread(target=minder.mind, name="local cluster")
     thread.start()
     try:

@@ -45,10 +45,10 @@ class _Versions:
 class Cluster:
     """Workers that a scheduler knows."""
 
-    def __init__(self, client: Any, exchange: Exchange, say: Callable[[str], None]) -> None:
+    def __init__(self, client: Any, exchange: Exchange, log: Callable[[str], None]) -> None:
         self._client = client
         self._exchange = exchange
-        self._say = say
+        self._log = log
         self._versions: dict[str, _Versions] = {}
 
     def find_tools(self, plan: Plan) -> ToolsByArch:
@@ -79,7 +79,7 @@ class Cluster:
             )
         for each in members:
             if each.ability.harness != ours:
-                self._say(
+                self._log(
                     f"worker {each.ability.worker} is left out: its program version is "
                     f"{each.ability.harness}, ours is {ours}"
                 )
@@ -113,12 +113,12 @@ class Cluster:
 
     def begin(self, run: RunContext) -> Executor:
         """Be ready for the steps of a run."""
-        crew = StepDispatcher(self._client, run.run_dir, self._exchange, run.workspace.cache, self._say)
-        return _Remote(run, crew, self._exchange, self._versions)
+        dispatcher = StepDispatcher(self._client, run.run_dir, self._exchange, run.workspace.cache, self._log)
+        return _Remote(run, dispatcher, self._exchange, self._versions)
 
 
 def _most_common(versions: Iterable[str | None]) -> str:
-    """What most workers have; of equally many, the one that sorts last. Empty if nobody has any."""
+    """Return the version that most workers have, the last in order of equally many; empty without any."""
     counted = Counter(filter(None, versions))
     return max(counted, key=lambda version: (counted[version], version), default="")
 
@@ -127,10 +127,10 @@ class _Remote:
     """Carries out the steps of one run on workers."""
 
     def __init__(
-        self, run: RunContext, crew: StepDispatcher, exchange: Exchange, versions: dict[str, _Versions]
+        self, run: RunContext, dispatcher: StepDispatcher, exchange: Exchange, versions: dict[str, _Versions]
     ) -> None:
         self._run = run
-        self._crew = crew
+        self._dispatcher = dispatcher
         self._exchange = exchange
         self._versions = versions
         self._accelerators: dict[str, Accelerator] = {}
@@ -140,17 +140,17 @@ class _Remote:
 
     def width(self) -> int:
         """Workers may come and go."""
-        return self._crew.width()
+        return self._dispatcher.width()
 
     def build(
         self, request: KernelRequest, worktree: str, context: BuildContext
     ) -> tuple[Build, Path | None]:
         run, key = self._run, build_key(request)
-        log = str(context.log.relative_to(run.run_dir))
+        log = str(context.log_file.relative_to(run.run_dir))
         step = BuildStep(request, worktree, log, run.plan.jobs)
         lane = request.arch.kernel_name
         try:
-            delivery = self._crew.do(step, run.run_dir, prefer=self._builders.get(lane, ""))
+            delivery = self._dispatcher.do(step, run.run_dir, prefer=self._builders.get(lane, ""))
             self._builders[lane] = delivery.worker
             done: BuildDone = delivery.value
             context.step(done.steps)
@@ -169,7 +169,7 @@ class _Remote:
 
     def programs(self, tools: Tools, arch: ArchRecord, selftests: Selftests) -> Path:
         step = ProgramsStep(arch, tools.compiler, selftests)
-        return self._take(PROGRAMS, self._crew.do(step, self._run.run_dir).value) / ARCHIVE
+        return self._take(PROGRAMS, self._dispatcher.do(step, self._run.run_dir).value) / ARCHIVE
 
     def machine_kinds(self, bootable: Bootable, tools: Tools) -> tuple[MachineKind, ...]:
         """QEMU with KVM if any worker can, else with emulation; Hercules if any worker has it."""
@@ -182,7 +182,7 @@ class _Remote:
         """The same for all boots of an architecture: base and series are compared."""
         name = bootable.arch.name
         tags = {qemu_tag(name, tools.qemu_version), harness_tag(program_version())}
-        members = [each for each in self._crew.roster.members() if tags <= each.tags]
+        members = [each for each in self._dispatcher.roster.members() if tags <= each.tags]
         known = [each for each in members if kvm_tag(name) in each.tags]
         notes = {each.ability.notes.get(name, "") for each in members}
         if not known:
@@ -198,7 +198,9 @@ class _Remote:
         def ask(member: WorkerInfo) -> Accelerator:
             step = KvmStep(_guest(bootable), tools.qemu_version, member.ability.worker)
             try:
-                answer: Accelerator = self._crew.do(step, self._run.run_dir, only=member.ability.worker).value
+                answer: Accelerator = self._dispatcher.do(
+                    step, self._run.run_dir, only=member.ability.worker
+                ).value
                 return answer
             except StepFailedError as error:
                 return Accelerator("tcg", str(error))
@@ -207,7 +209,7 @@ class _Remote:
             return list(pool.map(ask, untried))
 
     def cpu_slots(self, cpus: int) -> AbstractContextManager[Any]:
-        """The worker has it; its memory is known to the scheduler, its CPUs are its own matter."""
+        """The worker has it; its memory is known to the scheduler, it manages its CPUs itself."""
         return nullcontext()
 
     def boot(self, bootable: Bootable, kind: MachineKind, request: BootRequest) -> BootFact:
@@ -221,7 +223,7 @@ class _Remote:
             notes=kind.notes,
         )
         try:
-            done: BootDone = self._crew.do(step, self._run.run_dir).value
+            done: BootDone = self._dispatcher.do(step, self._run.run_dir).value
         except StepFailedError as error:
             return self._no_boot(bootable, kind, request, str(error))
         here = {"out": str(self._run.run_dir), "kernel": str(bootable.kernel)}
@@ -252,11 +254,11 @@ class _Remote:
 
     def stop(self) -> None:
         """Cancel every step; the workers end what they have started for it."""
-        self._crew.stop()
+        self._dispatcher.stop()
 
     def close(self) -> None:
         """Leave nothing in the exchange that only this run needs."""
-        self._crew.close()
+        self._dispatcher.close()
 
 
 def _guest(bootable: Bootable) -> Guest:

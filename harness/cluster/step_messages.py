@@ -28,7 +28,7 @@ class WorkerContext:
     worktrees: Worktrees
     children: Children
     """Of this attempt only, so that it can be ended alone."""
-    say: Callable[[str], None]
+    log: Callable[[str], None]
     announce: Callable[[str], None]
     """Has the scheduler know of a tag that the machine has from now on."""
 
@@ -48,7 +48,7 @@ class Step(Protocol):
     def memory_mb(self) -> int:
         """What its guest takes; 0 for no guest."""
 
-    def carry_out(self, station: WorkerContext) -> Any:
+    def carry_out(self, context: WorkerContext) -> Any:
         """Do it; returns what the controller gets besides the files.
 
         Raises:

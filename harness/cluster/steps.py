@@ -24,17 +24,17 @@ from results.journal.journal import BootFact
 from results.model.run import Build
 
 
-def _require(station: WorkerContext, arch: ArchRecord, compiler: Compiler) -> None:
+def _require(context: WorkerContext, arch: ArchRecord, compiler: Compiler) -> None:
     found = find_compiler(arch).version
     if found != compiler.version:
         raise InfrastructureError(
-            f"{station.ability.machine} has compiler {found} now, not {compiler.version}",
+            f"{context.ability.machine} has compiler {found} now, not {compiler.version}",
             hint="Start its worker again.",
         )
 
 
-def _need_commit(station: WorkerContext, commit: str) -> None:
-    if not station.exchange.take_commit(commit, station.cache):
+def _need_commit(context: WorkerContext, commit: str) -> None:
+    if not context.exchange.take_commit(commit, context.cache):
         raise MissingCommit(commit)
 
 
@@ -73,36 +73,36 @@ class BuildStep:
         """No guest."""
         return 0
 
-    def carry_out(self, station: WorkerContext) -> BuildDone:
+    def carry_out(self, context: WorkerContext) -> BuildDone:
         """Build, or take from the cache or the exchange; what is new is offered to the others."""
         request, steps = self.request, 0
-        _require(station, request.arch, request.compiler)
-        if not station.exchange.take(BUILDS, build_key(request), station.cache):
-            _need_commit(station, request.commit)
+        _require(context, request.arch, request.compiler)
+        if not context.exchange.take(BUILDS, build_key(request), context.cache):
+            _need_commit(context, request.commit)
 
         def count(number: int) -> None:
             nonlocal steps
             steps = number
 
-        log = station.out / self.log
+        log = context.out / self.log
         log.parent.mkdir(parents=True)
-        shop = BuildContext(
-            cache=station.cache,
-            log=log,
-            say=station.say,
+        build_context = BuildContext(
+            cache=context.cache,
+            log_file=log,
+            log=context.log,
             step=count,
-            children=station.children,
-            jobserver=station.jobserver,
-            sources=lambda: station.worktrees.at(
-                self.worktree, request.commit, station.children.raise_if_stopping
+            children=context.children,
+            jobserver=context.jobserver,
+            sources=lambda: context.worktrees.at(
+                self.worktree, request.commit, context.children.raise_if_stopping
             ),
         )
-        build, folder = build_kernel(request, shop)
-        station.children.raise_if_stopping()
+        build, folder = build_kernel(request, build_context)
+        context.children.raise_if_stopping()
         if build.error_is_infrastructure:
-            raise InfrastructureError(f"{station.ability.machine}: {build.error}")
+            raise InfrastructureError(f"{context.ability.machine}: {build.error}")
         if folder:
-            station.exchange.offer(BUILDS, folder)
+            context.exchange.offer(BUILDS, folder)
         commands = tuple(re.sub(r" -j\d+ ", f" -j{self.jobs} ", command) for command in build.commands)
         return BuildDone(replace(build, commands=commands), steps, str(folder or ""))
 
@@ -130,12 +130,12 @@ class ProgramsStep:
         """No guest."""
         return 0
 
-    def carry_out(self, station: WorkerContext) -> str:
+    def carry_out(self, context: WorkerContext) -> str:
         """Compile them; returns their key."""
-        _require(station, self.arch, self.compiler)
-        _need_commit(station, self.selftests.commit)
-        archive = self.selftests.programs(self.compiler, station.cache)
-        station.exchange.offer(PROGRAMS, archive.parent)
+        _require(context, self.arch, self.compiler)
+        _need_commit(context, self.selftests.commit)
+        archive = self.selftests.programs(self.compiler, context.cache)
+        context.exchange.offer(PROGRAMS, archive.parent)
         return archive.parent.name
 
 
@@ -149,17 +149,17 @@ class Guest:
     programs: str
     """Key of the programs."""
 
-    def bring(self, station: WorkerContext) -> Bootable:
+    def bring(self, context: WorkerContext) -> Bootable:
         """Have both in the worker's cache.
 
         Raises:
             InfrastructureError: if the exchange has not got them.
         """
-        kernel = station.exchange.take(BUILDS, self.build, station.cache)
-        programs = station.exchange.take(PROGRAMS, self.programs, station.cache)
-        if not kernel or not programs or not BuildCache(station.cache).lookup(self.build):
+        kernel = context.exchange.take(BUILDS, self.build, context.cache)
+        programs = context.exchange.take(PROGRAMS, self.programs, context.cache)
+        if not kernel or not programs or not BuildCache(context.cache).lookup(self.build):
             lacking = self.programs if kernel else self.build
-            raise InfrastructureError(f"{station.exchange.folder} has no whole {lacking}")
+            raise InfrastructureError(f"{context.exchange.folder} has no whole {lacking}")
         return Bootable(self.arch, kernel / IMAGE, programs / ARCHIVE)
 
 
@@ -186,12 +186,12 @@ class KvmStep:
         """That of the guest."""
         return self.guest.arch.qemu.memory_mb
 
-    def carry_out(self, station: WorkerContext) -> accel.Accelerator:
+    def carry_out(self, context: WorkerContext) -> accel.Accelerator:
         """Boot it, unless the answer is remembered."""
-        bootable = self.guest.bring(station)
-        found = choose_accelerator(bootable, self.qemu_version, station.cache, station.children)
+        bootable = self.guest.bring(context)
+        found = choose_accelerator(bootable, self.qemu_version, context.cache, context.children)
         if found.name == "kvm":
-            station.announce(kvm_tag(self.guest.arch.name))
+            context.announce(kvm_tag(self.guest.arch.name))
         return found
 
 
@@ -239,16 +239,16 @@ class BootStep:
         facts = arch.hercules if self.kind != "qemu" and arch.hercules else arch.qemu
         return facts.memory_mb
 
-    def carry_out(self, station: WorkerContext) -> BootDone:
+    def carry_out(self, context: WorkerContext) -> BootDone:
         """Boot; log and initramfs go to the controller."""
-        bootable = self.guest.bring(station)
+        bootable = self.guest.bring(context)
         arch = self.guest.arch
         kind = qemu_kind(arch, self.accelerator) if self.kind == "qemu" else hercules_kind(arch)
         assert kind, "tags have seen to it"
         for name in ("boots", "logs"):
-            (station.out / name).mkdir()
-        with station.jobserver.hold(kind.cpus):
+            (context.out / name).mkdir()
+        with context.jobserver.hold(kind.cpus):
             kind = replace(kind, notes=self.notes)
-            fact = boot(bootable, kind, self.request, station.out, station.children)
-        station.children.raise_if_stopping()
-        return BootDone(fact, {str(station.out): "out", str(bootable.kernel): "kernel"})
+            fact = boot(bootable, kind, self.request, context.out, context.children)
+        context.children.raise_if_stopping()
+        return BootDone(fact, {str(context.out): "out", str(bootable.kernel): "kernel"})

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a worker's machine can do, as it tells the controller; and the tags that steps are placed by.
+"""The abilities that a worker reports to the controller, and the tags by which steps are placed.
 
-What is looked at is what `thp-harness doctor` looks at. A tag is there only if the thing really is:
+The checks are those of `thp-harness doctor`. A tag is there only if the tool is:
 `kvm-x86_64` takes a guest that has booted with KVM on that machine.
 """
 
@@ -26,21 +26,21 @@ from harness.machines import emulator
 from harness.machines.qemu import accel
 
 KEPT_FREE_MB = 512
-"""Of a machine's memory, for everything that is no guest."""
+"""Memory of a machine that guests do not get."""
 MEMORY = "memory-mb"
 """dask's resource for the memory of guests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ability:
-    """What one worker can do."""
+    """Abilities of one worker."""
 
     worker: str
-    """Name of the worker; a new one whenever it starts."""
+    """Name of the worker; changes with each start."""
     machine: str
     """Name of its machine."""
     harness: str
-    """The program's version, with a sum of its sources."""
+    """As `program_version`."""
     cores: int
     memory_mb: int
     compilers: Mapping[str, str] = field(default_factory=dict)
@@ -49,15 +49,15 @@ class Ability:
     """Architecture → the emulator's version."""
     hercules: Mapping[str, str] = field(default_factory=dict)
     kvm: tuple[str, ...] = ()
-    """Architectures of which a guest has booted with KVM."""
+    """Architectures with a guest that booted with KVM."""
     kvm_untried: tuple[str, ...] = ()
-    """Those for which /dev/kvm is there and was never tried."""
+    """Architectures whose /dev/kvm was never tried."""
     notes: Mapping[str, str] = field(default_factory=dict)
-    """Architecture → why there is no KVM."""
+    """Architecture → reason why KVM is missing."""
 
     @property
     def tags(self) -> frozenset[str]:
-        """What steps may ask for."""
+        """Tags that steps may ask for."""
         return frozenset(
             (
                 harness_tag(self.harness),
@@ -69,53 +69,53 @@ class Ability:
         )
 
     def resources(self, steps: int) -> dict[str, float]:
-        """For dask: every tag as often as there can be steps at once, and the memory."""
+        """Return the resources for dask: each tag once for each concurrent step, and the memory in MiB."""
         return {**dict.fromkeys(self.tags, float(steps)), MEMORY: float(self.memory_mb)}
 
     def as_document(self) -> dict[str, Any]:
-        """Plain values, to send and to print."""
+        """Return plain values, to send and to print."""
         return asdict(self)
 
 
 def from_document(document: Mapping[str, Any]) -> Ability:
-    """What `as_document` made."""
+    """Read what `as_document` returned."""
     lists = {name: tuple(document[name]) for name in ("kvm", "kvm_untried")}
     return Ability(**{**document, **lists})
 
 
 def harness_tag(version: str) -> str:
-    """Says: is of this very version of the program."""
+    """Return the tag of a version of the program."""
     return f"harness {version}"
 
 
 def toolchain_tag(arch: str, version: str) -> str:
-    """Says: has this compiler, and all else that builds of the architecture need."""
+    """Return the tag of a compiler, with all tools that builds for the architecture need."""
     return f"toolchain-{arch} {version}"
 
 
 def qemu_tag(arch: str, version: str) -> str:
-    """Says: has this version of the architecture's QEMU."""
+    """Return the tag of a version of QEMU."""
     return f"qemu-{arch} {version}"
 
 
 def hercules_tag(arch: str, version: str) -> str:
-    """Says: has this version of Hercules."""
+    """Return the tag of a version of Hercules."""
     return f"hercules-{arch} {version}"
 
 
 def kvm_tag(arch: str) -> str:
-    """Says: a guest of the architecture has booted with KVM there."""
+    """Return the tag of KVM that has booted a guest."""
     return f"kvm-{arch}"
 
 
 def demand(tags: frozenset[str], memory_mb: int) -> dict[str, float]:
-    """What a step asks of dask: our version, one of each of its tags, and room for its guest."""
+    """Return the resources of a step for dask: our version, its tags, and memory for its guest in MiB."""
     wanted = sorted({harness_tag(program_version()), *tags})
     return {**dict.fromkeys(wanted, 1.0), **({MEMORY: float(memory_mb)} if memory_mb else {})}
 
 
 def look_around(cores: int, cache_folder: Path) -> Ability:
-    """What this machine can do for a worker with so many cores."""
+    """Find the abilities of this machine, for a worker with `cores` CPUs."""
     arches = load_all(ArchRecord)
     compilers: dict[str, str] = {}
     qemu: dict[str, str] = {}

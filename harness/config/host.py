@@ -51,7 +51,7 @@ class ConsoleFacts(Record):
     socket: str = ""
     """A Unix socket."""
     file: str = ""
-    """A file that somebody else writes the console to; nothing can be typed then."""
+    """A file to which another program writes the console; nothing can be typed then."""
     pstore: bool = False
     """There is none: what our kernel leaves in ramoops is read when the host is back."""
     break_text: str = ""
@@ -74,13 +74,13 @@ class ConsoleFacts(Record):
 
 
 class BootFacts(Record):
-    """How a kernel of ours gets started there."""
+    """How our kernel is started."""
 
     method: Literal["kexec", "grub-once", "bootctl-once", "command"] = "kexec"
     command: Items[str] = ()
-    """For `command`: a command here that has the next boot be that of our kernel, or of the host's own."""
+    """For `command`: a command here that selects our kernel, or the host's own, for the next boot."""
     seconds: Seconds = 60
-    """How long it may take."""
+    """Time-out of the start."""
 
     @model_validator(mode="after")
     def _whole(self) -> BootFacts:
@@ -134,21 +134,21 @@ class PowerFacts(Record):
 
 
 class HostLimits(Record):
-    """Time-outs in seconds, unless they say otherwise."""
+    """Time-outs in seconds, unless the name says another unit."""
 
     connect_seconds: Seconds = 10
     banner_seconds: Seconds = 2
-    """A forwarded port takes connections at once, also when no SSH server is behind it to say hello."""
+    """A forwarded port takes connections at once, also without an SSH server behind it."""
     boot_seconds: Seconds = 60
     """From the start to the first words of our kernel. Without kexec that takes shutdown and firmware in."""
     step_seconds: Seconds = 60
-    """A way to restart that leaves the console silent for so long did not work."""
+    """Silence on the console after which a way to restart counts as failed."""
     back_seconds: Seconds = 600
     """From a restart until the host's own kernel answers."""
     outage_seconds: Seconds = 120
-    """The installed system's way: a kernel that does not answer for so long may still be alive."""
+    """Time without an answer that a kernel of the installed system may take."""
     watchdog_seconds: int = Field(default=120, ge=0)
-    """Its watchdog restarts it when our first process did not run for so long; 0: it is not armed."""
+    """The watchdog restarts the host when pid 1 did not run for this long; 0: it is not armed."""
     reserve_hours: Annotated[float, Field(gt=0, le=24 * 14)] = 4
     """Duration of a reservation that is not renewed."""
 
@@ -180,7 +180,7 @@ class HostRecord(NamedRecord):
     uploads: PathThere = "/tmp"
     """On the host, for a kernel and its initramfs."""
     despite_users: bool = False
-    """Take it away from people who are logged in."""
+    """Boot it although users are logged in."""
     boot: BootFacts = BootFacts()
     system: SystemFacts | None = None
     """Tests run on the installed system; without it from an initramfs of ours."""

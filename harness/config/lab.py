@@ -34,7 +34,7 @@ Address = Annotated[str, AfterValidator(_address)]
 
 
 class TokenFacts(Record):
-    """Where the token is; one of the two is given. It stands in no record, and is never printed."""
+    """Where the token is; one of the two is given. It is in no record, and is never printed."""
 
     file: str = ""
     """The token is its first line; only the owner may read the file."""
@@ -77,7 +77,7 @@ class BoardFacts(Record):
     tuxlava: str = ""
     """A device of tuxlava, which then says all but the command line."""
     device_type: str = ""
-    """The lab's name for such boards; tuxlava's own if empty."""
+    """Device type of the lab; by default that of tuxlava."""
     method: str = ""
     """LAVA's boot method: u-boot, grub, ipxe, …; `qemu` for emulators."""
     commands: str = "ramdisk"
@@ -122,11 +122,11 @@ class LabLimits(Record):
     boot_seconds: Seconds = 120
     """From there to the first test: boot loaders fetch files and wait for a key."""
     lag_seconds: Seconds = 30
-    """The lab's log may be behind the console by so much."""
+    """Delay of the lab's log behind the console."""
     silent_seconds: Seconds = 600
-    """A lab that gives no proper answer for so long has lost us."""
+    """Give up after this long without a valid reply."""
     finish_seconds: Seconds = 60
-    """A job whose tests have ended may take so long to switch its board off."""
+    """From the end of the tests until the job has switched its board off."""
 
 
 class LabRecord(NamedRecord):
@@ -158,7 +158,7 @@ class LabRecord(NamedRecord):
 
     @property
     def is_private(self) -> bool:
-        """Whether nobody on the way can read the token: HTTPS, or no network at all."""
+        """Whether the token is protected on its way: by HTTPS, or because no network is used."""
         parts = urlsplit(self.uri)
         return parts.scheme == "https" or _is_this_machine(parts.hostname or "")
 

@@ -48,7 +48,7 @@ class SeriesRecord(NamedRecord):
     tree: str
     """The tree it is written for."""
     stand_in: bool = False
-    """It only stands in for the real series and is shown so everywhere."""
+    """A stand-in for the real series; every report says so."""
     tests: Items[str]
     """Names of `configs/tests/*.yaml`; empty means whichever of the usual ones the sources have."""
     counters: Mapping[str, CounterClaim] = Field(default_factory=dict)

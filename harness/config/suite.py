@@ -12,7 +12,7 @@ from harness.config.record import Items, NamedRecord, Pattern, Record
 
 
 class CaseRecord(Record):
-    """One case of a suite: its arguments, and evidence of its own if it has any."""
+    """One case of a suite: its arguments, and optional evidence."""
 
     args: Items[str] = ()
     evidence: Mapping[str, int] | None = None
@@ -21,15 +21,15 @@ class CaseRecord(Record):
     """The suite's needs if not given."""
     timeout_seconds: float | None = None
     sources: Items[str] = ()
-    """In the kernel tree: of a program of the case's own, named after the first of them."""
+    """In the kernel tree: sources of a separate program, named after the first of them."""
     flags: Items[str] = ()
-    """What the compiler is told beyond that for it."""
+    """Further flags of the compiler."""
     says: Pattern = ""
     """For a program without KTAP: exit status 0 is a PASS if a line of its output has this pattern."""
 
 
 class ProgramRecord(Record):
-    """How a suite's program is built: by our Makefile, or out of the kernel tree's own sources."""
+    """How a suite's program is built: by our Makefile, or from sources of the kernel tree."""
 
     name: str
     wrapper: bool = False
@@ -58,7 +58,7 @@ class SuiteRecord(NamedRecord):
     evidence: Mapping[str, int]
     timeout_seconds: float = Field(default=60.0, gt=0)
     memory_mb: int = 0
-    """What QEMU's guests must have at least, if that is more than the architecture's record says."""
+    """Least memory of QEMU's guests in MiB, if more than the architecture's record says."""
     cases: Mapping[str, CaseRecord]
     """Either none has sources, or all: then `program` says what their programs have in common."""
 
@@ -110,5 +110,5 @@ class SuiteRecord(NamedRecord):
 
     @property
     def is_collection(self) -> bool:
-        """Whether each case has a program of its own."""
+        """Whether each case has a separate program."""
         return any(case.sources for case in self.cases.values())

@@ -14,9 +14,9 @@ POLL_SECONDS = 0.1
 
 
 def claim(path: Path, *, shared: bool = False) -> IO[str] | None:
-    """Take the lock file `path` until the returned file is closed; None if somebody else has it.
+    """Take the lock file `path` until the returned file is closed; None if another process has it.
 
-    Any number of processes may hold it `shared` at once, but then nobody holds it alone.
+    Any number of processes may hold it `shared` at once, but then none holds it alone.
     """
     file = path.open("a+")
     try:
@@ -35,7 +35,7 @@ def locked(
     *,
     shared: bool = False,
 ) -> Iterator[None]:
-    """Hold the lock file `path`; call `busy` once when somebody else has it, then wait.
+    """Hold the lock file `path`; call `busy` once if another process has it, then wait.
 
     `check` is called while waiting, and may raise to end it: a thread can't be interrupted.
     """
@@ -52,7 +52,7 @@ def locked(
 
 
 def is_held(path: Path) -> bool:
-    """Whether anybody holds the lock file `path`; unlike `claim`, this is in nobody's way (proc_locks(5))."""
+    """Tell whether a process holds the lock file `path`, without taking it (proc_locks(5))."""
     try:
         inode = path.stat().st_ino
         locks = Path("/proc/locks").read_text().splitlines()

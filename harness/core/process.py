@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs long commands: in a process group of their own, logged line by line, never left behind."""
+"""Runs long commands: in separate process groups, logged line by line, never left behind."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def dying_with_us(command: Sequence[str], signal_name: str) -> tuple[str, ...]:
     return ("setpriv", "--pdeathsig", signal_name, "--", *command)
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
-    """What was going on was told to stop."""
+class Stopped(Exception):  # noqa: N818 - a request, not an error
+    """The current work was told to stop."""
 
 
 class Children:
@@ -51,7 +51,7 @@ class Children:
 
     @contextlib.contextmanager
     def watch(self, group: int) -> Iterator[None]:
-        """Keep a process group in the book while it runs; ends it at once if we are stopping."""
+        """Register a process group while it runs; end it at once if we are stopping."""
         with self._lock:
             self._groups.add(group)
             if self.stopping:

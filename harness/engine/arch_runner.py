@@ -134,7 +134,7 @@ class ArchRunner:
         if build.ok and not build.cached:
             how = build_kind(self._recipe, checkout.variant)
             session.history.learn("build", self.arch.name, build.seconds, doing.steps, how)
-        session.record_build(self._with_log(build, context.log))
+        session.record_build(self._with_log(build, context.log_file))
         return kernel
 
     def rebuild(self, checkout: Checkout, cache: Path) -> Build:
@@ -148,14 +148,14 @@ class ArchRunner:
             build, _ = build_kernel(self._request(checkout), replace(context, step=doing.step))
             session.children.raise_if_stopping()
             doing.outcome = _build_outcome(build)
-        return self._with_log(build, context.log)
+        return self._with_log(build, context.log_file)
 
     def _context(self, checkout: Checkout, name: str, cache: Path) -> BuildContext:
         session = self.session
         return BuildContext(
             cache=cache,
-            log=session.run_dir / "logs" / f"{self.arch.name}-{name}-build.log",
-            say=session.progress.log,
+            log_file=session.run_dir / "logs" / f"{self.arch.name}-{name}-build.log",
+            log=session.progress.log,
             step=lambda steps: None,
             children=session.children,
             jobserver=session.jobserver,

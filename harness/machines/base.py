@@ -19,12 +19,12 @@ class BootFiles:
     nonce: str = ""
     """Marks the lines of the guest program; for machines that others watch."""
     seconds: float = 0.0
-    """The longest that the boot may take, as far as somebody else must be told."""
+    """Upper bound of the boot in seconds, for a scheduler outside of this program."""
 
 
 @dataclass(frozen=True, slots=True)
 class BootEnding:
-    """How a machine stopped, as far as the machine itself can tell."""
+    """How a machine stopped, as far as the machine knows."""
 
     broken: bool
     """The machine failed, not the guest: the emulator crashed, or was killed from outside."""
@@ -34,7 +34,7 @@ class BootEnding:
     kept: Mapping[str, bytes] = field(default_factory=dict)
     """Files that the guest left behind where a restart leaves them alone, by name."""
     words: bytes = b""
-    """What they say that the console did not show."""
+    """Kernel messages that the console did not show."""
 
 
 class Machine(Protocol):

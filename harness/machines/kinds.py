@@ -51,7 +51,7 @@ class MachineKind:
     notes: tuple[str, ...] = ()
     """What the reader of a report must know of it."""
     boot_silence: float = 0.0
-    """At least so many seconds without console output are no hang before the first test."""
+    """Seconds without console output before the first test that are never called a hang."""
     finish: Literal["", "poweroff", "restart"] = ""
     """What the guest program does at its end; empty where the architecture says it."""
     watchdog_seconds: int = 0
@@ -61,7 +61,7 @@ class MachineKind:
     alone: AbstractContextManager[Any] = field(default_factory=nullcontext)
     """Held for each boot, where there is only one such machine."""
     lag: float = 0.0
-    """Its console comes so many seconds late."""
+    """Delay of the console in seconds."""
     recall: Callable[[Path], str] = lambda folder: ""
     """The nonce of a boot with that folder that a killed run left going on; empty if there is none."""
 
@@ -101,34 +101,34 @@ def hercules_kind(arch: ArchRecord) -> MachineKind | None:
     )
 
 
-def host_kind(keeper: HostLease) -> MachineKind:
+def host_kind(lease: HostLease) -> MachineKind:
     """A physical host, which must come back: what we boot on it restarts it."""
-    record, limits = keeper.record, keeper.record.limits
+    record, limits = lease.record, lease.record.limits
     told = f"booted on the physical host {record.name} ({record.about}), not on an emulator"
     kind = MachineKind(
         name=f"{HOST}{record.name}",
         cpus=0,
         cmdline=(PANIC_SECONDS, *record.cmdline),
         time_scale=record.time_scale,
-        make=lambda files, folder, children: PhysicalHost(keeper, files, children),
+        make=lambda files, folder, children: PhysicalHost(lease, files, children),
         lacks=record.lacks,
         notes=(told, *((MUTE_NOTE,) if record.is_mute else ())),
         boot_silence=limits.boot_seconds + (limits.back_seconds if record.is_mute else 0),
         finish="restart",
         watchdog_seconds=limits.watchdog_seconds,
         mute=record.is_mute,
-        alone=keeper.boots,
+        alone=lease.boots,
     )
-    return _with_its_system(kind, keeper) if record.system else kind
+    return _with_its_system(kind, lease) if record.system else kind
 
 
-def _with_its_system(kind: MachineKind, keeper: HostLease) -> MachineKind:
+def _with_its_system(kind: MachineKind, lease: HostLease) -> MachineKind:
     """The system that is installed on a physical host, started by the kernel under test."""
-    record, limits = keeper.record, keeper.record.limits
+    record, limits = lease.record, lease.record.limits
     told = f"tests ran on the system that is installed on the physical host {record.name} ({record.about})"
     return replace(
         kind,
-        make=lambda files, folder, children: InstalledSystem(keeper, files, folder, children),
+        make=lambda files, folder, children: InstalledSystem(lease, files, folder, children),
         root=guest_folder(record),
         notes=(told,),
         boot_silence=limits.boot_seconds + limits.back_seconds,

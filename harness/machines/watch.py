@@ -30,7 +30,7 @@ class Limits:
     boot_silence: float
     """Longest pause on the console before the guest program says hello."""
     test_silence: float
-    """Longest pause after that: a test may legitimately say nothing until its own time-out."""
+    """Longest pause after that: a test may print nothing until its time-out."""
     log_bytes: int = 32 << 20
     backtrace: float = 6.0
     """How long to go on listening after an interrupt."""
@@ -116,7 +116,7 @@ async def watch(machine: Machine, nonce: str, limits: Limits, log: BinaryIO) -> 
 def _listen_to_the_dead(
     console: _Console, words: bytes, early: tuple[BootEnd, str] | None
 ) -> tuple[BootEnd, str] | None:
-    """Log what the console did not show; why the boot ended counts no more if its own words say it."""
+    """Log what the console did not show; an end mark or a panic in it overrides the reason."""
     try:
         console.take(words)
     except OSError as error:

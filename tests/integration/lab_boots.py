@@ -57,14 +57,14 @@ def boot_there(
     """Boot once; the host must be itself afterwards, and have nothing of ours."""
     write_record(folder, place)
     record = find(HostRecord, "labhost", (folder / "thp-harness",))
-    keeper = HostLease(record, HostStateFile(folder, record.name), print)
-    keeper.take()
+    lease = HostLease(record, HostStateFile(folder, record.name), print)
+    lease.take()
     for name in ("boots", "logs"):
         (folder / name).mkdir()
     request = BootRequest("x86_64-base-1", "base", "first", tests)
-    fact = boot(bootable, host_kind(keeper), request, folder, Children())
-    keeper.give_back()
-    assert keeper.memory.standing() == HostState()
+    fact = boot(bootable, host_kind(lease), request, folder, Children())
+    lease.give_back()
+    assert lease.memory.standing() == HostState()
     with connected(record) as link:
         assert inventory(link) == frozenset(), "the next boot's words would be mixed with these"
     return read_boot(fact, tests, folder), fact

@@ -28,15 +28,15 @@ def build_base(cache: Path, log: Path, series: str, *kconfig: str) -> Path:
     )
     name = worktree_name(plan.tree, arch)
     with contextlib.closing(Jobserver(os.cpu_count() or 1)) as jobserver:
-        shop = BuildContext(
+        context = BuildContext(
             cache=cache,
-            log=log,
-            say=print,
+            log_file=log,
+            log=print,
             step=lambda steps: None,
             children=Children(),
             jobserver=jobserver,
             sources=lambda: worktree(cache, name, base.commit, print, lambda: None),
         )
-        build, kernel = build_kernel(request, shop)
+        build, kernel = build_kernel(request, context)
     assert kernel, build.error
     return kernel / IMAGE

@@ -81,7 +81,7 @@ def _padded(data: bytes) -> bytes:
 
 
 def as_one(archives: bytes) -> bytes:
-    """Several archives behind each other as one; whoever unpacks and packs it again sees only the first.
+    """Several archives behind each other as one; a tool that unpacks and repacks it sees only the first.
 
     Raises:
         ValueError: if these are no archives of this format.

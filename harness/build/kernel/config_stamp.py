@@ -49,7 +49,7 @@ def remember(objects: Path, made_from: str) -> None:
 
 
 def is_current(objects: Path, made_from: str) -> bool:
-    """Whether the .config was made from just this, and nobody has changed it since."""
+    """Tell whether the .config was made from these inputs and is unchanged."""
     try:
         return bool(made_from) and (objects / RECORD).read_text() == _mark(objects, made_from)
     except OSError:

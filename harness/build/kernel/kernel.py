@@ -62,12 +62,12 @@ class KernelRequest:
 
 @dataclass(frozen=True, slots=True)
 class BuildContext:
-    """Where builds happen and whom they tell."""
+    """Folders, callbacks and limits of a build."""
 
     cache: Path
-    log: Path
+    log_file: Path
     """Build log of this cell in the run's folder."""
-    say: Callable[[str], None]
+    log: Callable[[str], None]
     step: Callable[[int], None]
     """Called with the number of make steps done so far."""
     children: Children
@@ -102,25 +102,25 @@ def build_key(request: KernelRequest) -> str:
     )
 
 
-def build_kernel(request: KernelRequest, shop: BuildContext) -> tuple[Build, Path | None]:
+def build_kernel(request: KernelRequest, context: BuildContext) -> tuple[Build, Path | None]:
     """Build, or take from the cache; returns the record and the folder of its files.
 
     A kernel that does not build is a result too: `ok` is False, the folder None.
     """
     key = build_key(request)
-    cache = BuildCache(shop.cache)
+    cache = BuildCache(context.cache)
     if hit := cache.lookup(key):
-        return _from_cache(request, shop, *hit)
+        return _from_cache(request, context, *hit)
     blank = blank_build(request, key)
     started = time.monotonic()
     try:
-        lock = _objects(request, shop).with_suffix(".lock")
-        with locked(lock, lambda: shop.say(WAITING), shop.children.raise_if_stopping):
+        lock = _objects(request, context).with_suffix(".lock")
+        with locked(lock, lambda: context.log(WAITING), context.children.raise_if_stopping):
             # Another run may have built it while we waited.
-            if hit := cache.lookup(key, lambda files: _say_damaged(request, shop, files)):
-                return _from_cache(request, shop, *hit)
-            with shop.jobserver.hold(), shop.sources() as tree:
-                return _build(request, shop, blank, tree)
+            if hit := cache.lookup(key, lambda files: _log_damaged(request, context, files)):
+                return _from_cache(request, context, *hit)
+            with context.jobserver.hold(), context.sources() as tree:
+                return _build(request, context, blank, tree)
     except BuildError as failure:
         full = diagnostics.DISK_FULL in failure.error
         failed = replace(blank, error=failure.error, error_is_infrastructure=full)
@@ -149,13 +149,15 @@ def blank_build(request: KernelRequest, key: str) -> Build:
     )
 
 
-def _say_damaged(request: KernelRequest, shop: BuildContext, files: str) -> None:
+def _log_damaged(request: KernelRequest, context: BuildContext, files: str) -> None:
     cell = f"{request.arch.name} {request.variant}"
-    shop.say(f"{cell}: its kernel in the cache is damaged: {files}; built again")
+    context.log(f"{cell}: the cached kernel is damaged ({files}); rebuilding it")
 
 
-def _from_cache(request: KernelRequest, shop: BuildContext, build: Build, entry: Path) -> tuple[Build, Path]:
-    shutil.copyfile(entry / LOG, shop.log)
+def _from_cache(
+    request: KernelRequest, context: BuildContext, build: Build, entry: Path
+) -> tuple[Build, Path]:
+    shutil.copyfile(entry / LOG, context.log_file)
     current = replace(
         build,
         variant=request.variant,
@@ -163,12 +165,12 @@ def _from_cache(request: KernelRequest, shop: BuildContext, build: Build, entry:
         cached=True,
         configuration=request.recipe.title,
         symbol_bytes=build.symbol_bytes or _symbol_bytes(request.compiler.prefix, entry / VMLINUX),
-        commands=_commands(request, shop.jobserver.tokens),
+        commands=_commands(request, context.jobserver.tokens),
     )
     return current, entry
 
 
-def _objects(request: KernelRequest, shop: BuildContext) -> Path:
+def _objects(request: KernelRequest, context: BuildContext) -> Path:
     """One folder for all commits of an architecture and configuration: each goes on from the last one.
 
     Objects that another configuration made would lend a build their warnings.
@@ -177,19 +179,19 @@ def _objects(request: KernelRequest, shop: BuildContext) -> Path:
     mark = ""
     if recipe.config_id:
         mark = "+" + digest({"base": recipe.base, "extra": kconfig.merge(recipe.extra)})[:8]
-    return shop.cache / "objects" / f"{request.arch.kernel_name}{mark}"
+    return context.cache / "objects" / f"{request.arch.kernel_name}{mark}"
 
 
-def _build(request: KernelRequest, shop: BuildContext, blank: Build, tree: Path) -> tuple[Build, Path]:
+def _build(request: KernelRequest, context: BuildContext, blank: Build, tree: Path) -> tuple[Build, Path]:
     """Configure and make; the steps that a person would type stand in the record."""
     started = time.monotonic()
-    objects = _objects(request, shop)
+    objects = _objects(request, context)
     objects.mkdir(parents=True, exist_ok=True)
-    make = _make_command(request, tree, objects, _proven_ccache(request, shop))
-    known = open_ledger(objects, tree, shop.log)
-    with shop.log.open("wb") as log:
-        final = _configure(request, shop, make, objects, tree, log)
-        warnings = _make(request, shop, make, objects, tree, log, known)
+    make = _make_command(request, tree, objects, _proven_ccache(request, context))
+    known = open_ledger(objects, tree, context.log_file)
+    with context.log_file.open("wb") as log:
+        final = _configure(request, context, make, objects, tree, log)
+        warnings = _make(request, context, make, objects, tree, log, known)
     image = objects / request.arch.kernel.image
     if not image.is_file():
         raise BuildError(f"make succeeded, but there is no {request.arch.kernel.image}")
@@ -206,15 +208,15 @@ def _build(request: KernelRequest, shop: BuildContext, blank: Build, tree: Path)
         symbol_bytes=_symbol_bytes(request.compiler.prefix, objects / VMLINUX),
         symbols=sum(value == "y" for value in final.values()),
         warnings=tuple(warnings),
-        commands=_commands(request, shop.jobserver.tokens),
+        commands=_commands(request, context.jobserver.tokens),
     )
-    cache = BuildCache(shop.cache)
-    return build, cache.store(build, lambda entry: _keep(entry, image, objects, request, shop))
+    cache = BuildCache(context.cache)
+    return build, cache.store(build, lambda entry: _keep(entry, image, objects, request, context))
 
 
-def _keep(entry: Path, image: Path, objects: Path, request: KernelRequest, shop: BuildContext) -> None:
+def _keep(entry: Path, image: Path, objects: Path, request: KernelRequest, context: BuildContext) -> None:
     shutil.copyfile(image, entry / IMAGE)
-    shutil.copyfile(shop.log, entry / LOG)
+    shutil.copyfile(context.log_file, entry / LOG)
     for name in KEPT_FILES:
         shutil.copyfile(objects / name, entry / name)
     _keep_vmlinux(objects / VMLINUX, entry / VMLINUX, request.compiler.prefix)
@@ -234,8 +236,8 @@ def _keep_vmlinux(vmlinux: Path, kept: Path, prefix: str) -> None:
         raise InfrastructureError(f"{' '.join(stripping)} failed: {stripped.stderr.strip()}")
 
 
-def _proven_ccache(request: KernelRequest, shop: BuildContext) -> Ccache | None:
-    ccache = find_ccache(shop.cache)
+def _proven_ccache(request: KernelRequest, context: BuildContext) -> Ccache | None:
+    ccache = find_ccache(context.cache)
     if ccache:
         ccache.prove(request.compiler.prefix)
     return ccache
@@ -266,7 +268,7 @@ def _commands(request: KernelRequest, jobs: int) -> tuple[str, ...]:
 
 def _configure(
     request: KernelRequest,
-    shop: BuildContext,
+    context: BuildContext,
     make: _Make,
     objects: Path,
     tree: Path,
@@ -283,10 +285,10 @@ def _configure(
     if config_stamp.is_current(objects, made_from):
         log.write(b"# .config is left as it is: nothing that kconfig reads has changed\n")
         return kconfig.read_symbols(config.read_text().splitlines(), str(config))
-    _run(make, recipe.base, shop, tree, log)
+    _run(make, recipe.base, context, tree, log)
     with config.open("a") as file:
         file.write(kconfig.as_config(recipe.symbols))
-    _run(make, "olddefconfig", shop, tree, log)
+    _run(make, "olddefconfig", context, tree, log)
     final = kconfig.read_symbols(config.read_text().splitlines(), str(config))
     if lost := kconfig.dropped(recipe.fragments, final):
         raise BuildError("kconfig dropped what a fragment asks for: " + "\n".join(lost))
@@ -294,7 +296,7 @@ def _configure(
     return final
 
 
-def _run(make: _Make, target: str, shop: BuildContext, tree: Path, log: BinaryIO) -> None:
+def _run(make: _Make, target: str, context: BuildContext, tree: Path, log: BinaryIO) -> None:
     lines: list[str] = []
     if run_logged(
         (*make.command, target),
@@ -302,14 +304,14 @@ def _run(make: _Make, target: str, shop: BuildContext, tree: Path, log: BinaryIO
         log=log,
         on_line=lines.append,
         environment=clean_environment(**make.environment),
-        children=shop.children,
+        children=context.children,
     ):
         raise BuildError(diagnostics.first_error(lines, tree))
 
 
 def _make(
     request: KernelRequest,
-    shop: BuildContext,
+    context: BuildContext,
     make: _Make,
     objects: Path,
     tree: Path,
@@ -325,7 +327,7 @@ def _make(
         lines.append(line)
         if diagnostics.step_of(line):
             steps += 1
-            shop.step(steps)
+            context.step(steps)
 
     try:
         status = run_logged(
@@ -333,9 +335,9 @@ def _make(
             cwd=tree,
             log=log,
             on_line=follow,
-            environment=clean_environment(**make.environment, MAKEFLAGS=shop.jobserver.makeflags),
-            children=shop.children,
-            inherit=shop.jobserver.descriptors,
+            environment=clean_environment(**make.environment, MAKEFLAGS=context.jobserver.makeflags),
+            children=context.children,
+            inherit=context.jobserver.descriptors,
         )
     finally:
         warnings = close_ledger(objects, tree, known, lines)

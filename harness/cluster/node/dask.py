@@ -8,7 +8,7 @@ import logging
 from harness.core.errors import UsageError
 
 WORKER_SILENCE = "30s"
-"""A worker that was not heard of for so long is taken for dead (dask's own: five minutes)."""
+"""Silence after which a worker counts as dead (default of dask: five minutes)."""
 SETTINGS = {
     # An attempt that ends with its worker is ours to count and to repeat.
     "distributed.scheduler.allowed-failures": 0,

@@ -13,16 +13,16 @@ from harness.cluster.tls.certificates import Certificates, security
 from harness.core.errors import InfrastructureError
 
 
-def schedule(address: Address, certificates: Certificates | None, say: Callable[[str], None]) -> None:
+def schedule(address: Address, certificates: Certificates | None, log: Callable[[str], None]) -> None:
     """Be a scheduler until SIGINT or SIGTERM.
 
     Raises:
         InfrastructureError: if the address can't be listened at.
     """
-    asyncio.run(_schedule(address, certificates, say))
+    asyncio.run(_schedule(address, certificates, log))
 
 
-async def _schedule(address: Address, certificates: Certificates | None, say: Callable[[str], None]) -> None:
+async def _schedule(address: Address, certificates: Certificates | None, log: Callable[[str], None]) -> None:
     from distributed import Scheduler
 
     stopping = asyncio.Event()
@@ -39,7 +39,7 @@ async def _schedule(address: Address, certificates: Certificates | None, say: Ca
         )
     except OSError as error:
         raise InfrastructureError(f"{address} can't be listened at: {error.strerror or error}") from None
-    say(f"scheduler at {scheduler.address}")
+    log(f"scheduler at {scheduler.address}")
     try:
         await stopping.wait()
     finally:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A worker: joins a scheduler, tells what its machine can do, carries out what it is given.
 
-When the scheduler goes away, everything that runs is ended (its results are nobody's any more), and the
+When the scheduler goes away, everything that runs is ended (no one takes its results), and the
 worker looks for the scheduler again.
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.cluster.node.worker_session import Workbench
+from harness.cluster.node.worker_session import WorkerSession
 from harness.cluster.step_messages import Delivery, Order
 from harness.cluster.tags import look_around
 from harness.cluster.tls.address import Address
@@ -27,46 +27,46 @@ from harness.core.workspace import Workspace
 JOIN_SECONDS = 10.0
 _RUNNING = ("executing", "long-running")
 _DONE = ("memory", "error")
-_bench: Workbench | None = None
+_session: WorkerSession | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerRequest:
-    """How a worker is to be."""
+    """Options of a worker."""
 
     address: Address
     cores: int
     certificates: Certificates | None = None
     exchange: Path | None = None
-    """The folder of the exchange as this machine reaches it; the controller's own path without one."""
+    """The folder of the exchange as this machine reaches it; by default the path on the controller."""
     patience: float = 600.0
-    """Seconds to look for a scheduler that is not there."""
+    """Seconds to look for a scheduler."""
 
 
 def perform(order: Order) -> Delivery:
-    """What dask calls; runs in a thread of the worker."""
-    assert _bench, "only a worker that was started by `work` has a workbench"
-    return _bench.perform(order)
+    """Carry out a step; dask calls it in a thread of the worker."""
+    assert _session, "only a worker that was started by `work` has a session"
+    return _session.perform(order)
 
 
-def work(request: WorkerRequest, workspace: Workspace, say: Callable[[str], None]) -> None:
-    """Be a worker until SIGINT or SIGTERM.
+def work(request: WorkerRequest, workspace: Workspace, log: Callable[[str], None]) -> None:
+    """Run a worker until SIGINT or SIGTERM.
 
     Raises:
-        InfrastructureError: if no scheduler is there for longer than it is waited for.
-        UsageError: if there is one that does not take us.
+        InfrastructureError: if no scheduler answers within `patience`.
+        UsageError: if the scheduler rejects this worker.
     """
-    asyncio.run(_work(request, workspace, say))
+    asyncio.run(_work(request, workspace, log))
 
 
-async def _work(request: WorkerRequest, workspace: Workspace, say: Callable[[str], None]) -> None:
+async def _work(request: WorkerRequest, workspace: Workspace, log: Callable[[str], None]) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     loop = asyncio.get_running_loop()
     lost = loop.time()
     while not stopping.is_set():
-        if await _serve(request, workspace, say, stopping):
+        if await _serve(request, workspace, log, stopping):
             lost = loop.time()
         elif loop.time() - lost > request.patience:
             raise InfrastructureError(
@@ -74,7 +74,7 @@ async def _work(request: WorkerRequest, workspace: Workspace, say: Callable[[str
                 hint="Start one with `thp-harness cluster scheduler ADDRESS`.",
             )
         if not stopping.is_set():
-            say(f"looking for the scheduler at {request.address}")
+            log(f"looking for the scheduler at {request.address}")
             await _pause(stopping)
 
 
@@ -86,10 +86,10 @@ async def _pause(stopping: asyncio.Event) -> None:
 
 
 async def _serve(
-    request: WorkerRequest, workspace: Workspace, say: Callable[[str], None], stopping: asyncio.Event
+    request: WorkerRequest, workspace: Workspace, log: Callable[[str], None], stopping: asyncio.Event
 ) -> bool:
-    """Work until the scheduler is lost or we shall stop; False if it was not to be found."""
-    global _bench
+    """Work until the scheduler is lost or `stopping` is set; False if it was not found."""
+    global _session
     from distributed import Worker
 
     try:
@@ -103,17 +103,17 @@ async def _serve(
         more = worker.set_resources(**{tag: float(request.cores)})
         asyncio.run_coroutine_threadsafe(more, loop).result(JOIN_SECONDS)
 
-    bench = _bench = Workbench(ability, workspace, say, request.exchange, announce)
+    session = _session = WorkerSession(ability, workspace, log, request.exchange, announce)
     worker = Worker(
         str(request.address),
         nthreads=request.cores,
-        name=bench.name,
+        name=session.name,
         host=await asyncio.to_thread(_own_address, request.address),
         security=security(request.certificates),
-        resources=bench.ability.resources(request.cores),
+        resources=session.ability.resources(request.cores),
         memory_limit=0,
-        startup_information={"ability": lambda _: bench.ability.as_document()},
-        plugins=(_canceller(bench),),
+        startup_information={"ability": lambda _: session.ability.as_document()},
+        plugins=(_canceller(session),),
         dashboard_address="127.0.0.1:0",
         death_timeout=JOIN_SECONDS,
         local_directory=str(workspace.state / "cluster"),
@@ -122,23 +122,23 @@ async def _serve(
         await asyncio.wait_for(worker, JOIN_SECONDS + 5)
     except (OSError, TimeoutError, RuntimeError, ValueError):
         await worker.close(reason="no scheduler", executor_wait=False)
-        bench.close()
+        session.close()
         return False
-    say(f"worker {bench.name} has joined {request.address}")
+    log(f"worker {session.name} has joined {request.address}")
     try:
         waiting = {asyncio.ensure_future(worker.finished()), asyncio.ensure_future(stopping.wait())}
         _, left = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for each in left:
             each.cancel()
     finally:
-        bench.cancel_all()
+        session.cancel_all()
         await worker.close(executor_wait=False)
-        bench.close()
+        session.close()
     return True
 
 
 def _own_address(scheduler: Address) -> str:
-    """That of the network which leads to the scheduler: nobody else needs to reach us. Nothing is sent."""
+    """Return the address in the network that leads to the scheduler. Nothing is sent."""
     (family, kind, *_, where), *_ = socket.getaddrinfo(
         scheduler.host.strip("[]"), scheduler.port, type=socket.SOCK_DGRAM
     )
@@ -148,7 +148,7 @@ def _own_address(scheduler: Address) -> str:
         return host
 
 
-def _canceller(bench: Workbench) -> Any:
+def _canceller(session: WorkerSession) -> Any:
     from distributed.diagnostics.plugin import WorkerPlugin
 
     class Canceller(WorkerPlugin):
@@ -157,10 +157,10 @@ def _canceller(bench: Workbench) -> Any:
         def transition(self, key: Any, start: str, finish: str, **more: Any) -> None:
             """A running step that the controller has abandoned."""
             if start in _RUNNING and finish not in (*_RUNNING, *_DONE):
-                bench.cancel(str(key))
+                session.cancel(str(key))
 
         def teardown(self, worker: Any) -> None:
             """The worker ends: so does all that it has started."""
-            bench.cancel_all()
+            session.cancel_all()
 
     return Canceller()

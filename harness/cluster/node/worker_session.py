@@ -25,27 +25,27 @@ FREE_BYTES = 3 << 30
 """As much as a run on one machine wants to be free."""
 
 
-class Workbench:
+class WorkerSession:
     """One worker's; all of its steps share it."""
 
     def __init__(
         self,
         ability: Ability,
         workspace: Workspace,
-        say: Callable[[str], None],
+        log: Callable[[str], None],
         exchange: Path | None = None,
         announce: Callable[[str], None] = lambda tag: None,
     ) -> None:
-        """`exchange` is the folder as this machine reaches it; the controller's own path without one."""
+        """`exchange` is the folder as this machine reaches it; by default the path on the controller."""
         self.ability = ability
         self.name = ability.worker
         self._cache = workspace.cache
-        self._say = say
+        self._log = log
         self._exchange = exchange
         self._announce = announce
         self._scratch = workspace.state / "cluster" / self.name
         self._jobserver = Jobserver(ability.cores)
-        self._worktrees = Worktrees(workspace.cache, say)
+        self._worktrees = Worktrees(workspace.cache, log)
         self._running: dict[str, Children] = {}
         self._cancelled: set[str] = set()
         self._lock = threading.Lock()
@@ -54,12 +54,12 @@ class Workbench:
         """Carry out an order; what this machine can't do is told, not raised.
 
         Raises:
-            Stopped: if the order is cancelled; nobody waits for a delivery then.
+            Stopped: if the order is cancelled.
         """
         blank = Delivery(order.key, self.name)
         try:
             self._admit(order)
-            with self._children_of(order.key) as children, in_use(self._cache, self._say):
+            with self._children_of(order.key) as children, in_use(self._cache, self._log):
                 return self._carry_out(order, blank, children)
         except MissingCommit as missing:
             return replace(blank, lacks_commit=missing.commit)
@@ -98,7 +98,7 @@ class Workbench:
     def _carry_out(self, order: Order, blank: Delivery, children: Children) -> Delivery:
         out = self._scratch / uuid.uuid4().hex
         out.mkdir()
-        station = WorkerContext(
+        context = WorkerContext(
             ability=self.ability,
             cache=self._cache,
             exchange=self._exchange_for(order),
@@ -106,14 +106,14 @@ class Workbench:
             jobserver=self._jobserver,
             worktrees=self._worktrees,
             children=children,
-            say=self._say,
+            log=self._log,
             announce=self._announce,
         )
         try:
-            value = order.step.carry_out(station)
+            value = order.step.carry_out(context)
             children.raise_if_stopping()
             parcel = f"{order.parcel}/{out.name}"
-            return replace(blank, value=value, parcel=parcel, sums=station.exchange.send(parcel, out))
+            return replace(blank, value=value, parcel=parcel, sums=context.exchange.send(parcel, out))
         finally:
             shutil.rmtree(out, ignore_errors=True)
 

@@ -18,7 +18,7 @@ def greet(address: Address, certificates: Certificates | None) -> None:
     """See whether a scheduler is there and takes us; it speaks first, and only to those it knows.
 
     Raises:
-        InfrastructureError: if nobody is there.
+        InfrastructureError: if nothing answers.
         UsageError: if it is no scheduler, or one side does not take the other's certificate.
     """
     try:

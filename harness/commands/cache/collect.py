@@ -13,7 +13,7 @@ from pathlib import Path
 from harness.build.build_cache import delete, set_aside
 from harness.commands.cache.inventory import LEFTOVER, REPLACEABLE, Item, SizeMemory, inventory
 from harness.commands.cache.mirror import Remembered, clear_leftovers, forget, remembered, tidy_mirror
-from harness.commands.cache.sharing import Say, claim_alone
+from harness.commands.cache.sharing import Log, claim_alone
 from harness.commands.cache.size import show_age, show_size
 from harness.core.errors import InfrastructureError
 from harness.core.locks import claim
@@ -29,7 +29,7 @@ class TrimRequest:
     limit: int
     """The most bytes to keep."""
     older_than: float | None = None
-    """Remove whatever was last used before so many seconds, even if there is room."""
+    """Remove entries that were not used for this many seconds, even below the limit."""
     dry_run: bool = False
 
 
@@ -48,8 +48,8 @@ def _too_old(thing: Item | Remembered, request: TrimRequest, now: float) -> bool
     return request.older_than is not None and now - thing.used > request.older_than
 
 
-def collect(cache: Path, request: TrimRequest, say: Say, lock: AbstractContextManager[object]) -> None:
-    """Make room, and say of everything what it was, and then how much is left.
+def collect(cache: Path, request: TrimRequest, log: Log, lock: AbstractContextManager[object]) -> None:
+    """Trim the cache, and log each removal and the remaining size.
 
     `lock` keeps everybody else out of the cache as long as it lasts; a dry run needs none. It does
     not last until the end: deleting the files may take a minute.
@@ -61,31 +61,31 @@ def collect(cache: Path, request: TrimRequest, say: Say, lock: AbstractContextMa
         now = time.time()
         items = inventory(cache, now)
         if request.dry_run:
-            _rehearse(cache, items, request, now, say)
+            _rehearse(cache, items, request, now, log)
             return
         gone: list[Path] = []
         steps: list[tuple[str, Callable[[], None]]] = [
             ("the mirror", partial(clear_leftovers, cache)),
-            ("the mirror", partial(_forget_old, cache, items, request, now, say)),
-            *((item.name, partial(_remove, item, now, say, gone)) for item in choose(items, request, now)),
-            ("the mirror", partial(tidy_mirror, cache, say)),
+            ("the mirror", partial(_forget_old, cache, items, request, now, log)),
+            *((item.name, partial(_remove, item, now, log, gone)) for item in choose(items, request, now)),
+            ("the mirror", partial(tidy_mirror, cache, log)),
         ]
-        failed = [_fails(name, step, say) for name, step in steps]
-    failed += [_fails(str(path), partial(delete, path), say) for path in gone]
+        failed = [_fails(name, step, log) for name, step in steps]
+    failed += [_fails(str(path), partial(delete, path), log) for path in gone]
     left = sum(item.size for item in inventory(cache, time.time()))
-    say(f"{show_size(left)} are left" + _over(left, request))
+    log(f"{show_size(left)} are left" + _over(left, request))
     if any(failed):
         raise InfrastructureError("not everything could be removed", hint="The lines above say why.")
 
 
-def _rehearse(cache: Path, items: Sequence[Item], request: TrimRequest, now: float, say: Say) -> None:
+def _rehearse(cache: Path, items: Sequence[Item], request: TrimRequest, now: float, log: Log) -> None:
     for tree in _old_trees(cache, items, request, now):
-        say(f"would forget {_described(tree, now)}")
+        log(f"would forget {_described(tree, now)}")
     chosen = choose(items, request, now)
     for item in chosen:
-        say(f"would remove {_described(item, now)}")
+        log(f"would remove {_described(item, now)}")
     left = sum(item.size for item in items) - sum(item.size for item in chosen)
-    say(f"{show_size(left)} would be left" + _over(left, request))
+    log(f"{show_size(left)} would be left" + _over(left, request))
 
 
 def _over(left: int, request: TrimRequest) -> str:
@@ -94,14 +94,14 @@ def _over(left: int, request: TrimRequest) -> str:
     return f", more than {show_size(request.limit)}: what is in use stays, and so does the mirror"
 
 
-def _fails(name: str, step: Callable[[], None], say: Say) -> bool:
+def _fails(name: str, step: Callable[[], None], log: Log) -> bool:
     """Whether a step failed, which keeps no other from being done."""
     try:
         step()
     except GitError as error:
-        say(f"{name}: {error}\n  `thp-harness cache verify` finds out whether it is damaged")
+        log(f"{name}: {error}\n  `thp-harness cache verify` finds out whether it is damaged")
     except (InfrastructureError, OSError) as error:
-        say(f"{name}: {error}")
+        log(f"{name}: {error}")
     else:
         return False
     return True
@@ -112,24 +112,24 @@ def _old_trees(cache: Path, items: Sequence[Item], request: TrimRequest, now: fl
     return [tree for tree in remembered(cache, kernels) if _too_old(tree, request, now)]
 
 
-def _forget_old(cache: Path, items: Sequence[Item], request: TrimRequest, now: float, say: Say) -> None:
+def _forget_old(cache: Path, items: Sequence[Item], request: TrimRequest, now: float, log: Log) -> None:
     for tree in _old_trees(cache, items, request, now):
         forget(cache, tree)
-        say(f"forgot {_described(tree, now)}")
+        log(f"forgot {_described(tree, now)}")
 
 
-def _remove(item: Item, now: float, say: Say, gone: list[Path]) -> None:
+def _remove(item: Item, now: float, log: Log, gone: list[Path]) -> None:
     with ExitStack() as held:
         if item.lock and item.lock.exists():
             lock = claim(item.lock)
             if lock is None:
-                say(f"{item.kind} {item.name} stays: it is in use")
+                log(f"{item.kind} {item.name} stays: it is in use")
                 return
             held.enter_context(lock)
         gone.append(set_aside(item.path))
         if item.lock:
             item.lock.unlink(missing_ok=True)
-    say(f"removed {_described(item, now)}")
+    log(f"removed {_described(item, now)}")
 
 
 def _described(thing: Item | Remembered, now: float) -> str:
@@ -138,8 +138,8 @@ def _described(thing: Item | Remembered, now: float) -> str:
     return f"{what}, last used {'just now' if age == 'now' else f'{age} ago'}"
 
 
-def trim(cache: Path, limit: int, say: Say) -> None:
-    """After a run: make room if the cache is over its limit and nobody else uses it; else stay quiet."""
+def trim(cache: Path, limit: int, log: Log) -> None:
+    """Trim the cache after a run if it is over its limit and unused; else do nothing."""
     try:
         lock = claim_alone(cache)
         if lock is None:
@@ -149,6 +149,6 @@ def trim(cache: Path, limit: int, say: Say) -> None:
             items = inventory(cache, time.time(), sizes)
             sizes.save()
             if choose(items, request, time.time()):
-                collect(cache, request, say, lock)
+                collect(cache, request, log, lock)
     except (OSError, InfrastructureError) as error:  # the run has come to its end whatever becomes of this
-        say(f"the cache could not be trimmed: {error}")
+        log(f"the cache could not be trimmed: {error}")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.commands.cache.sharing import Say
+from harness.commands.cache.sharing import Log
 from harness.sources.git.mirror import LEFTOVERS, MIRROR, locked_mirror, remove_leftovers
 from harness.sources.git.repository import GitError, Repository
 
@@ -80,7 +80,7 @@ def forget(cache: Path, tree: Remembered) -> None:
     Repository(cache / MIRROR).run("update-ref", "-d", tree.ref)
 
 
-def tidy_mirror(cache: Path, say: Say) -> None:
+def tidy_mirror(cache: Path, log: Log) -> None:
     """Drop what no tree, series or worktree needs.
 
     Raises:
@@ -88,7 +88,7 @@ def tidy_mirror(cache: Path, say: Say) -> None:
     """
     if not _mirror(cache):
         return
-    with locked_mirror(cache, say) as mirror:
+    with locked_mirror(cache, log) as mirror:
         mirror.run("worktree", "prune")
         mirror.run("reflog", "expire", "--expire=now", "--all")
         if _stored(mirror) > _needed(mirror):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Who may do what in the cache at once: runs share it, and whoever removes things has it alone."""
+"""Locks of the cache: runs share it, a removal has it alone."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ FOLDERS = (
 )
 _ELSEWHERE = "Choose another folder with XDG_CACHE_HOME."
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @contextmanager
-def in_use(cache: Path, say: Say) -> Iterator[None]:
+def in_use(cache: Path, log: Log) -> Iterator[None]:
     """Keep everything in the cache from being removed; any number of processes may do so at once.
 
     Raises:
         InfrastructureError: if the cache can't be written.
     """
-    with _held(cache, lambda: say("waiting for `thp-harness cache`, which makes room"), shared=True):
+    with _held(cache, lambda: log("waiting for `thp-harness cache`, which makes room"), shared=True):
         yield
 
 
 @contextmanager
-def alone(cache: Path, say: Say) -> Iterator[None]:
+def alone(cache: Path, log: Log) -> Iterator[None]:
     """Have the cache to oneself, if there is one; waits for those that use it.
 
     Raises:
@@ -45,7 +45,7 @@ def alone(cache: Path, say: Say) -> Iterator[None]:
     if not os.path.lexists(cache):
         yield
         return
-    with _held(cache, lambda: say("waiting until no run uses the cache"), shared=False):
+    with _held(cache, lambda: log("waiting until no run uses the cache"), shared=False):
         yield
 
 

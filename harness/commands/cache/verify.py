@@ -11,14 +11,14 @@ from harness.build.build_cache import BuildCache, damaged_files, discard
 from harness.build.guest.programs import ARCHIVE
 from harness.commands.cache.inventory import Item, inventory
 from harness.commands.cache.mirror import is_whole, worktree_is_whole
-from harness.commands.cache.sharing import Say
+from harness.commands.cache.sharing import Log
 from harness.core.errors import InfrastructureError
 
 _Check = Callable[[Item], str]
 """Says what is damaged of an item; nothing if it is whole."""
 
 
-def verify(cache: Path, say: Say) -> int:
+def verify(cache: Path, log: Log) -> int:
     """Check kernels, guest programs, worktrees and the mirror; returns how many were damaged.
 
     A damaged one is named and removed, so that it is made again. The cache must be ours alone.
@@ -38,8 +38,8 @@ def verify(cache: Path, say: Say) -> int:
         if trouble := checks[item.kind](item):
             damaged += 1
             _remove(item)
-            say(f"{item.kind} {item.name} is damaged: {trouble}; removed, to be made again when needed")
-    say(f"{len(items) - damaged} of {len(items)} are whole: kernels, programs, worktrees and the mirror")
+            log(f"{item.kind} {item.name} is damaged: {trouble}; removed, to be made again when needed")
+    log(f"{len(items) - damaged} of {len(items)} are whole: kernels, programs, worktrees and the mirror")
     return damaged
 
 

@@ -36,7 +36,7 @@ _ID = struct.Struct(">Q")
 
 
 class Unreadable(Exception):  # noqa: N818 - says what a dump is, not that somebody erred
-    """A dump, or a System.map, that does not hold what is looked for."""
+    """A dump or System.map without the data that is looked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ _DUMP = "core"
 _DUMP_DONE = b"HHCPN170I"
 _DUMPED = re.compile(_DUMP_DONE + rb"|HHCPN\d{3}E[^\r\n]*")
 _COMPLETE = re.compile(rb"THP:[0-9a-f]{16}:\d+:[0-9a-f]{8} done \d+$")
-"""A guest that ends well after this line has nothing more to say."""
+"""A guest that ends well after this line writes nothing else."""
 
 
 class Hercules:
@@ -116,7 +116,7 @@ class Hercules:
             if self._rest is None and await self._has_ended():
                 self._rest = asyncio.create_task(self._collect_rest())
             if self._rest:
-                # Shielded: whoever waits for us may lose patience, and ask again.
+                # Shielded: the caller may cancel its wait, and ask again.
                 rest = await asyncio.shield(self._rest)
                 self._read_all = True
                 return rest
@@ -133,7 +133,7 @@ class Hercules:
         return self._panel.over or bool(self._panel.trouble) or self._told_to_end()
 
     def _told_to_end(self) -> bool:
-        """Whether somebody else ended it. Its answer to SIGTERM is not sure: that may be lost."""
+        """Whether another process ended it. Its answer to SIGTERM may be lost."""
         assert self._panel
         return self._panel.leaving or self._watched_by.stopping
 

@@ -39,10 +39,10 @@ class HostBoot(ABC):
     waits_for_restart = False
     """It is for us to restart it when all tests are done."""
 
-    def __init__(self, keeper: HostLease, files: BootFiles, children: Children) -> None:
-        self.name = f"{HOST}{keeper.record.name}"
-        self._keeper = keeper
-        self._method = method_of(keeper.record)
+    def __init__(self, lease: HostLease, files: BootFiles, children: Children) -> None:
+        self.name = f"{HOST}{lease.record.name}"
+        self._lease = lease
+        self._method = method_of(lease.record)
         self.accelerator = self._method.name
         self._children = children
         token = f"thp.token={secrets.token_hex(8)}"
@@ -67,45 +67,45 @@ class HostBoot(ABC):
         await asyncio.to_thread(self._start)
 
     def _start(self) -> None:
-        keeper, record = self._keeper, self._keeper.record
-        keeper.settle()
+        lease, record = self._lease, self._lease.record
+        lease.settle()
         with connected(record) as link:
-            keeper.reserve(link)
+            lease.reserve(link)
             if (found := link.users()) and not record.despite_users:
                 raise InfrastructureError(
                     f"{record.name} is not taken from under its users: {', '.join(found)}",
-                    hint="Ask them to leave, or say `despite_users: true` in the record.",
+                    hint="Ask them to log out, or set `despite_users: true` in the record.",
                 )
             before = identity(link)
             self._known = inventory(link)
             self._console = open_console(record) if self._has_console else None
             self._load(link)
-            keeper.memory.left(self._screen.token, before)
+            lease.memory.left(self._screen.token, before)
             self._left = True
             self._method.launch(link)
         threading.Thread(target=self._look_out, daemon=True).start()
 
     @property
     def _has_console(self) -> bool:
-        return not self._keeper.record.is_mute
+        return not self._lease.record.is_mute
 
     def _load(self, link: Link) -> None:
         self._method.load(link, self._files.kernel, self._files.initramfs, self._files.cmdline)
 
     @abstractmethod
     def _look_out(self) -> None:
-        """See what becomes of the host, until it is stopped; in a thread of its own."""
+        """Watch the host in a separate thread until stopped."""
 
     @abstractmethod
     async def read(self) -> bytes:
-        """Next bytes of the boot's log; empty when there will be no more."""
+        """Return the next bytes of the boot's log; empty at its end."""
 
     async def interrupt(self) -> None:
         """A BREAK on the console and SysRq keys; where none can be made, an NMI."""
         await asyncio.to_thread(self._interrupt)
 
     def _interrupt(self) -> None:
-        record = self._keeper.record
+        record = self._lease.record
         if self._console and record.console and record.console.has_break:
             for key in SYSRQ_KEYS:
                 self._console.send_break(key)
@@ -126,7 +126,7 @@ class HostBoot(ABC):
         if not self._left:
             return BootEnding(broken=True, detail="never started")
         by_itself = self._restarts_by_itself()
-        recovery = self._keeper.bring_back(self._console, by_itself=by_itself)
+        recovery = self._lease.bring_back(self._console, by_itself=by_itself)
         is_usual = len(recovery.steps) <= 1 and (by_itself or self.waits_for_restart)
         notes = () if is_usual else (f"{self.name}: {recovery}",)
         if not recovery.back:

@@ -138,10 +138,10 @@ def _check_room(link: Link, folder: str, needed: int) -> Check:
 def _check_users(link: Link, record: HostRecord) -> Check:
     found = link.users()
     if not found:
-        return Check("users", True, "nobody is logged in")
+        return Check("users", True, "no user is logged in")
     if record.despite_users:
         return Check("users", None, f"logged in: {', '.join(found)}; the record says to go on all the same")
-    fix = "Ask them to leave, or say `despite_users: true` in the record."
+    fix = "Ask them to log out, or set `despite_users: true` in the record."
     return Check("users", False, f"logged in: {', '.join(found)}", fix)
 
 
@@ -236,7 +236,7 @@ def _check_reservation(link: Link) -> Check:
         found = current(link)
     except LinkError as error:
         return Check("reserved", False, str(error), "See `folder:` in the record.")
-    return Check("reserved", None if found else True, str(found) if found else "by nobody")
+    return Check("reserved", None if found else True, str(found) if found else "no")
 
 
 def _check_ramoops(link: Link, record: HostRecord) -> Check:
@@ -270,7 +270,7 @@ def _number(text: str | None) -> int:
 
 
 def _check_console(link: Link, record: HostRecord) -> Check:
-    """Have the host's kernel say a word, and listen for it."""
+    """Write a line to the kernel log of the host, and look for it on the console."""
     try:
         console = open_console(record)
     except InfrastructureError as error:
@@ -310,7 +310,7 @@ def _check_power(record: HostRecord) -> Iterator[Check]:
     elif power.labgrid:
         yield _check_labgrid(record, record.path(power.labgrid.environment), power.labgrid.target)
     elif not (power.cycle or power.off):
-        detail = "no `cycle:`: a host that hangs waits for somebody to go there"
+        detail = "no `cycle:`: a host that hangs must be reset by hand"
         yield Check("power", None, detail, f"Add `power:` to {record.file}.")
     else:
         yield Check("power", True, f"{', '.join(names)} (not tried)")

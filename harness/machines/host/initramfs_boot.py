@@ -23,19 +23,19 @@ _FROM_HERE = b"\n[pstore kept this, which the console did not show]\n"
 
 
 class PhysicalHost(HostBoot):
-    """One boot of our own initramfs on a physical host."""
+    """One boot of our initramfs on a physical host."""
 
-    def __init__(self, keeper: HostLease, files: BootFiles, children: Children) -> None:
-        super().__init__(keeper, files, children)
+    def __init__(self, lease: HostLease, files: BootFiles, children: Children) -> None:
+        super().__init__(lease, files, children)
         self._is_last = False
         """The boot after this one is the host's own, if that takes anything."""
 
     def _look_out(self) -> None:
-        """The kernel under test has no network: whoever answers is the host's own, from before or after."""
+        """The kernel under test has no network: an answer is from the host's own, before or after."""
         started = time.monotonic()
-        patience = max(NEVER_LEFT_SECONDS, self._keeper.record.limits.boot_seconds)
+        patience = max(NEVER_LEFT_SECONDS, self._lease.record.limits.boot_seconds)
         while not self._stopped.wait(LOOK_SECONDS):
-            sight = look(self._keeper.record, self._keeper.memory.standing().away)
+            sight = look(self._lease.record, self._lease.memory.standing().away)
             if sight in (HostStatus.BACK, HostStatus.OTHER):
                 self._is_back = True
                 return
@@ -69,7 +69,7 @@ class PhysicalHost(HostBoot):
 
     def _with_last_words(self, notes: tuple[str, ...]) -> BootEnding:
         """What our kernel left in pstore; it counts where the console has not shown how it ended."""
-        record, screen = self._keeper.record, self._screen
+        record, screen = self._lease.record, self._screen
         try:
             with connected(record) as link:
                 kept = self._collect(link)
@@ -87,7 +87,7 @@ class PhysicalHost(HostBoot):
         """Why our kernel may never have run; one that kexec started may have died before its first word."""
         if self._screen.proved or self._screen.token.encode() in words:
             return ""
-        if self._keeper.record.is_mute:
+        if self._lease.record.is_mute:
             return f"there is no console, and pstore {'does not show our token' if words else 'kept nothing'}"
         fell_back = self._method.may_fall_back and self._is_back
         return "the host came back, but the console never showed our kernel's token" if fell_back else ""

@@ -45,10 +45,10 @@ class InstalledSystem(HostBoot):
 
     waits_for_restart = True
 
-    def __init__(self, keeper: HostLease, files: BootFiles, folder: Path, children: Children) -> None:
+    def __init__(self, lease: HostLease, files: BootFiles, folder: Path, children: Children) -> None:
         """`folder` holds the host's initramfs while the boot lasts."""
-        super().__init__(keeper, files, children)
-        system = keeper.record.system
+        super().__init__(lease, files, children)
+        system = lease.record.system
         assert system
         self._system = system
         self._programs = files.initramfs
@@ -67,7 +67,7 @@ class InstalledSystem(HostBoot):
 
     @property
     def _has_console(self) -> bool:
-        record = self._keeper.record
+        record = self._lease.record
         return record.console is not None and not record.is_mute
 
     def _load(self, link: Link) -> None:
@@ -83,7 +83,7 @@ class InstalledSystem(HostBoot):
         started = time.monotonic()
         while not self._stopped.is_set() and not self._over:
             try:
-                with connected(self._keeper.record) as link:
+                with connected(self._lease.record) as link:
                     self._visit(link, time.monotonic() - started)
             except LinkError:
                 pass  # it is not up yet, or the way there is interrupted
@@ -93,8 +93,8 @@ class InstalledSystem(HostBoot):
 
     def _visit(self, link: Link, waited: float) -> None:
         """Do what there is to do, as long as the connection lasts."""
-        limits = self._keeper.record.limits
-        sight = sight_of(link, self._keeper.memory.standing().away)
+        limits = self._lease.record.limits
+        sight = sight_of(link, self._lease.memory.standing().away)
         if sight is HostStatus.OURS:
             self._attend(link)
         elif sight is not HostStatus.SAME:
@@ -125,7 +125,7 @@ class InstalledSystem(HostBoot):
             release, _, notes = link.ask(WHAT_TELLS, root=True).partition("\n")
             trouble = mismatch(self._files.kernel.with_name(VMLINUX), release, base64.b64decode(notes))
             if trouble:
-                raise InfrastructureError(f"{self._keeper.record.name}: {trouble}")
+                raise InfrastructureError(f"{self._lease.record.name}: {trouble}")
             if self._method.only_once:
                 self._method.only_once()
             self._boot_id = boot_id
@@ -187,7 +187,7 @@ class InstalledSystem(HostBoot):
     def _with_last_words(self, notes: tuple[str, ...]) -> BootEnding:
         self._hear()
         try:
-            with connected(self._keeper.record) as link:
+            with connected(self._lease.record) as link:
                 kept = {**self._collect(link), **guest.clear_away(link, self._offset)}
         except LinkError as error:
             kept, notes = {}, (*notes, f"what was left on the host could not be read: {error}")
@@ -196,7 +196,7 @@ class InstalledSystem(HostBoot):
         words = self._words(kept)
         is_known = bool(DONE.search(words))
         if self._status == 0 and not is_known:
-            self._trouble = f"the report on {self._keeper.record.name} has no end: is its disk full?"
+            self._trouble = f"the report on {self._lease.record.name} has no end: is its disk full?"
         if trouble := self._trouble or self._doubts(words):
             return BootEnding(broken=True, detail=trouble, notes=notes, kept=kept)
         if self._status is not None:

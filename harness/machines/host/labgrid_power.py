@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Switches a host's power by labgrid; a program of its own, `python -m … ENVIRONMENT TARGET ACTION`.
+"""Switches a host's power by labgrid; a separate program, `python -m … ENVIRONMENT TARGET ACTION`.
 
 labgrid knows switchable sockets of many makers, USB hubs and boards; which of them, an environment
 configuration says (https://labgrid.readthedocs.io/, "Environment Configuration"). Its drivers wait without a
-limit, so whoever wants one starts this and kills it. It ends with 1 and one line on stderr if that fails.
+limit, so the caller starts this and kills it. It ends with 1 and one line on stderr if that fails.
 """
 
 from __future__ import annotations

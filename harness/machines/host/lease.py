@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Keeps a host for a run: nobody else gets it meanwhile, and in the end it is back on its own kernel."""
+"""Reserves a host for a run, and brings it back to its own kernel at the end."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class HostLease:
         self,
         record: HostRecord,
         memory: HostStateFile,
-        say: Callable[[str], None],
+        log: Callable[[str], None],
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self.record = record
         self.memory = memory
         self.boots = threading.Lock()
         """Held for each boot: there is only one machine."""
-        self._say = say
+        self._log = log
         self._stopping = stopping
         self._held = ExitStack()
 
@@ -44,7 +44,7 @@ class HostLease:
         """Get the host back if an earlier run left it away, and reserve it.
 
         Raises:
-            InfrastructureError: if it needs care, can't be reached, or somebody else has it.
+            InfrastructureError: if it needs care, can't be reached, or another user has it.
         """
         self._held.enter_context(self.memory.alone())
         try:
@@ -63,7 +63,7 @@ class HostLease:
         """
         standing = self.memory.standing()
         if not standing.needs_care and standing.away:
-            self._say(f"{self.record.name} is away since {standing.away.since}: waiting for it")
+            self._log(f"{self.record.name} is away since {standing.away.since}: waiting for it")
             self.bring_back(None, by_itself=True)
             standing = self.memory.standing()
         if standing.needs_care or standing.away:
@@ -76,7 +76,7 @@ class HostLease:
         """Reserve the host, or renew that; what the user reserved by hand is left as it is.
 
         Raises:
-            Reserved: if somebody else has it.
+            Reserved: if another user has it.
         """
         if not self._is_by_hand(current(link)):
             take(link, self.memory, PURPOSE, self.record.limits.reserve_hours)
@@ -84,7 +84,7 @@ class HostLease:
     def bring_back(self, console: Console | None, *, by_itself: bool) -> Recovery:
         """Wait for the host's own kernel, restart the host if it does not come, and remember the outcome."""
         standing = self.memory.standing()
-        rescue = Rescue(self.record, standing.away, console, self._stopping, self._say)
+        rescue = Rescue(self.record, standing.away, console, self._stopping, self._log)
         method = method_of(self.record)
         trouble = _trouble_of(method.only_once) if method.only_once else ""
         recovery = rescue.carry_out(by_itself=by_itself)
@@ -114,7 +114,7 @@ class HostLease:
         return _trouble_of(act)
 
     def recover(self, console: Console | None, *, by_itself: bool) -> Recovery:
-        """As `bring_back`, for a person who has looked at it; then whoever wants the host may have it."""
+        """As `bring_back`, after a person has checked the host; clears its `needs care` state."""
         with self.memory.alone():
             recovery = self.bring_back(console, by_itself=by_itself)
         if recovery.back:
@@ -134,7 +134,7 @@ class HostLease:
                 if not self._is_by_hand(current(link)):
                     release(link, self.memory)
         except HarnessError as error:
-            self._say(f"{self.record.name} stays reserved: {error}")
+            self._log(f"{self.record.name} stays reserved: {error}")
 
     def _is_by_hand(self, found: Reservation | None) -> bool:
         """Whether we have reserved it, but not for a run."""
@@ -143,15 +143,15 @@ class HostLease:
         return not found.words.endswith(f": {PURPOSE}")
 
 
-def take_host(record: HostRecord, state: Path, say: Callable[[str], None], children: Children) -> HostLease:
-    """The host, reserved for whoever runs these children; `state` is the folder of what we remember.
+def take_host(record: HostRecord, state: Path, log: Callable[[str], None], children: Children) -> HostLease:
+    """Reserve a host for the run of these children; `state` is the state folder of the program.
 
     Raises:
         InfrastructureError: as `HostLease.take`.
     """
-    keeper = HostLease(record, HostStateFile(state, record.name), say, lambda: children.stopping)
-    keeper.take()
-    return keeper
+    lease = HostLease(record, HostStateFile(state, record.name), log, lambda: children.stopping)
+    lease.take()
+    return lease
 
 
 def _trouble_of(act: Callable[[], None]) -> str:

@@ -29,7 +29,7 @@ class HostStatus(Enum):
     OURS = "it still runs the kernel under test"
     OTHER = "another kernel than its own came back"
     UNTIDY = "what was put there for our kernel is still there"
-    STOPPED = "nobody waited for it any longer"
+    STOPPED = "the wait was cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def identity(link: Link) -> Identity:
 def _asked(link: Link) -> list[str]:
     lines = link.ask(_ASK).split("\n")
     if len(lines) != 3:
-        raise LinkError(f"{link.record.name} does not tell which kernel it runs: {lines}")
+        raise LinkError(f"{link.record.name} did not report its kernel: {lines}")
     return lines
 
 
@@ -86,7 +86,7 @@ def sight_of(link: Link, away: BootInProgress | None) -> HostStatus:
     """The same for one that answers.
 
     Raises:
-        LinkError: if it does so no more.
+        LinkError: if it stopped answering.
     """
     boot_id, version, cmdline = _asked(link)
     if away is None:
@@ -106,7 +106,7 @@ class Rescue:
     away: BootInProgress | None
     console: Console | None
     stopping: Callable[[], bool]
-    say: Callable[[str], None]
+    log: Callable[[str], None]
 
     def carry_out(self, *, by_itself: bool) -> Recovery:
         """Try one way after the other; with `by_itself` it is expected to come back without any."""
@@ -124,7 +124,7 @@ class Rescue:
             steps.append(RecoveryStep(way, trouble, time.monotonic() - started))
             if sight in (HostStatus.BACK, HostStatus.STOPPED):
                 break
-            self.say(f"{self.record.name}: {steps[-1]}")
+            self.log(f"{self.record.name}: {steps[-1]}")
         return Recovery(sight, tuple(steps))
 
     def _ways(self) -> tuple[tuple[str, Callable[[], str] | None], ...]:

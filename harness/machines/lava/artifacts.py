@@ -109,7 +109,7 @@ class ArtifactStore:
         if why:
             raise InfrastructureError(
                 f"lab {self._record.name}: artifacts: {command[0]} {why}",
-                hint=f"Try the command by hand; it stands in {self._record.file}.",
+                hint=f"Try the command by hand; it is in {self._record.file}.",
             )
 
 

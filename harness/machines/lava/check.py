@@ -44,7 +44,7 @@ def _check_lab(record: LabRecord) -> Iterator[Check]:
         yield Check("reachable", False, str(error), error.hint)
         return
     if not who:
-        yield Check("login", False, "the lab takes us for nobody", f"`user:` and `token:` in {record.file}")
+        yield Check("login", False, "the lab rejects the token", f"`user:` and `token:` in {record.file}")
         return
     yield Check("login", True, who)
     for arch, board in record.boards.items():

@@ -14,7 +14,7 @@ DEAF_POLLS = 2
 
 
 class Follower:
-    """Looks at a job every now and then, in a thread of its own, until it is over or lost."""
+    """Polls a job in a separate thread until it has ended or is lost."""
 
     def __init__(self, server: LabServer, job: int) -> None:
         self.state = JobState("Submitted", "Unknown", "", "")

@@ -36,7 +36,7 @@ def open_lab(record: LabRecord, arches: Sequence[ArchRecord]) -> Lab:
     server = LabServer(record, read_token(record))
     if not server.whoami():
         raise TokenRefused(
-            f"lab {record.name} takes us for nobody", hint=f"Look at `user:` and `token:` in {record.file}."
+            f"lab {record.name} rejects the token", hint=f"Look at `user:` and `token:` in {record.file}."
         )
     known = server.device_types()
     for arch in arches:

@@ -134,7 +134,7 @@ class LabServer:
             raise LabError(str(error), hint=f"thp-harness labs check {self.record.name}") from None
 
     def find(self, name: str) -> int | None:
-        """The newest job of this name among the last ones, if nobody has cancelled it."""
+        """Return the newest of the recent jobs with this name, unless it is cancelled."""
         return self._ask(
             lambda said: next((int(each["id"]) for each in said if _is_called(each, name)), None),
             "scheduler.jobs.list",

@@ -90,7 +90,7 @@ def _patiently(server: LabServer, ask: Callable[[], int], stopping: Callable[[],
 
 
 def _still_there(server: LabServer, wanted: JobSubmission) -> int | None:
-    """The job, if the lab has it and nobody has cancelled it."""
+    """Return the id of the job, if the lab has it and it is not cancelled."""
     if not wanted.job:
         return server.find(wanted.name)
     try:

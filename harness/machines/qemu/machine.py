@@ -2,7 +2,7 @@
 """QEMU as a machine: console on stdio, control by QMP over an inherited socket.
 
 No path in the file system is needed (a UNIX socket's name is limited to 107 bytes), and QEMU
-dies with us, whatever ends us: it has a parent-death signal and a process group of its own.
+dies with us, whatever ends us: it has a parent-death signal and a separate process group.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CHUNK = 1 << 16
 STDERR_KEPT = 1 << 14
 SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 KILLED_FROM_OUTSIDE = "terminating on signal"
-"""What QEMU says on stderr, with exit status 0, when somebody sends it SIGTERM."""
+"""What QEMU says on stderr, with exit status 0, when it gets SIGTERM."""
 SYSRQ_KEYS = (b"l", b"t")
 """Backtraces of all CPUs, then of all tasks (Documentation/admin-guide/sysrq.rst)."""
 

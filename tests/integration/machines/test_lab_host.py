@@ -101,35 +101,35 @@ def boot_bad_init(
     way: str, record: HostRecord, kernel: Path, initramfs: Path, folder: Path, limits: Limits
 ) -> tuple[WatchOutcome, bytes, HostLease]:
     """Boot with a first process that misbehaves; the log, and what is remembered of the host."""
-    keeper = HostLease(record, HostStateFile(folder, record.name), print)
-    keeper.take()
+    lease = HostLease(record, HostStateFile(folder, record.name), print)
+    lease.take()
     files = BootFiles(kernel, initramfs, (*COMMON_CMDLINE, *record.cmdline, "--", way))
-    machine = PhysicalHost(keeper, files, Children())
+    machine = PhysicalHost(lease, files, Children())
     with (folder / "log").open("wb") as log:
         outcome = asyncio.run(watch(machine, new_nonce(), limits, log))
-    keeper.give_back()
-    return outcome, (folder / "log").read_bytes(), keeper
+    lease.give_back()
+    return outcome, (folder / "log").read_bytes(), lease
 
 
 @pytest.mark.nightly
 def test_a_kernel_that_panics_gives_the_host_back(
     base_kernel: Path, bad_init: Path, place: HostRecord, tmp_path: Path
 ) -> None:
-    outcome, log, keeper = boot_bad_init("panic", place, base_kernel, bad_init, tmp_path, LIMITS)
+    outcome, log, lease = boot_bad_init("panic", place, base_kernel, bad_init, tmp_path, LIMITS)
     assert (outcome.end, outcome.notes) == (BootEnd.PANIC, ())
     assert log.count(b"Linux version 6.1.") == 0, "the host's own kernel is in the log"
-    assert keeper.memory.standing() == HostState()
+    assert lease.memory.standing() == HostState()
 
 
 @pytest.mark.nightly
 def test_a_kernel_that_hangs_shows_where_and_is_reset_by_sysrq(
     base_kernel: Path, bad_init: Path, place: HostRecord, tmp_path: Path
 ) -> None:
-    outcome, log, keeper = boot_bad_init("hang", place, base_kernel, bad_init, tmp_path, HASTY)
+    outcome, log, lease = boot_bad_init("hang", place, base_kernel, bad_init, tmp_path, HASTY)
     assert outcome.end is BootEnd.HANG
     assert b"sysrq: Show backtrace of all active CPUs" in log
     assert "SysRq over the console: back on its own kernel" in outcome.notes[0]
-    assert keeper.memory.standing() == HostState()
+    assert lease.memory.standing() == HostState()
 
 
 @pytest.mark.nightly
@@ -138,11 +138,11 @@ def test_a_kernel_that_hangs_is_switched_off_and_on(
 ) -> None:
     write_record(tmp_path, lab.record(console={"socket": str(lab.console)}))
     record = find(HostRecord, "labhost", (tmp_path / "thp-harness",))
-    outcome, _, keeper = boot_bad_init("hang", record, base_kernel, bad_init, tmp_path, HASTY)
+    outcome, _, lease = boot_bad_init("hang", record, base_kernel, bad_init, tmp_path, HASTY)
     assert outcome.end is BootEnd.HANG
     assert "SysRq over the console: no BREAK can be made" in outcome.notes[0]
     assert "power cycle: back on its own kernel" in outcome.notes[0]
-    assert keeper.memory.standing() == HostState()
+    assert lease.memory.standing() == HostState()
 
 
 @pytest.mark.nightly
@@ -156,11 +156,11 @@ def test_a_host_that_stays_away_needs_care_until_it_is_recovered(
     poor = find(HostRecord, "labhost", (folder / "thp-harness",))
     program = Program(thp_harness.cache_home, tmp_path / "state")
     program.state.mkdir(parents=True)
-    outcome, _, keeper = boot_bad_init("hang", poor, base_kernel, bad_init, program.state, HASTY)
+    outcome, _, lease = boot_bad_init("hang", poor, base_kernel, bad_init, program.state, HASTY)
     assert outcome.end is BootEnd.HANG
-    assert "the record has no `cycle:`" in keeper.memory.standing().needs_care
+    assert "the record has no `cycle:`" in lease.memory.standing().needs_care
     with pytest.raises(InfrastructureError, match="needs care"):
-        HostLease(poor, keeper.memory, print).take()
+        HostLease(poor, lease.memory, print).take()
 
     here = {"XDG_CONFIG_HOME": str(configuration)}
     listed = program("hosts", "list", "--json", env=here).json["hosts"]
@@ -177,8 +177,8 @@ def test_a_host_that_stays_away_needs_care_until_it_is_recovered(
 def test_what_a_host_lacks_is_found_out_before_it_is_left(
     thp_harness: Program, base_kernel: Path, bad_init: Path, configuration: Path, place: HostRecord
 ) -> None:
-    keeper = HostLease(place, HostStateFile(configuration, place.name), print)
-    keeper.take()
+    lease = HostLease(place, HostStateFile(configuration, place.name), print)
+    lease.take()
     with connected(place) as link:
         link.ask("mv /usr/sbin/kexec /usr/sbin/away; date -s @$(($(date +%s) + 86400))")
         link.run("dd if=/dev/zero of=/tmp/fill bs=1M", 60)
@@ -187,15 +187,15 @@ def test_what_a_host_lacks_is_found_out_before_it_is_left(
         checked = thp_harness("hosts", "check", "labhost", "--json", env=here)
         lacking = {check["name"] for check in checked.json["checks"] if check["ok"] is False}
         assert (checked.code, lacking) == (3, {"disk", "kexec"})
-        machine = PhysicalHost(keeper, BootFiles(base_kernel, bad_init, place.cmdline), Children())
+        machine = PhysicalHost(lease, BootFiles(base_kernel, bad_init, place.cmdline), Children())
         outcome = asyncio.run(watch(machine, new_nonce(), LIMITS, io.BytesIO()))
         assert outcome.end is BootEnd.MACHINE
         assert "/tmp" in outcome.detail
-        assert keeper.memory.standing() == HostState()
+        assert lease.memory.standing() == HostState()
     finally:
         with connected(place) as link:
             link.ask("mv /usr/sbin/away /usr/sbin/kexec; rm -f /tmp/fill; date -s @$(($(date +%s) - 86400))")
-        keeper.give_back()
+        lease.give_back()
 
 
 @pytest.mark.nightly

@@ -67,8 +67,8 @@ class Bench:
 
         return BuildContext(
             cache=self.cache,
-            log=self.cache / "build.log",
-            say=lambda text: None,
+            log_file=self.cache / "build.log",
+            log=lambda text: None,
             step=lambda steps: None,
             children=Children(),
             jobserver=jobserver,

@@ -18,7 +18,7 @@ from harness.build.build_cache import write_sums
 from harness.build.guest.programs import ARCHIVE
 from harness.cluster.connect import local_workers
 from harness.cluster.exchange import PARCELS, PROGRAMS, Exchange
-from harness.cluster.node.worker_session import Workbench
+from harness.cluster.node.worker_session import WorkerSession
 from harness.cluster.site import Cluster
 from harness.cluster.step_messages import MissingCommit, Order, WorkerContext
 from harness.cluster.tags import Ability, demand, from_document
@@ -185,9 +185,9 @@ class Doing:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Workbench:
+def bench(tmp_path: Path) -> WorkerSession:
     Exchange(tmp_path / "exchange").await_parcels(RUN)
-    return Workbench(ability(), Workspace(tmp_path / "cache", tmp_path / "state"), lambda line: None)
+    return WorkerSession(ability(), Workspace(tmp_path / "cache", tmp_path / "state"), lambda line: None)
 
 
 def order(bench_folder: Path, action: Callable[[WorkerContext], Any], harness: str = "") -> Order:
@@ -195,7 +195,7 @@ def order(bench_folder: Path, action: Callable[[WorkerContext], Any], harness: s
     return Order(Doing(action), "doing#1", f"{RUN}/doing#1", str(bench_folder / "exchange"), version)
 
 
-def test_a_step_delivers_its_value_and_its_files(bench: Workbench, tmp_path: Path) -> None:
+def test_a_step_delivers_its_value_and_its_files(bench: WorkerSession, tmp_path: Path) -> None:
     def act(station: WorkerContext) -> int:
         (station.out / "log").write_text("done")
         return 7
@@ -205,26 +205,26 @@ def test_a_step_delivers_its_value_and_its_files(bench: Workbench, tmp_path: Pat
     assert first.parcel != again.parcel, "dask may carry out one attempt twice"
 
 
-def test_a_worker_refuses_a_controller_of_another_version(bench: Workbench, tmp_path: Path) -> None:
+def test_a_worker_refuses_a_controller_of_another_version(bench: WorkerSession, tmp_path: Path) -> None:
     delivery = bench.perform(order(tmp_path, lambda station: 7, harness="0.0.1+older"))
     assert delivery.value is None
     assert "0.0.1+older" in delivery.trouble
     assert program_version() in delivery.trouble
 
 
-def test_a_worker_that_does_not_reach_the_exchange_says_so(bench: Workbench, tmp_path: Path) -> None:
+def test_a_worker_that_does_not_reach_the_exchange_says_so(bench: WorkerSession, tmp_path: Path) -> None:
     Exchange(tmp_path / "exchange").forget(RUN)
     assert "--exchange" in bench.perform(order(tmp_path, lambda station: 7)).trouble
 
 
 def test_a_worker_without_room_says_so(
-    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bench: WorkerSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("harness.cluster.node.worker_session.FREE_BYTES", 1 << 60)
     assert "MiB left" in bench.perform(order(tmp_path, lambda station: 7)).trouble
 
 
-def test_what_a_machine_cannot_do_is_told_with_its_remedy(bench: Workbench, tmp_path: Path) -> None:
+def test_what_a_machine_cannot_do_is_told_with_its_remedy(bench: WorkerSession, tmp_path: Path) -> None:
     def fail(station: WorkerContext) -> None:
         raise HarnessError("no compiler", hint="install it")
 
@@ -235,7 +235,7 @@ def test_what_a_machine_cannot_do_is_told_with_its_remedy(bench: Workbench, tmp_
     assert bench.perform(order(tmp_path, lack)).lacks_commit == "c" * 40
 
 
-def test_a_cancelled_step_delivers_nothing(bench: Workbench, tmp_path: Path) -> None:
+def test_a_cancelled_step_delivers_nothing(bench: WorkerSession, tmp_path: Path) -> None:
     def cancel(station: WorkerContext) -> None:
         bench.cancel("doing#1")
         station.children.raise_if_stopping()

@@ -233,7 +233,7 @@ def now(server: PrivateSshd) -> Identity:
         return identity(link)
 
 
-def keeper(server: PrivateSshd, state: Path, said: list[str], **changes: Any) -> HostLease:
+def lease(server: PrivateSshd, state: Path, said: list[str], **changes: Any) -> HostLease:
     record = HostRecord.model_validate(server.record(**changes))
     return HostLease(record, HostStateFile(state, record.name), said.append)
 
@@ -245,11 +245,11 @@ IMPATIENT = {"banner_seconds": 30, "connect_seconds": 30, "back_seconds": 60, "s
 @needs_sshd
 def test_a_host_has_one_user_at_a_time(server: PrivateSshd, tmp_path: Path) -> None:
     said: list[str] = []
-    ours = keeper(server, tmp_path / "ours", said)
+    ours = lease(server, tmp_path / "ours", said)
     ours.take()
     with pytest.raises(InfrastructureError, match="in use by another thp-harness of yours"):
-        keeper(server, tmp_path / "ours", said).take()
-    theirs = keeper(server, tmp_path / "theirs", said)
+        lease(server, tmp_path / "ours", said).take()
+    theirs = lease(server, tmp_path / "theirs", said)
     with pytest.raises(Reserved, match=r"reserved: .*: a run, "):
         theirs.take()
     ours.give_back()
@@ -261,7 +261,7 @@ def test_a_host_has_one_user_at_a_time(server: PrivateSshd, tmp_path: Path) -> N
 @pytest.mark.slow
 @needs_sshd
 def test_what_was_reserved_by_hand_stays_reserved_after_a_run(server: PrivateSshd, tmp_path: Path) -> None:
-    mine = keeper(server, tmp_path, [])
+    mine = lease(server, tmp_path, [])
     with connected(mine.record) as link:
         take(link, mine.memory, "debugging", 9)
         mine.take()
@@ -278,7 +278,7 @@ def test_a_host_that_came_back_while_nobody_looked_is_taken_up_again(
     server: PrivateSshd, now: Identity, tmp_path: Path
 ) -> None:
     said: list[str] = []
-    ours = keeper(server, tmp_path, said)
+    ours = lease(server, tmp_path, said)
     ours.memory.left("token", replace(now, boot_id="an-earlier-one"))
     ours.take()
     assert ours.memory.standing() == HostState()
@@ -292,7 +292,7 @@ def test_a_host_that_can_not_be_got_back_needs_care(
     server: PrivateSshd, now: Identity, tmp_path: Path
 ) -> None:
     power = {"reboot": f"touch {tmp_path}/rebooted", "cycle": ["touch", str(tmp_path / "cycled")]}
-    ours = keeper(server, tmp_path, [], limits=IMPATIENT, power=power)
+    ours = lease(server, tmp_path, [], limits=IMPATIENT, power=power)
     ours.memory.left("token", now)
     with pytest.raises(
         InfrastructureError, match="nearby needs care: by itself: it was never restarted"
@@ -308,7 +308,7 @@ def test_a_host_that_can_not_be_got_back_needs_care(
     assert appears(tmp_path / "rebooted") and (tmp_path / "cycled").exists()
     assert json.loads(ours.memory.journal.read_text())["sight"] == "SAME"
     with pytest.raises(InfrastructureError, match="needs care"):
-        keeper(server, tmp_path, []).take()
+        lease(server, tmp_path, []).take()
 
 
 @pytest.mark.slow
@@ -327,7 +327,7 @@ def test_every_way_to_restart_it_is_taken_in_turn(server: PrivateSshd, now: Iden
         "on": noting("on"),
         "off_seconds": 0.1,
     }
-    ours = keeper(server, tmp_path, [], limits=IMPATIENT, power=power, folder=str(tmp_path / "there"))
+    ours = lease(server, tmp_path, [], limits=IMPATIENT, power=power, folder=str(tmp_path / "there"))
     ours.memory.left("token", now)
     with pytest.raises(InfrastructureError, match="needs care"):
         ours.take()
@@ -354,7 +354,7 @@ def test_labgrid_switches_the_power(server: PrivateSshd, now: Identity, tmp_path
     drivers = {"ExternalPowerDriver": tool}
     environment.write_text(json.dumps({"targets": {"desk": {"resources": {}, "drivers": drivers}}}))
     power = {"reboot": "true", "labgrid": {"environment": str(environment), "target": "desk"}}
-    ours = keeper(server, tmp_path, [], limits=IMPATIENT, power={**power, "off_seconds": 0.1})
+    ours = lease(server, tmp_path, [], limits=IMPATIENT, power={**power, "off_seconds": 0.1})
     ours.memory.left("token", now)
     with pytest.raises(InfrastructureError, match=r"power cycle: harness\S+ ended with status 1"):
         ours.take()
@@ -365,7 +365,7 @@ def test_labgrid_switches_the_power(server: PrivateSshd, now: Identity, tmp_path
 @needs_sshd
 def test_a_power_switch_that_hangs_is_given_up(server: PrivateSshd, now: Identity, tmp_path: Path) -> None:
     power = {"reboot": "true", "cycle": ["sleep", "60"], "seconds": 1}
-    ours = keeper(server, tmp_path, [], limits=IMPATIENT, power=power)
+    ours = lease(server, tmp_path, [], limits=IMPATIENT, power=power)
     ours.memory.left("token", now)
     with pytest.raises(InfrastructureError, match="power cycle: sleep did not end within 1 s"):
         ours.take()
@@ -408,7 +408,7 @@ def test_who_stops_us_leaves_the_host_as_it_is(server: PrivateSshd, now: Identit
 def test_another_kernel_than_before_is_not_the_hosts_own(
     server: PrivateSshd, now: Identity, tmp_path: Path
 ) -> None:
-    ours = keeper(server, tmp_path, [], limits=IMPATIENT, power={"reboot": "true"})
+    ours = lease(server, tmp_path, [], limits=IMPATIENT, power={"reboot": "true"})
     ours.memory.left("token", Identity("an-earlier-one", "Linux version 2.4"))
     with pytest.raises(InfrastructureError, match="another kernel than its own came back"):
         ours.take()
@@ -418,7 +418,7 @@ def test_another_kernel_than_before_is_not_the_hosts_own(
 @needs_sshd
 def test_a_kernel_of_ours_that_answers_is_not_the_hosts_own(server: PrivateSshd, tmp_path: Path) -> None:
     token = Path("/proc/cmdline").read_text().split()[0]
-    ours = keeper(server, tmp_path, [], limits=IMPATIENT, power={"reboot": "true", "cycle": ["false"]})
+    ours = lease(server, tmp_path, [], limits=IMPATIENT, power={"reboot": "true", "cycle": ["false"]})
     ours.memory.remember(HostState(BootInProgress(token, Identity("an-earlier-one", ""), "")))
     with pytest.raises(
         InfrastructureError, match=r"still runs the kernel under test.*false ended with status 1"
@@ -463,9 +463,9 @@ def test_a_host_is_not_taken_from_under_its_users(server: PrivateSshd, tmp_path:
     console = {"command": [sys.executable, "-c", "input()"]}
     try:
         with pytest.raises(InfrastructureError, match="not taken from under its users: alice"):
-            started(keeper(server, tmp_path, [], console=console), tmp_path)
+            started(lease(server, tmp_path, [], console=console), tmp_path)
         with pytest.raises(InfrastructureError, match="cannot read it"):
-            started(keeper(server, tmp_path, [], console=console, despite_users=True), tmp_path)
+            started(lease(server, tmp_path, [], console=console, despite_users=True), tmp_path)
     finally:
         server.program("who", "#!/bin/sh\n")
     assert HostStateFile(tmp_path, "nearby").standing() == HostState()
@@ -488,7 +488,7 @@ def test_a_command_of_the_site_gets_the_kernel_and_is_told_when_to_forget_it(
     site.write_text(SITE.format(log=log))
     site.chmod(0o755)
     (tmp_path / "kernel").write_text("K")
-    kept = keeper(
+    kept = lease(
         server,
         tmp_path,
         [],
@@ -516,7 +516,7 @@ def test_a_command_of_the_site_gets_the_kernel_and_is_told_when_to_forget_it(
 @needs_sshd
 def test_a_command_of_the_site_that_fails_leaves_the_host_alone(server: PrivateSshd, tmp_path: Path) -> None:
     boot, there = {"method": "command", "command": ["false"]}, str(tmp_path / "there")
-    kept = keeper(server, tmp_path, [], boot=boot, console={"command": ["cat"]}, folder=there)
+    kept = lease(server, tmp_path, [], boot=boot, console={"command": ["cat"]}, folder=there)
     with pytest.raises(InfrastructureError, match="false ended with status 1"):
         started(kept, tmp_path)
     assert kept.memory.standing() == HostState()
@@ -527,7 +527,7 @@ def test_a_command_of_the_site_that_fails_leaves_the_host_alone(server: PrivateS
 def test_a_host_that_may_start_our_kernel_again_needs_care(
     server: PrivateSshd, now: Identity, tmp_path: Path
 ) -> None:
-    kept = keeper(server, tmp_path, [], boot={"method": "command", "command": ["false"]})
+    kept = lease(server, tmp_path, [], boot={"method": "command", "command": ["false"]})
     kept.memory.left("token", replace(now, boot_id="an-earlier-one"))
     with pytest.raises(InfrastructureError, match=r"needs care: .*tidying up: false ended with status 1"):
         kept.take()

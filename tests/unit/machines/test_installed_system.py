@@ -205,11 +205,11 @@ def up_and_running(record: dict[str, Any], folder: Path, script: str) -> Install
     """A boot that has left, of a kernel of ours that is this machine's; the host's own was another."""
     (folder / "I").write_bytes(as_guest(script))
     known = HostRecord.model_validate({"folder": str(folder / "lib"), "system": SYSTEM, **record})
-    keeper = HostLease(known, HostStateFile(folder, known.name), print, lambda: True)
-    machine = InstalledSystem(keeper, BootFiles(folder / "K", folder / "I", ()), folder / "own", Children())
+    lease = HostLease(known, HostStateFile(folder, known.name), print, lambda: True)
+    machine = InstalledSystem(lease, BootFiles(folder / "K", folder / "I", ()), folder / "own", Children())
     machine._screen.token = Path("/proc/cmdline").read_text().split()[0]
     machine._left = True
-    keeper.memory.left(machine._screen.token, Identity("an-earlier-one", "Linux version 2.4"))
+    lease.memory.left(machine._screen.token, Identity("an-earlier-one", "Linux version 2.4"))
     return machine
 
 
@@ -268,7 +268,7 @@ def test_what_a_dead_kernel_has_left_on_the_disk_names_the_test(server: PrivateS
     assert frame(4, payloads[3]).encode() in ending.words.splitlines()
     assert frame(3, payloads[2]).encode() not in ending.words.splitlines()
     assert (ending.broken, list(ending.kept)) == (False, ["pmsg-attempted"])
-    assert not Path(guest.guest_folder(machine._keeper.record)).exists()
+    assert not Path(guest.guest_folder(machine._lease.record)).exists()
 
 
 @pytest.mark.slow
@@ -278,7 +278,7 @@ def test_no_test_counts_of_a_kernel_that_was_not_built(server: PrivateSshd, tmp_
     (tmp_path / VMLINUX).write_bytes(BUILT.replace(b"6.12.117", b"2.4.37-ours"))
     assert read_all(machine) == b""
     assert "calls itself" in machine._trouble
-    assert not Path(guest.guest_folder(machine._keeper.record)).exists()
+    assert not Path(guest.guest_folder(machine._lease.record)).exists()
     assert machine._with_last_words(()).broken
 
 
@@ -286,9 +286,9 @@ def test_no_test_counts_of_a_kernel_that_was_not_built(server: PrivateSshd, tmp_
 @needs_sshd
 def test_a_host_that_is_back_ends_the_boot(server: PrivateSshd, tmp_path: Path) -> None:
     machine = up_and_running(here(server), tmp_path, "")
-    away = machine._keeper.memory.standing().away
+    away = machine._lease.memory.standing().away
     assert away
-    machine._keeper.memory.left("another-token", away.before)
+    machine._lease.memory.left("another-token", away.before)
     assert read_all(machine) == b""
     assert machine._is_back and machine._restarts_by_itself()
     notes = machine._with_last_words(()).notes

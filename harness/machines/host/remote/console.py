@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A host's console: the output of a command, a Unix socket, or a file that somebody writes."""
+"""A host's console: the output of a command, a Unix socket, or a file that another program writes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Source(Protocol):
 
 
 class _Command:
-    """A command of its own, ended with its whole process group."""
+    """A command, ended with its process group."""
 
     def __init__(self, command: tuple[str, ...]) -> None:
         self._process = subprocess.Popen(
@@ -222,7 +222,11 @@ def open_console(record: HostRecord) -> Console:
 
 @contextmanager
 def opened(record: HostRecord) -> Iterator[Console]:
-    """The host's console, for a while; raises as `open_console` does."""
+    """Keep the console of the host open.
+
+    Raises:
+        InfrastructureError: as `open_console`.
+    """
     console = open_console(record)
     try:
         yield console

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The guest program on a host's installed system: how it gets there, is started, followed and cleared away.
 
-All of it stands in one folder of the host, on a disk, so that it outlives a crash.
+All of it is in one folder of the host, on a disk, and survives a crash.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def install(link: Link, initramfs: Path) -> None:
         script = _UNPACK.format(folder=_place(link), archive=f"{folder}/programs")
         said = link.run_as_root(script, UNPACK_SECONDS)
     if said.code:
-        raise LinkError(f"{link.record.name}: the guest program could not be put there: {said.complaint}")
+        raise LinkError(f"{link.record.name}: the guest program could not be copied: {said.complaint}")
 
 
 def is_started(link: Link) -> bool:
@@ -135,7 +135,7 @@ def look_after(link: Link, offset: int) -> GuestProgress:
         text = base64.b64decode(encoded)
         return GuestProgress(boot_id, None if status == "-" else int(status), text[: text.rfind(b"\n") + 1])
     except (ValueError, binascii.Error):
-        raise LinkError(f"{link.record.name} does not tell what the guest program does: {said[0]}") from None
+        raise LinkError(f"{link.record.name} reports no state of the guest program: {said[0]}") from None
 
 
 def clear_away(link: Link, offset: int) -> Mapping[str, bytes]:

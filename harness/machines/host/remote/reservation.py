@@ -85,7 +85,7 @@ def take(link: Link, memory: HostStateFile, purpose: str, hours: float) -> bool:
     """Reserve the host, or renew what is ours; returns whether it was ours already.
 
     Raises:
-        Reserved: if somebody else has it.
+        Reserved: if another user has it.
         LinkError: if the host can't be asked, or has no room for the file.
     """
     fields = {
@@ -109,7 +109,7 @@ def current(link: Link) -> Reservation | None:
 
 
 def release(link: Link, memory: HostStateFile, *, force: bool = False) -> None:
-    """Give the host back; with `force` whoever has it. What is not ours stays otherwise."""
+    """Release the host; with `force` also a reservation of another user."""
     _run(link, _REMOVE_ANY if force else _REMOVE.format(owner=shlex.quote(memory.owner())))
 
 

@@ -290,7 +290,7 @@ def greeted_socket(address: str, port: int, limit: float, patience: float) -> so
     """A TCP connection on which an SSH server has said hello; its greeting is not taken from it.
 
     Raises:
-        Unreachable: if nobody answers, or somebody who is no SSH server.
+        Unreachable: if nothing answers, or no SSH server does.
     """
     where = f"{address}:{port}"
     try:
@@ -359,7 +359,7 @@ def _log_in(record: HostRecord, whom: str, connection: Any) -> None:
     except paramiko.BadHostKeyException as error:
         raise KeyRefused(
             f"the key of {whom} is not the known one: it shows {fingerprint(error.key)}",
-            hint=f"Somebody else may answer there. If the host was installed anew: ssh-keygen -R "
+            hint=f"Another machine may answer there. If the host was reinstalled: ssh-keygen -R "
             f"'{error.hostname}' -f {record.path(record.ssh.known_hosts)}, then check again.",
             known=True,
         ) from None
@@ -371,7 +371,7 @@ def _log_in(record: HostRecord, whom: str, connection: Any) -> None:
     except paramiko.AuthenticationException as error:
         place, _, port = whom.rpartition(":")
         raise LoginRefused(
-            f"{whom} does not let us in: {error}",
+            f"SSH login to {whom} failed: {error}",
             hint=f"Put the public key there: ssh-copy-id -p {port} -i KEY {place}",
         ) from None
     except (paramiko.SSHException, OSError, EOFError) as error:

@@ -19,7 +19,7 @@ from harness.core.locks import claim
 from harness.core.workspace import PROGRAM
 
 OWNER = "owner"
-"""Name of the file with the id of whoever uses this state folder."""
+"""Name of the file with the id of this state folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def person() -> str:
     try:
         name = getpass.getuser()
     except (KeyError, OSError):
-        name = "somebody"
+        name = "unknown"
     return f"{name}@{platform.node()}"
 
 
