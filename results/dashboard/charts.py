@@ -17,7 +17,7 @@ from results.store.trends import STEP_PERCENT
 from results.text import quantity
 
 _APART = 1.5
-"""One median may be so many times another on the same scale."""
+"""Ratio of two medians up to which they share a scale."""
 
 LogLine = Callable[[int, str, int | None], str]
 
@@ -62,7 +62,7 @@ def plots(line: Line, log_line: LogLine, root: str) -> list[Plot]:
 
 
 def _as_percent(curves: Sequence[Curve]) -> list[Curve]:
-    """Curves so far from each other that one scale hides what moves; none if they are near, or at zero."""
+    """Scale curves that are far apart to percent of their medians; return none if they are near, or at 0."""
     middles = [median(point.value for point in curve.points) for curve in curves]
     if min(middles) <= 0 or max(middles) < _APART * min(middles):
         return []

@@ -50,7 +50,7 @@ class TrackedNumber:
 
     @property
     def latest(self) -> Row:
-        """That of the last night which has one."""
+        """The number of the last night that has one."""
         return self.rows[list(self.rows)[-1]]
 
 
@@ -96,7 +96,7 @@ class Line:
 
     @property
     def stand_in(self) -> bool:
-        """Whether the series only stands in for the real one."""
+        """Whether the series is a stand-in for the real one."""
         return bool(self.runs[self.last.key].stand_in)
 
     @property
@@ -153,7 +153,7 @@ class Line:
         return self.told(lambda trend: trend.change is Change.FLAKY)
 
     def told(self, wanted: Any) -> list[News]:
-        """Trends in words, those of one test that say the same taken together."""
+        """Say trends in words, equal ones of a test together."""
         found = [(name, arch, trend) for (name, arch), trend in self.trends.items() if wanted(trend)]
         order = list(Change)
 

@@ -40,7 +40,7 @@ class LiveCell:
 
 @dataclass(frozen=True, slots=True)
 class LiveRun:
-    """A run that goes on."""
+    """A run in progress."""
 
     plan: PlanFact
     began: str
@@ -49,7 +49,7 @@ class LiveRun:
 
 
 def live_page(folders: Iterable[Path]) -> str:
-    """A page of what goes on in some folders; it asks for itself again every few seconds."""
+    """Render the page of runs in progress; it reloads itself every few seconds."""
     running = [run for run in map(_look, folders) if run][-_MOST_RUNS:]
     made = environment()
     return made.get_template("live.html").render(runs=running[::-1], **page_values(made, STYLES, SCRIPT))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Writes the dashboard: a folder of pages that need nothing but each other."""
+"""Writes the dashboard: a folder of pages without dependencies."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class SiteError(Exception):
 
 
 class NotOursError(SiteError):
-    """Somebody else has something there: whoever asked must choose another place."""
+    """The folder has other files: the caller must choose another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def build_site(store: Store, out: Path, nights: int = DEFAULT_NIGHTS) -> Built:
     """Write all pages, in place of those of an earlier build.
 
     Raises:
-        SiteError: if the folder is somebody else's, or can't be written.
+        SiteError: if the folder has other files, or can't be written.
         StoreError: if the store can't be read.
     """
     began = monotonic()

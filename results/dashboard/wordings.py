@@ -159,7 +159,7 @@ SEARCHES: Mapping[str, str] = {
     "bisect": "Bisection; the commit was",
     "rerun": "Rerun;",
 }
-"""What stands before the verdict of a search."""
+"""Words before the verdict of a search."""
 
 
 def searches_of(line: Line, findings: Sequence[tuple[Row, Sequence[Row]]]) -> list[Row]:

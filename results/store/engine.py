@@ -24,10 +24,10 @@ _DIALECTS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres":
 _ADVISORY_LOCK = 0x7468700A
 """Of PostgreSQL's numbers for whatever purpose; everybody who writes to a store of ours takes this one."""
 _CACHE_KIB = 64 << 10
-"""The index by test is written all over: it must fit, or every run reads and writes most of it."""
+"""Each run writes all over the index by test: without room for it, each run reads and writes most of it."""
 _CHECKPOINT_PAGES = 8000
 _CAUSES = (
-    ("database is locked", "somebody else is writing to it", "Try again later."),
+    ("database is locked", "another process writes to it", "Try again later."),
     ("readonly database", "it can only be read", "Give yourself the right to write it and its folder."),
     ("database or disk is full", "the disk is full", "Make room, then try again."),
     ("not a database", "it is damaged, or no database at all", "Make it again: thp-harness results rebuild"),
@@ -90,7 +90,7 @@ def open_engine(address: URL, patience: float = PATIENCE_SECONDS) -> Engine:
         if version > len(STEPS):
             engine.dispose()
             raise StoreError(
-                f"{shown(address)} is a store of version {version}; this program knows {len(STEPS)}",
+                f"{shown(address)} is a store of version {version}; this program has version {len(STEPS)}",
                 "Use the newer program, or another store (THP_HARNESS_STORE).",
             )
         return engine
@@ -139,7 +139,7 @@ def _within_reach(address: URL) -> URL:
     except OSError as error:
         raise StoreError(f"{file}: {error.strerror}", "Choose another place.") from None
     if file.is_file() and not os.access(file.parent, os.W_OK):
-        # SQLite would make files beside it even to read; so say that nobody changes it.
+        # SQLite would make files beside it even to read, unless the file is said to be immutable.
         query = {"mode": "ro", "immutable": "1", "uri": "true"}
         return address.set(database=f"file:{quote(str(file))}", query=query)
     return address
@@ -148,20 +148,20 @@ def _within_reach(address: URL) -> URL:
 def _prepare_sqlite(connection: Any, record: Any) -> None:
     connection.isolation_level = None  # we say ourselves when a transaction begins
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA synchronous = NORMAL")  # the last runs may be lost with the power, no more
+    connection.execute("PRAGMA synchronous = NORMAL")  # a power failure may lose the last runs, nothing else
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # Whoever reads first and writes later is refused at once if another writes meanwhile; so say it at once.
+    # A transaction that reads first and writes later fails if another writes meanwhile; so announce it.
     writes = connection.get_execution_options().get("writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that nobody else's can come between."""
+    """Open a transaction that excludes all other writers."""
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         if engine.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
@@ -178,7 +178,7 @@ def schema_version(connection: Connection) -> int:
 def _bring_up(engine: Engine) -> int:
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
-            # Readers are not held up by a writer. Not every file system can; then it is slower, no more.
+            # A writer does not block readers. Not every file system can; then they wait.
             connection.connection.execute("PRAGMA journal_mode = WAL")
     with writing(engine) as connection:
         for number in range(schema_version(connection) + 1, len(STEPS) + 1):

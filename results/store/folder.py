@@ -18,7 +18,7 @@ _MODELS = {document.file: document.model for document in DOCUMENTS.values()}
 """Name of a results file → its model."""
 _MOST_BYTES = 1 << 29
 _DEEPEST = 3
-"""Folders of folders are looked into so far: `STATE/runs/RUN`, and one more for whoever collects hosts."""
+"""Levels of folders that are searched: `STATE/runs/RUN`, and one more for a collection of hosts."""
 
 
 class UnfinishedError(Exception):

@@ -47,7 +47,7 @@ class RowsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class StoredFolder:
-    """One folder as rows: its own, and those of each other table by name, still without the folder's id."""
+    """One folder as rows: its own, and those of the other tables by name, without the folder's id."""
 
     folder: Row
     details: Mapping[str, Sequence[Row]] = field(default_factory=dict)

@@ -116,12 +116,12 @@ class Store:
         known: Mapping[str, tuple[Stamp, str]],
         told: Callable[[Imported], None],
         *,
-        anew: bool = False,
+        again: bool = False,
     ) -> list[Imported]:
         outcome = []
         for batch in _batches(_look(folder, known) for folder in folders):
             records = [found for _, found in batch if isinstance(found, StoredFolder)]
-            states = iter(self.put(records, anew=anew) if records else ())
+            states = iter(self.put(records, again=again) if records else ())
             for path, found in batch:
                 if isinstance(found, StoredFolder):
                     found = Imported(path, next(states), found.folder["name"])
@@ -134,19 +134,19 @@ class Store:
         with self.reading() as connection:
             return {row[0]: (Stamp(*row[:3]), row[3]) for row in connection.execute(select(*columns))}
 
-    def put(self, records: Iterable[StoredFolder], *, anew: bool = False) -> list[ImportState]:
+    def put(self, records: Iterable[StoredFolder], *, again: bool = False) -> list[ImportState]:
         """Store records, all or none; each takes the place of the one with its identity.
 
-        If nothing has changed, that one stays, unless all is to be made `anew`.
+        An unchanged one stays, except with `again`.
         """
         with self._writing() as connection:
-            return [self._put(connection, record, anew) for record in records]
+            return [self._put(connection, record, again) for record in records]
 
-    def _put(self, connection: Connection, record: StoredFolder, anew: bool) -> ImportState:
+    def _put(self, connection: Connection, record: StoredFolder, again: bool) -> ImportState:
         c = FOLDERS.c
         asked = select(c.id, c.digest, c.path).where(c.identity == record.folder["identity"])
         before = connection.execute(asked).one_or_none()
-        if before and not anew and before.digest == record.folder["digest"]:
+        if before and not again and before.digest == record.folder["digest"]:
             if before.path != record.folder["path"] and not Path(before.path).exists():
                 connection.execute(FOLDERS.update().where(c.id == before.id).values(**_place(record)))
             return ImportState.UNCHANGED
@@ -178,7 +178,7 @@ class Store:
             return [Stored(*row) for row in connection.execute(asked)]
 
     def prune(self, older_than_days: int | None, keep: int | None, *, dry_run: bool = False) -> list[Stored]:
-        """Let go of what is older than so many days, and of all but the latest; returns what.
+        """Remove what is older than `older_than_days`, and all but the latest `keep`; return what.
 
         The folders stay where they are.
         """
@@ -216,8 +216,8 @@ class Store:
     def rebuild(
         self, folders: Iterable[Path], told: Callable[[Imported], None] = lambda one: None
     ) -> list[Imported]:
-        """Read folders anew, changed or not, and let go of everything else; killed, it has lost nothing."""
-        outcome = self._import(folders, {}, told, anew=True)
+        """Read all folders again, changed or not, and remove all else; an interruption loses nothing."""
+        outcome = self._import(folders, {}, told, again=True)
         read = {one.path for one in outcome if one.state in (ImportState.NEW, ImportState.REPLACED)}
         with self._writing() as connection:
             rows = connection.execute(select(FOLDERS.c.id, FOLDERS.c.path)).all()

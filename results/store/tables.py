@@ -184,7 +184,7 @@ FINDINGS = Table(
     _words("commit_subject"),
     Index("findings_by_folder", "folder"),
 )
-"""What a walk, a bisection or a rerun came to on each architecture."""
+"""Results of a walk, a bisection or a rerun, per architecture."""
 
 DETAILS: Mapping[str, Table] = {
     table.name: table for table in (ARCHES, TESTS, MEASURES, MEASUREMENTS, SPLATS, FINDINGS)
@@ -205,7 +205,7 @@ _RENAMED = (
     ("storm", "THPs that were swapped out", "fork_storm", "swapped out"),
     ("timing", "", "timing", "median time"),
 )
-"""Kind and name of a number in the first version of the tables, and since; an empty name stands for any."""
+"""Kind and name of a number in the first version of the tables, and now; an empty name matches any."""
 
 
 def _measurements(connection: Connection) -> None:

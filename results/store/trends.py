@@ -99,7 +99,7 @@ class Trend:
     bad: int
     """Nights in which it failed or was flaky, of those that count for `change`."""
     counted: int
-    """Nights that said something; since it began to be flaky, if it is."""
+    """Conclusive nights; of a flaky test since it is flaky."""
 
     @property
     def is_news(self) -> bool:

@@ -156,7 +156,7 @@ def test_a_store_of_a_newer_program_is_left_alone(address: str) -> None:
     store = open_store(address)
     with store._writing() as connection:
         connection.execute(insert(STEPS_TABLE), {"number": len(STEPS) + 1, "done": ""})
-    with pytest.raises(StoreError, match="is a store of version 3; this program knows 2") as error:
+    with pytest.raises(StoreError, match="is a store of version 3; this program has version 2") as error:
         open_store(address)
     assert "newer program" in error.value.hint
 

@@ -120,7 +120,7 @@ def _parse(text: str) -> DataLine:
         if not _WORD.fullmatch(key) or not _VALUE.fullmatch(value):
             raise DataError("not key=value")
         if key in values:
-            raise DataError(f"{key} stands twice")
+            raise DataError(f"{key} is there twice")
         values[key] = value
     return DataLine(kind, values)
 

@@ -107,7 +107,7 @@ Faults = Mapping[str, frozenset[int]]
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One kernel: the run that stands for all, and what broke in each."""
+    """One kernel: the deciding run, and the faults of each run."""
 
     run: SweepRun
     faults: tuple[Faults, ...]
@@ -254,7 +254,7 @@ def _split_words(splits: tuple[int, int]) -> str:
 
 
 def _failed_splits(runs: Sequence[SweepRun]) -> tuple[int, int] | None:
-    """Count the calls in which a split failed, and those of which nothing came."""
+    """Count the calls in which a split failed, and those of them without harm."""
     rows = [row for run in runs for row in run.rows if row.split_failed is not None]
     if not rows:
         return None

@@ -33,7 +33,7 @@ def _name_test(item: Measurement) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One kind of numbers; everything that reports know of it."""
+    """One kind of numbers, with all that reports need to show it."""
 
     name: str
     """Of the module, and of its suite."""

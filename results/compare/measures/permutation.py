@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Whether two groups of numbers differ by more than chance: a permutation test of their ranks.
 
-Ranks, because what is measured on a machine has outliers. The test asks how often numbers that are dealt
-out anew differ by as much as these do. It tries every way to deal where there are few, which is exact.
+Ranks, because what is measured on a machine has outliers. The test asks how often a random
+split of all numbers into two groups differs as much as these do. It tries all splits where there are few,
+which is exact.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ EFFECT_PERCENT = 10
 
 _PERMUTATIONS = 2000
 _MOST_DEALS = 20_000
-"""Up to so many ways to deal all are tried: nine against nine are 48,620, eight against eight 12,870."""
+"""Splits up to which all are tried: eight against eight are 12,870, nine against nine 48,620."""
 _SEED = 1
 
 
 def permutation_p(one: Sequence[float], other: Sequence[float]) -> float:
-    """Say how often numbers that are dealt out anew differ by as much as these do, in their ranks.
+    """Compute how often a random split of all numbers differs as much as these do, in their ranks.
 
     Needs a number on each side. The same numbers always give the same answer, exact for a few of them, else
     never less than 1 in `_PERMUTATIONS`.

@@ -102,7 +102,7 @@ def _page_tables(stages: dict[str, DataLine]) -> PageTables:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One kernel: the run that stands for all, and every run."""
+    """One kernel: the deciding run, and all runs."""
 
     run: PageTables | None
     all: tuple[PageTables | None, ...]

@@ -27,7 +27,7 @@ MEASURES: dict[str, Measure] = {measure.name: measure for measure in _found()}
 
 
 def measure_of(name: str) -> Measure:
-    """Return a measure; one that only a newer program knows has its name for a title, and a plain table."""
+    """Return a measure; an unknown one, of a newer program, has its name for a title, and a plain table."""
     return MEASURES.get(name) or Measure(name, name.replace("_", " "), "", lambda test, base, series: None)
 
 

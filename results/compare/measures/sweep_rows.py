@@ -37,7 +37,7 @@ class SweepRow:
 
     @property
     def split_failure_handled(self) -> bool:
-        """Whether the failed allocation made the split of a PMD fail, and nothing came of it."""
+        """Whether the failed allocation made the split of a PMD fail, without harm."""
         return self.fired and not self.why and (self.split_failed or 0) > 0
 
 
@@ -133,7 +133,7 @@ def _row(line: DataLine) -> SweepRow:
 
 def _add(rows: dict[int, SweepRow], row: SweepRow) -> None:
     if row.n in rows:
-        raise DataError(f"n={row.n} stands twice")
+        raise DataError(f"n={row.n} is there twice")
     rows[row.n] = row
 
 

@@ -23,7 +23,7 @@ _MOST_TROUBLES = 20
 _MOST_LINES = 40
 _MOST_GAPS = 40
 _MOST_ANNOTATIONS = 10
-"""The runner shows so many errors of a step, and so many warnings."""
+"""Errors of a step that the runner shows, and as many warnings."""
 _PUNCTUATION = re.compile(r"([\\`*_\[\]#!|~@$])")
 
 
@@ -61,7 +61,7 @@ def workflow_commands(run: Run) -> str:
 def _doubts(run: Run) -> Iterator[str]:
     """Alerts, as GitHub's Markdown has them."""
     if not run.complete:
-        yield "> [!CAUTION]\n> The run still goes on, or was interrupted."
+        yield f"> [!CAUTION]\n> INCOMPLETE: {wording.unfinished('run')}."
     if run.subject.stand_in:
         yield "> [!WARNING]\n> The series is a stand-in: not the real one, only one that takes its place."
     if run.subject.fuzzed:
@@ -132,7 +132,7 @@ def _text(text: str) -> str:
 def _unfinished(run: Run) -> list[str]:
     if run.complete:
         return []
-    return [_command("warning", "incomplete", "the run still goes on, or was interrupted")]
+    return [_command("warning", "incomplete", wording.unfinished("run"))]
 
 
 def _warnings(run: Run, wrong: list[Trouble]) -> Iterator[str]:

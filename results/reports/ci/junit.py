@@ -50,7 +50,7 @@ def _run_suite(run: Run) -> TestSuite:
     """Give the run's own verdict a case, so that an unfinished run never looks green."""
     case = _case("run", "verdict", run.seconds)
     if not run.complete:
-        _judge(case, Verdict.INFRASTRUCTURE, "the run still goes on, or was interrupted", [run.headline])
+        _judge(case, Verdict.INFRASTRUCTURE, wording.unfinished("run"), [run.headline])
     elif run.exit_code:
         _judge(case, run.verdict, run.headline)
     return TestSuite("run", [case], timestamp=run.started)

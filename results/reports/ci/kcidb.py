@@ -3,7 +3,7 @@
 
 KCIDB knows kernels and test runs, not comparisons: base and series are a checkout each, every run
 of every test is a test of its build, and counters are tests with a `number`. What KCIDB has no
-word for stands under `misc`. A pass without evidence is DONE: it says nothing of the kernel.
+word for is in `misc`. A pass without evidence is DONE: it proves nothing about the kernel.
 """
 
 from __future__ import annotations

@@ -89,11 +89,11 @@ def _of_run(run: Run) -> _Rows:
         "stand_in": "yes" if subject.stand_in else "no",
     }
     yield "run_info", "What was run; always 1.", [(info, 1)]
-    yield "run_start_time_seconds", "When the run began, Unix time.", [({}, _unix(run.started))]
-    yield "run_duration_seconds", "How long the run took.", [({}, run.seconds)]
+    yield "run_start_time_seconds", "Start of the run, Unix time.", [({}, _unix(run.started))]
+    yield "run_duration_seconds", "Duration of the run.", [({}, run.seconds)]
     yield (
         "run_complete",
-        "1 if the run came to its end, 0 if it goes on or was interrupted.",
+        "1 if the run is complete, 0 if it is running or was interrupted.",
         [({}, float(run.complete))],
     )
     yield "run_exit_code", "0 clean, 1 regression, 3 infrastructure or not exercised.", [({}, run.exit_code)]
@@ -127,7 +127,7 @@ def _of_arches(run: Run) -> _Rows:
     )
     yield (
         "test_verdicts",
-        "Tests by what base against series comes to.",
+        "Tests by verdict.",
         (
             (
                 {"arch": arch.arch, "verdict": str(verdict)},
@@ -188,7 +188,7 @@ def _of_cells(run: Run) -> _Rows:
     yield "build_ok", "1 if the kernel builds.", ((labels, float(build.ok)) for labels, build in built)
     yield (
         "build_seconds",
-        "How long the kernel was built, also when it is from the cache now.",
+        "Duration of the build, also of a kernel from the cache.",
         ((labels, build.seconds) for labels, build in built),
     )
     yield (

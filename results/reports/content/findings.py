@@ -52,7 +52,7 @@ class Trouble:
         return wording.place(self.log, self.lines) if self.log else ""
 
     def quote(self, run_dir: Path, most: int) -> NumberedLines:
-        """Read the lines that show it, at most so many."""
+        """Read at most `most` lines that show it."""
         if self.lines:
             return excerpt.read_lines(run_dir, self.log, self.lines, most) or ()
         return (excerpt.read_tail(run_dir, self.log, most) if self.log else ()) or ()
@@ -79,7 +79,7 @@ def troubles(run: Run) -> list[Trouble]:
 def gap_lines(run: Run, verdict: Verdict) -> list[str]:
     """Say what was not tested: `SUITE.TEST, TEST on ARCH, ARCH: reason`.
 
-    Known gaps stand together by why they are known, and architectures of which the same is said.
+    Known gaps are grouped by their reason, and architectures by their words.
     """
     tests: dict[tuple[str, str], list[str]] = {}
     for gap in gaps(run):
@@ -91,7 +91,7 @@ def gap_lines(run: Run, verdict: Verdict) -> list[str]:
 
 
 def grouped(pairs: Iterable[tuple[Said, str]]) -> dict[Said, list[str]]:
-    """Names by what is said of them, in order."""
+    """Group names by their words, in order."""
     groups: dict[Said, list[str]] = {}
     for words, name in pairs:
         groups.setdefault(words, []).append(name)
@@ -150,7 +150,7 @@ def _of_cell(arch: ArchComparison, cell: Cell) -> Iterator[Trouble]:
 
 
 def _blame(arch: ArchComparison, cell: Cell) -> Verdict:
-    """What the end of a kernel counts for; only the architecture's verdict knows base and repetitions."""
+    """Judge the end of a kernel by the architecture's verdict, which considers base and repetitions."""
     if cell.variant == "series" and arch.verdict is Verdict.REGRESSION:
         return Verdict.REGRESSION
     return arch.verdict if arch.verdict in BAD[1:] else Verdict.FAILS_ON_BOTH

@@ -57,7 +57,7 @@ _KILO = 10_000
 
 
 def is_another_patchs(step: PatchResult) -> bool:
-    """Whether a step only repeats what is said of another patch."""
+    """Tell whether a step has nothing but what another patch brought."""
     return step.inherited or (step.same is not None and step.state in (PatchState.OK, PatchState.BUILDS))
 
 
@@ -109,6 +109,6 @@ def safe(word: Safe) -> str:
 
 
 def checked(check: RebuildCheck) -> str:
-    """What building a kernel once more came to."""
+    """Say whether a rebuild gave the same kernel."""
     name = f"patch {check.number}" if check.number else "base"
     return f"{name} on {check.arch} {check.words}"

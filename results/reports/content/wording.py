@@ -43,6 +43,11 @@ EXIT_MEANINGS: Mapping[int, str] = {
 }
 
 
+def unfinished(kind: str) -> str:
+    """Say that a run, a walk, … has no complete results."""
+    return f"the {kind} is still running, or was interrupted"
+
+
 def visible(text: str) -> str:
     """Spell out every character that does something instead of showing something.
 

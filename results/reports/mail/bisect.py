@@ -58,7 +58,7 @@ def _commit(bisection: Bisection, culprit: CommitNote) -> str:
         place = (
             f"patch {number} of {len(subject.patches)} of {wording.series_name(subject)} "
             f"on {subject.tree} {subject.tree_version} ({abbrev(subject.base_commit)}); the id is "
-            "that of the commit that thp-harness makes of the patch"
+            "the commit that thp-harness makes of the patch"
         )
         lines.append(wrapped(place, indent="  "))
     return "\n".join(lines)

@@ -106,7 +106,7 @@ def _doubts(run: Run) -> Iterator[str]:
     """What must be known before any of the rest is believed."""
     subject = run.subject
     if not run.complete:
-        yield wrapped("The run is INCOMPLETE: it still goes on, or was interrupted.")
+        yield wrapped(f"INCOMPLETE: {wording.unfinished('run')}.")
     if subject.stand_in:
         yield wrapped(f'What was tested is a STAND-IN for the real series: "{subject.series_title}".')
     for hunk in subject.fuzzed:

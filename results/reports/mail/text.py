@@ -27,7 +27,7 @@ def header(to: str, cc: Iterable[str], subject: str, more: Iterable[str] = ()) -
 
 
 def greeting(author: str) -> str:
-    """Greet somebody by the first name."""
+    """Greet the author by the first name."""
     name = wording.visible(author.partition("<")[0].strip(' "').partition(" ")[0])
     return f"Hi {name or 'there'},"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A bisection as text: the commits that were looked at on each architecture, and what it came to."""
+"""A bisection as text: the commits tested on each architecture, and the result."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def print_bisection(bisection: Bisection, console: Console, folder: Path) -> Non
     page.line(f"looked for: {bisection.until}, with a confidence of {bisection.confidence:g}")
     page.line()
     if not bisection.complete:
-        page.line("INCOMPLETE: the bisection still goes on, or was interrupted.", "bold yellow")
+        page.line(f"INCOMPLETE: {wording.unfinished('bisection')}.", "bold yellow")
     page.line(bisection.headline, "bold")
     for line in _again(bisection):
         page.line(f"Again: {line}")

@@ -23,7 +23,7 @@ def print_rerun(rerun: Rerun, console: Console, folder: Path) -> None:
     for cell in rerun.cells:
         _print_cell(page, cell, round(100 * rerun.confidence))
     if not rerun.complete:
-        page.line("INCOMPLETE: the rerun still goes on, or was interrupted.", "bold yellow")
+        page.line(f"INCOMPLETE: {wording.unfinished('rerun')}.", "bold yellow")
     page.line(rerun.headline, STYLES[_LOOKS[rerun.exit_code]])
     page.line(f"Rerun folder: {folder}")
 

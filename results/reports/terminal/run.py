@@ -236,6 +236,6 @@ def print_subject(page: Page, subject: Subject) -> None:
 
 def _print_headline(page: Page, run: Run) -> None:
     if not run.complete:
-        page.line("INCOMPLETE: the run still goes on, or was interrupted.", "bold yellow")
+        page.line(f"INCOMPLETE: {wording.unfinished('run')}.", "bold yellow")
     page.line(run.headline, STYLES[run.verdict])
     page.line(f"Exit code {run.exit_code}: {wording.EXIT_MEANINGS.get(run.exit_code, 'unknown')}")

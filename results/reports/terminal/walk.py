@@ -106,7 +106,7 @@ def _print_columns(page: Page, walk: Walk) -> None:
         page.line(f"{column.arch:<{width}}  {column.words}")
     for check in walk.checks:
         style = "" if check.ok else STYLES[Verdict.INFRASTRUCTURE]
-        page.line(f"built anew: {words.checked(check)}", style)
+        page.line(f"rebuilt: {words.checked(check)}", style)
     if walk.checks:
         page.line(f"            drawn with --seed {walk.seed}")
     page.line()
@@ -114,6 +114,6 @@ def _print_columns(page: Page, walk: Walk) -> None:
 
 def _print_headline(page: Page, walk: Walk) -> None:
     if not walk.complete:
-        page.line("INCOMPLETE: the walk still goes on, or was interrupted.", "bold yellow")
+        page.line(f"INCOMPLETE: {wording.unfinished('walk')}.", "bold yellow")
     page.line(walk.headline, STYLES[words.LOOKS_OF_SAFE[walk.safe]])
     page.line(f"Exit code {walk.exit_code}: {words.EXIT_MEANINGS.get(walk.exit_code, 'unknown')}")

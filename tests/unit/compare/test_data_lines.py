@@ -46,7 +46,7 @@ def test_a_line_without_values_is_one() -> None:
         ("data sweep N=1", "not key=value"),
         ("data sweep n=\x1b[31m", "not key=value"),
         ("data sweep n=\ud800", "not key=value"),
-        ("data sweep n=1 n=2", "n stands twice"),
+        ("data sweep n=1 n=2", "n is there twice"),
         ("data lost on the way", "not key=value"),
         (f"data sweep n={'1' * LONGEST_LINE}", f"longer than {LONGEST_LINE} bytes"),
     ],

@@ -72,14 +72,14 @@ ROW = sweep_lines("ok")[-1]
         ([ROW.replace(" effect=full", "")], "effect is missing"),
         ([ROW.replace("effect=full", "effect=much")], "effect is not what it can be"),
         ([ROW.replace("verdict=ok", "verdict=broken")], "why is missing"),
-        ([ROW, ROW], "n=1 stands twice"),
+        ([ROW, ROW], "n=1 is there twice"),
         (["data storm op=munmap"], "not a line of a sweep"),
         (["data sweep_try n=1"], "op is missing"),
         (["data sweep_end op=munmap rows=0 fired=0"], "sweep_end says broken=nothing, 0 were read"),
     ],
 )
 def test_what_is_no_row_is_left_out_and_the_sweep_is_not_whole(lines: list[str], said: str) -> None:
-    run = read(*sweep_lines("ok end"), *lines) if "n=1 stands" not in said else read(*lines)
+    run = read(*sweep_lines("ok end"), *lines) if "n=1 is there" not in said else read(*lines)
     assert any(said in words for words in run.left_out)
     assert not run.finished
 

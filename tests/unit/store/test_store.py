@@ -136,7 +136,7 @@ def held(path: str) -> Iterator[None]:
 def test_a_locked_store_is_waited_for_then_told(address: str, tmp_path: Path) -> None:
     open_store(address).close()
     store = open_store(address, patience=0.1)
-    with held(address), pytest.raises(StoreError, match="somebody else is writing to it"):
+    with held(address), pytest.raises(StoreError, match="another process writes to it"):
         store.import_folders([write_run(tmp_path, green_run())])
     assert store.listing() == []
 
