@@ -133,7 +133,8 @@ class ProgramsStep:
     def carry_out(self, context: WorkerContext) -> str:
         """Compile them; returns their key."""
         _require(context, self.arch, self.compiler)
-        _need_commit(context, self.selftests.commit)
+        for commit in filter(None, (self.selftests.commit, self.selftests.base)):
+            _need_commit(context, commit)
         archive = self.selftests.programs(self.compiler, context.cache)
         context.exchange.offer(PROGRAMS, archive.parent)
         return archive.parent.name

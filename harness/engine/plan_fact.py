@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,25 +25,35 @@ from results.model.document import FolderKind
 from results.model.run import PlannedTest
 
 
-def suites_in_tree(
-    plan: Plan, checkouts: Checkouts, cache: Path, log: Callable[[str], None]
-) -> tuple[SuiteRecord, ...]:
-    """Return the suites whose sources exist with the series applied.
+@dataclass(frozen=True, slots=True)
+class FoundTests:
+    """What the two trees have of a plan's suites."""
+
+    suites: tuple[SuiteRecord, ...]
+    """With the cases whose sources the series' tree has: what both kernels run."""
+    gone: tuple[str, ...] = ()
+    """Tests that only base's tree has."""
+    new: tuple[str, ...] = ()
+    """Tests, or whole suites, that only the series' tree has."""
+
+
+def find_tests(plan: Plan, checkouts: Checkouts, cache: Path, log: Callable[[str], None]) -> FoundTests:
+    """Look for the sources of the suites in both trees.
 
     Raises:
-        UsageError: if the record of the series names a suite without sources.
+        UsageError: if the series' record asks for a suite that neither tree has.
     """
-    commit = checkouts.commit("series")
-    present = []
+    present: list[SuiteRecord] = []
+    gone: list[str] = []
+    new: list[str] = []
     for suite in plan.suites:
-        lacking = {
-            name: program.tree_sources[0]
-            for name, program in suite.programs_of_tree.items()
-            if not path_hash(cache, commit, program.tree_sources[0])
-        }
+        lacking = _lacking(suite, cache, checkouts.commit("series"))
+        lacking_on_base = _lacking(suite, cache, checkouts.commit("base"))
+        gone += [f"{suite.name}.{name}" for name in lacking if name not in lacking_on_base]
+        new += _new(suite, [name for name in lacking_on_base if name not in lacking])
         if len(lacking) < len(suite.cases):
             present.append(suite.without(lacking))
-        elif plan.tests_asked_for_by:
+        elif plan.tests_asked_for_by and len(lacking_on_base) == len(suite.cases):
             raise UsageError(
                 f"{plan.tests_asked_for_by} asks for the tests {suite.name}, "
                 f"but neither the series nor the tree has {next(iter(lacking.values()))}",
@@ -54,7 +64,20 @@ def suites_in_tree(
             continue
         for name, source in lacking.items():
             log(f"{suite.name}.{name} is left out: the tree has no {source}")
-    return tuple(present)
+    return FoundTests(tuple(present), tuple(gone), tuple(new))
+
+
+def _lacking(suite: SuiteRecord, cache: Path, commit: str) -> dict[str, str]:
+    """Cases whose source a tree does not have, and which."""
+    return {
+        name: program.tree_sources[0]
+        for name, program in suite.programs_of_tree.items()
+        if not path_hash(cache, commit, program.tree_sources[0])
+    }
+
+
+def _new(suite: SuiteRecord, names: Sequence[str]) -> list[str]:
+    return [suite.name] if len(names) == len(suite.cases) else [f"{suite.name}.{name}" for name in names]
 
 
 def plan_fact(
@@ -63,8 +86,10 @@ def plan_fact(
     planned: tuple[PlannedTest, ...],
     command: Sequence[str],
     scope: Scope | None = None,
+    found: FoundTests | None = None,
 ) -> PlanFact:
     """Return the first fact of a run, or of what `scope` is about; `id` is left open."""
+    gone, new = (found.gone, found.new) if found else ((), ())
     return PlanFact(
         id="",
         harness=__version__,
@@ -84,6 +109,8 @@ def plan_fact(
         kind=_kind(scope),
         origin=checkouts.origin,
         shard=_shard_fact(plan, checkouts, planned),
+        gone_tests=gone,
+        new_tests=new,
     )
 
 

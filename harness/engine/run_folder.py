@@ -12,8 +12,8 @@ from typing import IO, TypeVar
 from harness.core.locks import claim
 from harness.core.progress import Progress
 from harness.core.workspace import Workspace
-from harness.engine.plan_fact import plan_fact, suites_in_tree
-from harness.plan.plan import Plan, planned_tests
+from harness.engine.plan_fact import find_tests, plan_fact
+from harness.plan.plan import Plan, claims, planned_tests
 from harness.plan.prepare import Checkouts
 from results.journal.assemble import CellFacts, read_cells, read_plan
 from results.journal.journal import Event, JournalError, PlanFact, decode, read_events
@@ -56,10 +56,10 @@ def finished_run(plan: Plan, checkouts: Checkouts, workspace: Workspace) -> Path
     """Return the newest complete run of the same plan.
 
     Raises:
-        UsageError: as `suites_in_tree`.
+        UsageError: as `find_tests`.
     """
-    suites = suites_in_tree(plan, checkouts, workspace.cache, lambda line: None)
-    wanted = plan_fact(plan, checkouts, planned_tests(suites), ()).digest
+    suites = find_tests(plan, checkouts, workspace.cache, lambda line: None).suites
+    wanted = plan_fact(plan, checkouts, planned_tests(suites, claims(plan.series)), ()).digest
     runs = _newest(workspace.runs)
     return next((run_dir for run_dir in runs if _events(run_dir, wanted, ended=True)), None)
 

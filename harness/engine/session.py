@@ -19,11 +19,11 @@ from harness.core.progress import Progress
 from harness.core.workspace import Workspace
 from harness.engine.durations import DurationHistory
 from harness.engine.executor import Executor, RunContext, Site, ThisMachine
-from harness.engine.plan_fact import plan_fact, suites_in_tree
+from harness.engine.plan_fact import FoundTests, find_tests, plan_fact
 from harness.engine.run_folder import open_folder
 from harness.machines.host.lease import HostLease, take_host
 from harness.machines.lava.lab import open_lab
-from harness.plan.plan import Plan, planned_tests
+from harness.plan.plan import Plan, claims, planned_tests
 from harness.plan.prepare import Checkout, Checkouts, worktree_name
 from harness.sources.git.worktree_pool import Worktrees
 from results.journal.assemble import CellFacts, Conclude, T, read_boot
@@ -73,7 +73,7 @@ class Session:
     @property
     def selftests(self) -> Selftests:
         """Return the selftests that are compiled from the tree."""
-        return Selftests(self.suites, self.checkouts.commit("series"))
+        return Selftests(self.suites, self.checkouts.commit("series"), self.checkouts.commit("base"))
 
     def stop(self) -> None:
         """Make all running steps end soon, and start no others."""
@@ -147,11 +147,11 @@ def open_session(
         UsageError: if the series asks for tests that neither it nor the tree has.
         InfrastructureError: if the host or the lab of the plan can't be used.
     """
-    suites: tuple[SuiteRecord, ...] = ()
+    found = FoundTests(())
     if not isinstance(scope, WalkScope) or scope.boots:
-        suites = suites_in_tree(plan, checkouts, workspace.cache, progress.log)
-    planned = planned_tests(suites)
-    fact = plan_fact(plan, checkouts, planned, command, scope)
+        found = find_tests(plan, checkouts, workspace.cache, progress.log)
+    planned = planned_tests(found.suites, claims(plan.series))
+    fact = plan_fact(plan, checkouts, planned, command, scope, found)
     children = Children()
     lab = open_lab(plan.lab, plan.arches) if plan.lab else None
     host = _take_host(plan, workspace, progress, children)
@@ -174,7 +174,7 @@ def open_session(
         progress=progress,
         checkouts=checkouts,
         planned=planned,
-        suites=suites,
+        suites=found.suites,
         run_dir=opened.run_dir,
         lock=opened.lock,
         fact=opened.fact,

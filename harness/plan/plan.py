@@ -25,6 +25,7 @@ from harness.sources.series.mail.lore import message_id
 from harness.sources.series.order import SeriesChoice
 from harness.sources.trees.remote import is_url
 from harness.sources.trees.tree import DebianSource, GitRemote, GitRevision, LocalTree, TreeSource
+from results.compare.evidence import is_watched
 from results.model.run import Claim, Evidence, KnownFailure, KnownGap, PlannedTest
 
 DEFAULT_PLAN = "default"
@@ -327,13 +328,17 @@ def _source_of_series(record: SeriesRecord) -> str:
     return str(path)
 
 
-def planned_tests(suites: Sequence[SuiteRecord]) -> tuple[PlannedTest, ...]:
-    """Every case of the suites, one process each."""
-    return tuple(_planned_test(suite, name, case) for suite in suites for name, case in suite.cases.items())
+def planned_tests(suites: Sequence[SuiteRecord], claims: Sequence[Claim] = ()) -> tuple[PlannedTest, ...]:
+    """Every case of the suites, one process each; the counters of claims are watched in all of them."""
+    counters = tuple(claim.counter for claim in claims)
+    return tuple(
+        _planned_test(suite, name, case, counters) for suite in suites for name, case in suite.cases.items()
+    )
 
 
-def _planned_test(suite: SuiteRecord, name: str, case: CaseRecord) -> PlannedTest:
+def _planned_test(suite: SuiteRecord, name: str, case: CaseRecord, counters: Sequence[str]) -> PlannedTest:
     evidence = suite.evidence if case.evidence is None else case.evidence
+    wanted = dict.fromkeys((*evidence, *counters))
     return PlannedTest(
         name=f"{suite.name}.{name}",
         argv=(*guest_command(suite, case), *case.args),
@@ -341,6 +346,7 @@ def _planned_test(suite: SuiteRecord, name: str, case: CaseRecord) -> PlannedTes
         evidence=tuple(Evidence(counter, least) for counter, least in evidence.items()),
         needs=suite.needs if case.needs is None else case.needs,
         says=case.says,
+        watch=tuple(counter for counter in wanted if not is_watched(counter)),
     )
 
 

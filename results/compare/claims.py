@@ -3,28 +3,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from results.compare.evidence import total_change
-from results.model.run import Claim, ClaimComparison, CounterChange, TestComparison, Verdict
+from results.compare.evidence import is_watched, total_change
+from results.model.run import Claim, ClaimComparison, CounterChange, PlannedTest, TestComparison, Verdict
 
 ABSENT = "absent"
 PRESENT = "present"
 UNKNOWN = "unknown"
+NOT_WATCHED = "not watched"
 _GAP_WORDS = {
     Verdict.NOT_EXERCISED: "not every test was exercised",
     Verdict.UNSUPPORTED: "not every test can run here",
 }
 
 
-def compare_claims(claims: Iterable[Claim], tests: Sequence[TestComparison]) -> tuple[ClaimComparison, ...]:
+def compare_claims(
+    claims: Iterable[Claim], tests: Sequence[TestComparison], planned: Iterable[PlannedTest] = ()
+) -> tuple[ClaimComparison, ...]:
     """Check every claim against the runs that decided the tests of one architecture."""
-    return tuple(_compare(claim, tests) for claim in claims)
+    watch = {counter for test in planned for counter in test.watch}
+    return tuple(_compare(claim, tests, watch) for claim in claims)
 
 
-def _compare(claim: Claim, tests: Sequence[TestComparison]) -> ClaimComparison:
+def _compare(claim: Claim, tests: Sequence[TestComparison], watch: Collection[str]) -> ClaimComparison:
     base = _seen(claim.counter, [test.base.counters for test in tests])
     series = _seen(claim.counter, [test.series.counters for test in tests])
+    seen_anywhere = any(
+        claim.counter in tally.counters for test in tests for tally in (test.base, test.series)
+    )
+    if UNKNOWN not in (base, series) and not seen_anywhere and not is_watched(claim.counter, watch):
+        reason = f"{claim.counter} was not watched, so nothing can be said of it"
+        return ClaimComparison(claim, NOT_WATCHED, NOT_WATCHED, Verdict.NOT_EXERCISED, reason)
     verdict, reason = _judge(claim, base, series, tests)
     return ClaimComparison(claim, base, series, verdict, reason)
 

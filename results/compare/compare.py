@@ -122,8 +122,13 @@ def compare_arch(
     gaps: Sequence[KnownGap] = (),
     failures: Sequence[KnownFailure] = (),
     day: str = "",
+    gone: Sequence[str] = (),
+    new: Sequence[str] = (),
 ) -> ArchComparison:
-    """Say everything there is to say of one architecture; `day` is the run's, like `2027-03-31`."""
+    """Say everything there is to say of one architecture; `day` is the run's, like `2027-03-31`.
+
+    `gone` are the tests that only base's tree has, `new` those that only the series' tree has.
+    """
     tests = tuple(compare_test(test, base, series, gaps, failures, day) for test in planned)
     found = ArchComparison(
         arch=arch,
@@ -131,11 +136,12 @@ def compare_arch(
         reasons=(),
         tests=tests,
         splats=compare_splats(base, series),
-        claims=compare_claims(claims, [test for test in tests if not test.known_gap]),
+        claims=compare_claims(claims, [test for test in tests if not test.known_gap], planned),
         new_warnings=new_warnings(base.build, series.build),
         allowed_unexercised=allowed_unexercised,
         measurements=compare_measures(planned, tests, base, series),
-        notes=entry_notes(failures, tests, day),
+        notes=(*entry_notes(failures, tests, day), *(f"{name} is new with the series" for name in new)),
+        gone_tests=tuple(gone),
     )
     findings = sorted(_findings(base, series, found), key=lambda finding: -SEVERITY[finding.verdict])
     return replace(
@@ -153,6 +159,7 @@ def _findings(base: Cell, series: Cell, found: ArchComparison) -> list[Finding]:
         *compare_boots(base, series),
         *map(measured_finding, measured),
         *_test_findings(found.tests, {item.test for item in measured}),
+        *(Finding(Verdict.NOT_EXERCISED, f"{name} is gone with the series") for name in found.gone_tests),
         *splat_findings(found.splats),
         *lost_evidence_findings(base, series),
         *_claim_findings(found.claims),

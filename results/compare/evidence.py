@@ -3,15 +3,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
-from results.model.run import CounterChange, Evidence
+from results.model.run import CounterChange, Evidence, PlannedTest
+
+WATCHED = ("thp_", "nr_page_table_pages", "meminfo.PageTables")
+"""How the names of the counters begin that are read before and after every test."""
+MEMINFO = "meminfo."
+_READABLE = re.compile(r"[a-z][a-z0-9_]*|meminfo\.[A-Za-z][A-Za-z0-9_()]*")
 
 
-def unmet_evidence(counters: Mapping[str, CounterChange], evidence: Iterable[Evidence]) -> str | None:
+def is_watched(counter: str, watch: Iterable[str] = ()) -> bool:
+    """Tell whether the guest program reads a counter; absent is only what was looked for."""
+    return counter.startswith(WATCHED) or (counter in watch and is_readable(counter))
+
+
+def is_readable(counter: str) -> bool:
+    """Tell whether a name can be one of /proc/vmstat, or of /proc/meminfo behind `meminfo.`."""
+    return bool(_READABLE.fullmatch(counter))
+
+
+def unmet_evidence(counters: Mapping[str, CounterChange], test: PlannedTest) -> str | None:
     """Say which evidence is missing, or None if the test has really exercised what it is for."""
-    for wanted in evidence:
+    for wanted in test.evidence:
         reason = _unmet(counters.get(wanted.counter), wanted)
+        if reason and wanted.counter not in counters and not is_watched(wanted.counter, test.watch):
+            return f"{wanted.counter} was not watched"
         if reason:
             return reason
     return None

@@ -10,13 +10,15 @@ from fnmatch import fnmatchcase
 from results.compare.verdict import GAPS, is_exercised
 from results.model.run import KnownFailure, KnownGap, Tally, TestComparison, Verdict
 
+NO_LONGER_COMPILES = "no longer compiles with the series"
+"""What the program says that stands in for a test which compiles from base's tree: no gap explains that."""
 EXCUSED = (Verdict.FAILS_ON_BOTH, Verdict.FLAKY)
 """What a known failure may explain; what base passes and the series always fails is the series' own."""
 
 
 def gap_of(name: str, verdict: Verdict, base: Tally, series: Tally, gaps: Sequence[KnownGap]) -> str:
     """Say why a test need not be exercised; empty if it must be, or if one kernel did."""
-    if base.exercised or series.exercised or verdict not in GAPS:
+    if base.exercised or series.exercised or verdict not in GAPS or NO_LONGER_COMPILES in series.reason:
         return ""
     return next((gap.reason for gap in gaps if fnmatchcase(name, gap.tests)), "")
 

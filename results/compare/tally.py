@@ -76,7 +76,7 @@ def guest_died_in(boot: Boot, result: TestResult) -> bool:
 def _why_unexercised(test: PlannedTest, result: TestResult) -> str | None:
     match result.status:
         case Status.PASS | Status.DONE:
-            unmet = unmet_evidence(result.counters, test.evidence)
+            unmet = unmet_evidence(result.counters, test)
             return f"passed without evidence: {unmet}" if unmet else None
         case Status.SKIP:
             return f"skipped: {result.reason or 'no reason given'}"

@@ -63,11 +63,12 @@ def _most_serious(arches: Sequence[ArchComparison]) -> ArchComparison:
 def _is_clean(arch: ArchComparison) -> bool:
     """Tell whether an architecture is green, or its gaps are known ones.
 
-    A test that base exercises and the series does not is no known gap: the series made it.
+    A test that base exercises and the series does not is no known gap, nor is one that is gone from
+    the tree: the series made it.
     """
     if arch.verdict in GREEN:
         return True
-    if arch.verdict not in GAPS or not arch.allowed_unexercised:
+    if arch.verdict not in GAPS or not arch.allowed_unexercised or arch.gone_tests:
         return False
     return not any(test.base.exercised and not test.series.exercised for test in arch.tests)
 

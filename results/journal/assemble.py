@@ -197,4 +197,16 @@ def compare_cells(plan: PlanFact, base: Cell, other: Cell, claims: Iterable[Clai
     gaps = tuple(gap for gap in plan.known_gaps if gap.arch == arch)
     failures = tuple(entry for entry in plan.known_failures if entry.arch == arch)
     allowed = arch in plan.allow_unexercised
-    return compare.compare_arch(arch, plan.planned, base, other, claims, allowed, gaps, failures, plan.day)
+    return compare.compare_arch(
+        arch,
+        plan.planned,
+        base,
+        other,
+        claims,
+        allowed,
+        gaps,
+        failures,
+        plan.day,
+        plan.gone_tests,
+        plan.new_tests,
+    )

@@ -133,6 +133,10 @@ class PlanFact:
     """None for a run of the whole plan."""
     kind: FolderKind = FolderKind.RUN
     """Read it with `read_plan`: folders of older versions have none."""
+    gone_tests: tuple[str, ...] = ()
+    """Tests of the suites that base's tree has and the series' tree lacks; not planned."""
+    new_tests: tuple[str, ...] = ()
+    """Tests, or whole suites, that only the series' tree has."""
 
     @property
     def variants(self) -> tuple[str, ...]:

@@ -97,6 +97,8 @@ class PlannedTest:
     """Capabilities (see `Capabilities.missing`) without which the test is unsupported."""
     says: str = ""
     """Of a program without KTAP: exit status 0 is a PASS if a line of its output has this pattern."""
+    watch: tuple[str, ...] = ()
+    """Counters that are read before and after it, beside those that are read for every test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -495,6 +497,8 @@ class ArchComparison:
     measurements: tuple[Measurement, ...] = ()
     notes: tuple[str, ...] = ()
     """Known failures that pass now, or whose entry has expired."""
+    gone_tests: tuple[str, ...] = ()
+    """Tests that base's tree has and the series' tree lacks, so that neither kernel ran them."""
 
 
 @dataclass(frozen=True, slots=True)

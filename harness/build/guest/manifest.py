@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from harness.build.guest import initramfs
+from results.compare.evidence import MEMINFO, WATCHED, is_readable
 from results.model.run import PlannedTest
 
-WATCHED = ("vmstat thp_", "vmstat nr_page_table_pages", "meminfo PageTables")
 OUTPUT_BYTES = 256 << 10
 PATH_IN_GUEST = "thp/manifest"
 PROGRAMS = "/bin/"
@@ -46,7 +46,7 @@ def render(
         *((f"channel {channel}",) if channel else ()),
         *((f"channel {root}/{LOG}", f"attempted {root}/{ATTEMPTED}") if root else ()),
         *((f"watchdog {watchdog}",) if watchdog else ()),
-        *(f"watch {counter}" for counter in WATCHED),
+        *(_watch(counter) for counter in dict.fromkeys((*WATCHED, *_asked_for(tests)))),
         f"limit output {OUTPUT_BYTES}",
         *(
             f"test {test.name} {round(test.timeout_seconds * time_scale * 1000)} "
@@ -57,6 +57,17 @@ def render(
         f"finish {finish}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _asked_for(tests: Sequence[PlannedTest]) -> list[str]:
+    return [counter for test in tests for counter in test.watch if is_readable(counter)]
+
+
+def _watch(counter: str) -> str:
+    """The line that asks for a field of /proc/meminfo, or for counters of /proc/vmstat that begin so."""
+    if counter.startswith(MEMINFO):
+        return f"watch meminfo {counter.removeprefix(MEMINFO)}"
+    return f"watch vmstat {counter}"
 
 
 def overlay(manifest: str) -> bytes:

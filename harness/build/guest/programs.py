@@ -17,6 +17,7 @@ from harness.config.suite import CaseRecord, ProgramRecord, SuiteRecord
 from harness.core.errors import HarnessError, InfrastructureError
 from harness.core.process import clean_environment
 from harness.core.shipped import WRAPPERS
+from results.compare.known import NO_LONGER_COMPILES
 
 HEADERS = WRAPPERS / "lib" / "tree_headers"
 """What the tree's own Makefile generates or asks for by a flag."""
@@ -51,12 +52,13 @@ def build_programs(
     sources: Callable[[], AbstractContextManager[Path]],
     tree_id: str,
     cache: Path,
+    base: Callable[[], AbstractContextManager[Path]] | None = None,
 ) -> Path:
     """The initramfs, without a manifest, of what the suites need: compiled, or from the cache.
 
     `sources` makes a folder with the tree's selftests when they must be compiled; `tree_id` is
     their content address. In place of a collection's program that does not compile stands one
-    that says so.
+    that says so, and whether it compiles from the sources of `base`.
 
     Raises:
         ProgramError: with the compiler's message.
@@ -74,6 +76,9 @@ def build_programs(
             entry.mkdir()
             with sources() as tree:
                 left_out = _compile_all(Path(draft), compiler, suites, tree)
+            if left_out and base:
+                with base() as tree:
+                    left_out = _with_blame(Path(draft) / "base", compiler, suites, tree, left_out)
             (entry / ARCHIVE).write_bytes(initramfs.archive(_entries(Path(draft), suites, left_out)))
             write_sums(entry, (ARCHIVE,))
             publish(entry, folder, lambda there: damaged_files(there, (ARCHIVE,)))
@@ -106,6 +111,21 @@ def _compile_all(
                     raise
                 left_out[program.name] = first_error(error.said.splitlines(), tree).splitlines()[0]
     return left_out
+
+
+def _with_blame(
+    draft: Path, compiler: Compiler, suites: Sequence[SuiteRecord], base: Path, left_out: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Say of programs that do not compile that they do from base's tree, where that is so."""
+    draft.mkdir()
+    blamed = dict(left_out)
+    for program in (each for suite in suites for each in suite.programs if each.name in left_out):
+        try:
+            _compile(_tree_command(compiler, program, base, draft))
+        except ProgramError:
+            continue
+        blamed[program.name] = f"{NO_LONGER_COMPILES}: {left_out[program.name]}"
+    return blamed
 
 
 def _ours(suites: Sequence[SuiteRecord]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.build.build_cache import digest
@@ -24,10 +24,20 @@ class Selftests:
 
     suites: tuple[SuiteRecord, ...]
     commit: str
+    base: str = ""
+    """The commit that tells whether a program that does not compile ever did."""
 
     def programs(self, compiler: Compiler, cache: Path) -> Path:
         """The initramfs with all of them, as `build_programs`."""
-        return build_programs(compiler, self.suites, lambda: self._checked_out(cache), self._id(cache), cache)
+        base = replace(self, commit=self.base, base="") if self.base else None
+        return build_programs(
+            compiler,
+            self.suites,
+            lambda: self._checked_out(cache),
+            self._id(cache) + (base._id(cache) if base else ""),
+            cache,
+            (lambda: base._checked_out(cache)) if base else None,
+        )
 
     @contextmanager
     def _checked_out(self, cache: Path) -> Iterator[Path]:

@@ -226,8 +226,8 @@ def _test(of: Submission, cell: Cell, boot: Boot, result: TestResult) -> Node:
 
 
 def _unproven(run: Run, result: TestResult) -> str | None:
-    evidence = [proof for test in run.planned if test.name == result.name for proof in test.evidence]
-    return unmet_evidence(result.counters, evidence)
+    planned = next((test for test in run.planned if test.name == result.name), None)
+    return unmet_evidence(result.counters, planned) if planned else None
 
 
 def _judged(run: Run, cell: Cell, name: str) -> Node:

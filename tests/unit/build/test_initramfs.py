@@ -71,6 +71,21 @@ def test_the_manifest_says_what_to_run() -> None:
     assert b"thp/manifest" in overlay("\n".join(lines))
 
 
+def test_the_manifest_watches_the_counters_that_tests_ask_for() -> None:
+    tests = [
+        PlannedTest("a", ("/bin/a",), 20.0, watch=("pgfault", "meminfo.AnonHugePages", "no such")),
+        PlannedTest("b", ("/bin/b",), 20.0, watch=("pgfault",)),
+    ]
+    lines = render("00112233445566ff", tests, 1.0, "restart").splitlines()
+    assert [line for line in lines if line.startswith("watch ")] == [
+        "watch vmstat thp_",
+        "watch vmstat nr_page_table_pages",
+        "watch meminfo PageTables",
+        "watch vmstat pgfault",
+        "watch meminfo AnonHugePages",
+    ]
+
+
 def test_where_programs_are_not_alone_they_have_a_folder() -> None:
     test = PlannedTest("mm.x", ("/bin/selftest", "/bin/mm/x", "/dev/x", "a/bin/b"), 20.0)
     lines = render("00112233445566ff", [test], 1.0, "restart", root="/var/lib/t").splitlines()

@@ -38,14 +38,15 @@ def suite(**cases: CaseRecord) -> SuiteRecord:
     return SuiteRecord(name="mine", about="Mine", program=shared, evidence={}, cases=cases)
 
 
-def built(suite: SuiteRecord, tree: Path) -> Path:
+def built(suite: SuiteRecord, tree: Path, base: Path | None = None) -> Path:
     """Build, and unpack the archive; returns the folder of the programs."""
 
     @contextmanager
-    def sources() -> Iterator[Path]:
-        yield tree
+    def sources(of: Path) -> Iterator[Path]:
+        yield of
 
-    archive = build_programs(NATIVE, [suite], sources, "tree", tree.parent / "cache")
+    of_base = (lambda: sources(base)) if base else None
+    archive = build_programs(NATIVE, [suite], lambda: sources(tree), "tree", tree.parent / "cache", of_base)
     folder = tree.parent / "guest"
     folder.mkdir(exist_ok=True)
     command = ("cpio", "-idu", "--quiet", "bin/*")
@@ -66,6 +67,19 @@ def test_what_does_not_compile_is_skipped_with_the_compilers_words(tree: Path) -
     code, said = run(programs / "mine" / "bad")
     assert code == 4
     assert "# SKIP it does not compile here: bad.c:2:2: error: #error not for this architecture" in said
+
+
+@pytest.mark.slow
+def test_what_compiles_from_the_sources_of_base_only_is_blamed_on_the_series(tree: Path) -> None:
+    base = tree.parent / "base"
+    shutil.copytree(tree, base)
+    (base / "bad.c").write_text(GOOD)
+    (base / "worse.c").write_text(BAD)
+    (tree / "worse.c").write_text(BAD)
+    cases = {name: CaseRecord(sources=(f"{name}.c",)) for name in ("bad", "worse")}
+    programs = built(suite(**cases), tree, base)
+    assert "here: no longer compiles with the series: bad.c:2:2: error: " in run(programs / "mine" / "bad")[1]
+    assert "no longer compiles" not in run(programs / "mine" / "worse")[1]
 
 
 @pytest.mark.slow

@@ -520,10 +520,19 @@ def test_claims(
     verdict: Verdict,
     reason: str,
 ) -> None:
-    (found,) = compare_claims([Claim("x", *claim)], counted(base, series))
+    watching = replace(TEST, watch=("x",))
+    (found,) = compare_claims([Claim("x", *claim)], counted(base, series), [watching])
     assert found.verdict is verdict
     assert reason in found.reason
     assert bool(reason) == bool(found.reason)
+
+
+@pytest.mark.parametrize("claim", [("absent", "absent"), ("absent", "present"), ("0", "2")])
+def test_claim_about_a_counter_that_was_not_watched_proves_nothing(claim: tuple[str, str]) -> None:
+    (found,) = compare_claims([Claim("pgfault", *claim)], counted({"x": STILL}, {"x": STILL}), [TEST])
+    assert (found.base_seen, found.series_seen) == ("not watched", "not watched")
+    assert found.verdict is Verdict.NOT_EXERCISED
+    assert found.reason == "pgfault was not watched, so nothing can be said of it"
 
 
 @pytest.mark.parametrize(
@@ -780,3 +789,23 @@ def test_a_claim_is_judged_without_the_known_gaps() -> None:
     claim = Claim("thp_split_pmd", "present", "1")
     found = compare_arch("x86_64", [TEST, *plan("other")], base, series, (claim,), False, gaps)
     assert [claimed.verdict for claimed in found.claims] == [Verdict.UNCHANGED]
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_tests_that_only_one_tree_has(allowed: bool) -> None:
+    found = compare_arch(
+        "x86_64", [TEST], runs("pass"), runs("pass"), (), allowed, gone=["mm.cow"], new=["mm.cow2"]
+    )
+    assert found.verdict is Verdict.NOT_EXERCISED
+    assert found.reasons[0] == "mm.cow is gone with the series"
+    assert found.notes == ("mm.cow2 is new with the series",)
+    assert run_verdict([found]).exit_code == 3
+
+
+def test_no_gap_explains_a_test_that_no_longer_compiles() -> None:
+    reason = "it does not compile here: no longer compiles with the series: a.c:1: error: x"
+    skipped = replace(runs("skip").boots[0].tests[0], reason=reason)
+    broken = cell(replace(boot("skip"), tests=(skipped,)))
+    gaps = [KnownGap("x86_64", "t", "no hugetlbfs")]
+    assert compare_test(TEST, runs("skip"), runs("skip"), gaps).known_gap == "no hugetlbfs"
+    assert compare_test(TEST, broken, broken, gaps).known_gap == ""

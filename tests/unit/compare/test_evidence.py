@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import pytest
 
-from results.compare.evidence import total_change, unmet_evidence
-from results.model.run import CounterChange, Evidence
+from results.compare.evidence import is_watched, total_change, unmet_evidence
+from results.model.run import CounterChange, Evidence, PlannedTest
 
 SPLIT = Evidence("thp_split_pmd", 1)
 
@@ -28,6 +28,8 @@ SPLIT = Evidence("thp_split_pmd", 1)
         ({"thp_split_pmd": CounterChange(None, 3)}, [SPLIT], "thp_split_pmd is absent"),
         ({"thp_split_pmd": CounterChange(3, None)}, [SPLIT], "thp_split_pmd is absent"),
         ({"other": CounterChange(0, 9)}, [SPLIT], "thp_split_pmd is absent"),
+        ({"other": CounterChange(0, 9)}, [Evidence("pgfault", 1)], "pgfault was not watched"),
+        ({"other": CounterChange(0, 9)}, [Evidence("watched", 1)], "watched is absent"),
         (
             {"thp_split_pmd": CounterChange(0, 1), "x": CounterChange(0, 1)},
             [SPLIT, Evidence("x", 2)],
@@ -38,7 +40,24 @@ SPLIT = Evidence("thp_split_pmd", 1)
 def test_unmet_evidence(
     counters: dict[str, CounterChange], evidence: list[Evidence], reason: str | None
 ) -> None:
-    assert unmet_evidence(counters, evidence) == reason
+    test = PlannedTest("t", ("/bin/t",), 1.0, tuple(evidence), watch=("watched",))
+    assert unmet_evidence(counters, test) == reason
+
+
+@pytest.mark.parametrize(
+    ("counter", "watch", "is_so"),
+    [
+        ("thp_split_pmd", [], True),
+        ("meminfo.PageTables", [], True),
+        ("pgfault", [], False),
+        ("pgfault", ["pgfault"], True),
+        ("meminfo.AnonHugePages", ["meminfo.AnonHugePages"], True),
+        ("slabinfo.dentry", ["slabinfo.dentry"], False),
+        ("pgfault x", ["pgfault x"], False),
+    ],
+)
+def test_watched(counter: str, watch: list[str], is_so: bool) -> None:
+    assert is_watched(counter, watch) is is_so
 
 
 @pytest.mark.parametrize(
