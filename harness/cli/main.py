@@ -24,6 +24,7 @@ from harness.cli.judge import judge_command
 from harness.cli.labs import labs_group
 from harness.cli.nightly import nightly_command
 from harness.cli.plan import plan_command
+from harness.cli.read import read_command
 from harness.cli.report import report_command
 from harness.cli.repro import repro_command
 from harness.cli.rerun import rerun_command
@@ -111,6 +112,7 @@ for command in (
     bisect_command,
     judge_command,
     plan_command,
+    read_command,
     report_command,
     doctor_command,
     nightly_command,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.cli.dashboard import SCHEMA as DASHBOARD
+from harness.cli.read import SCHEMA as READ
 from harness.cli.results import IMPORT_SCHEMA, LIST_SCHEMA
 from harness.cluster.status import CERTS_SCHEMA, ListedWorker
 from harness.cluster.status import SCHEMA as CLUSTER_STATUS
@@ -32,6 +33,7 @@ from harness.machines.lava.listing import SCHEMA as LABS
 from harness.machines.lava.listing import ListedLab
 from harness.plan.onto import SCHEMA as ONTO
 from harness.plan.onto import BaseTrial
+from results.console.read import ReadAnswer
 from results.dashboard.site import Built
 from results.model.document import DOCUMENTS, DRAFT, json_schema
 from results.store.store import Imported, ImportState, Stored
@@ -53,6 +55,7 @@ def _of_commands() -> dict[str, dict[str, Any]]:
         "cache": _of_model(Listing, CACHE),
         "judge": _of_model(JudgeAnswer, JUDGE),
         "nightly": _of_model(NightReport, NIGHTLY),
+        "read": _of_model(ReadAnswer, READ),
     }
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from results.console.ktap_lines import (
@@ -124,6 +124,7 @@ class _Level:
 class _KtapReader:
     """The state of the parser between two lines."""
 
+    bare: Callable[[str], str]
     levels: list[_Level] = field(default_factory=lambda: [_Level(0)])
     problems: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
@@ -132,6 +133,11 @@ class _KtapReader:
     """Of the line."""
     kept: int = 0
     """Results so far."""
+
+    def diagnostics(self, level: _Level) -> tuple[str, ...]:
+        """The lines that wait for a result; only those that get there are worth cleaning."""
+        cleaned = (plain_lines(self.bare(line))[-1] for line in level.diagnostics)
+        return tuple(line for line in cleaned if line and not line.isspace())
 
     def complain(self, problem: str) -> None:
         if len(self.problems) < MOST_PROBLEMS:
@@ -143,16 +149,19 @@ class _KtapReader:
             self.doubts.append(why)
 
 
-def parse_ktap(lines: Iterable[str]) -> KtapDocument:
-    """Read KTAP from text of any origin; no input is an error, what is wrong with it becomes a problem."""
-    reading = _KtapReader()
+def parse_ktap(lines: Iterable[str], bare: Callable[[str], str] = str) -> KtapDocument:
+    """Read KTAP from text of any origin; no input is an error, what is wrong with it becomes a problem.
+
+    `bare` takes off a line what is neither the program's nor printk's.
+    """
+    reading = _KtapReader(bare)
     for number, line in enumerate(lines, start=1):
         reading.number = number
         if may_tell(line):
-            for text in plain_lines(line):
+            for text in plain_lines(bare(line)):
                 _read_line(reading, text)
         else:
-            _take_diagnostic(reading, plain_lines(line)[-1])
+            _take_diagnostic(reading, line)
     _close_levels_deeper_than(reading, 0)
     top = reading.levels[0]
     plan = next((document.plan for document in reversed(top.documents) if document.plan is not None), None)
@@ -165,7 +174,7 @@ def parse_ktap(lines: Iterable[str]) -> KtapDocument:
         tuple(reading.problems),
         tuple(reading.doubts),
         reading.bail_out,
-        tuple(top.diagnostics),
+        reading.diagnostics(top),
     )
 
 
@@ -310,7 +319,7 @@ def _take_result(reading: _KtapReader, level: _Level, match: re.Match[str]) -> N
     status = status_of(match["word"] == "ok", directive)
     first_line = level.first_line if level.diagnostics else reading.number
     row = KtapResult(
-        number, name, status, directive, reason, tuple(level.children), tuple(level.diagnostics),
+        number, name, status, directive, reason, tuple(level.children), reading.diagnostics(level),
         reading.number, first_line,
     )  # fmt: skip
     level.children, level.diagnostics = [], []

@@ -22,7 +22,6 @@ RESULT = re.compile(
 """TAP 13 lets the number be left out. `ok` without one is too often prose, `not ok` is not."""
 BAIL_OUT = re.compile(r"Bail out!\s*(.*)$")
 
-_TELLING = ("ok", "1..", "TAP version", "Bail out!", "Subtest: ", "OK")
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x00")
 _HIDDEN = re.compile(r"""(?<!["'`\w])(?:not\s+ok\b|Bail out!)""", re.IGNORECASE)
 _SEPARATOR = re.compile(
@@ -35,7 +34,10 @@ _SEPARATOR = re.compile(
 
 def may_tell(line: str) -> bool:
     """Tell whether a line can be anything but text; quick, for logs of gigabytes."""
-    return any(word in line for word in _TELLING)
+    # Not any(): this is the only thing that is done with most lines.
+    return (
+        "ok" in line or "1.." in line or "OK" in line or "TAP v" in line or "Bail" in line or "Subt" in line
+    )
 
 
 def plain_lines(line: str) -> list[str]:

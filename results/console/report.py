@@ -87,14 +87,16 @@ def read_report(
     nonce: str,
     planned: Sequence[PlannedTest],
     signals: Mapping[str, str] | None = None,
+    first_line: int = 1,
 ) -> BootReport:
     """Decode a console log.
 
     `planned` are the tests of this boot's manifest, in its order; `signals` are as in `BootFact`.
+    `first_line` is the number of the first of the lines in the log.
     """
     reading = _Reading(planned, signals or {})
     marker = marker_for(nonce)
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines, start=first_line):
         reading.line = number
         text = line[:LONGEST_LINE].rstrip("\r\n")
         match read_frame(text, marker):
