@@ -133,7 +133,11 @@ def _rows(log: ReadLog) -> dict[str, list[Row]]:
     """Every leaf by its status, and every test that has none of its own status."""
     rows: dict[str, list[Row]] = {}
     for test in log.tests:
-        for leaf in test.leaves:
+        missing = [leaf for leaf in test.leaves if leaf.status == "MISS" and leaf.path and not leaf.path[-1]]
+        if missing:
+            words = f"{len(missing)} planned result{'s' if len(missing) > 1 else ''} never came"
+            rows.setdefault("MISS", []).append((test.lines, "MISS", test.name, words))
+        for leaf in (leaf for leaf in test.leaves if leaf not in missing):
             name = ": ".join(filter(None, (test.name, leaf.name)))
             rows.setdefault(leaf.status, []).append(
                 (leaf.lines or test.lines, leaf.status, name, leaf.reason)

@@ -84,6 +84,7 @@ class _Document:
     plan_line: str = ""
     results: list[KtapResult] = field(default_factory=list)
     numbers: set[int] = field(default_factory=set)
+    seen: set[tuple[int, str, Status]] = field(default_factory=set)
     last_number: int = 0
     counted: bool = False
     """Its results have numbers, so that an `ok` without one is prose."""
@@ -337,18 +338,22 @@ def _forget_results_without_number(level: _Level) -> None:
 
 
 def _keep(reading: _KtapReader, now: _Document, row: KtapResult) -> None:
+    identity = (row.number, row.name, row.status)
+    if row.number and row.name and identity in now.seen:
+        return  # printed twice by a fork without a flush
     reading.kept += 1
     if reading.kept == MOST_RESULTS + 1:
         reading.doubt(f"more than {MOST_RESULTS} results: those beyond are not kept")
     if reading.kept <= MOST_RESULTS or (row.status is Status.FAIL and len(now.results) < 2 * MOST_RESULTS):
         now.results.append(row)
         now.numbers.add(row.number)
+        now.seen.add(identity)
 
 
 def _check_number(reading: _KtapReader, now: _Document, row: KtapResult) -> None:
     shown = f"result {row.number} ({row.name})" if row.name else f"result {row.number}"
     if row.number in now.numbers:
-        reading.doubt(f"{shown} is there twice")
+        reading.complain(f"{shown} is there twice")
     elif row.number != now.last_number + 1:
         reading.complain(f"{shown} is out of order, {now.last_number + 1} was expected")
     if now.plan is not None and row.number > now.plan:
