@@ -21,7 +21,8 @@ SILENCE = "3s"
 """A worker that was not heard of for so long is taken for dead; in tests that is soon."""
 PROGRAM = (sys.executable, "-c", "from harness.cli.main import main; main()")
 _SCHEDULER = (
-    f"from harness.cluster import engine; engine.SETTINGS['distributed.scheduler.worker-ttl'] = '{SILENCE}'; "
+    "from harness.cluster.node.dask import SETTINGS; "
+    f"SETTINGS['distributed.scheduler.worker-ttl'] = '{SILENCE}'; "
 )
 SCHEDULER = (sys.executable, "-c", _SCHEDULER + PROGRAM[2])
 
