@@ -85,9 +85,10 @@ def _table(run: Run) -> Iterator[str]:
 def _subject(run: Run) -> Iterator[str]:
     subject = run.subject
     yield f"- tree: {_text(f'{subject.tree} {subject.tree_version}')} ({_text(abbrev(subject.base_commit))})"
-    count = wording.count(len(subject.patches), "patch").replace("patchs", "patches")
+    count = wording.count(len(subject.patches), "patch", "patches")
     name = _text(wording.series_name(subject))
     yield f"- series: {name}, {count}, to {_text(abbrev(subject.series_commit))}"
+    yield from (f"- note: {_text(note)}" for note in subject.notes)
 
 
 def _measured(run: Run) -> Iterator[str]:

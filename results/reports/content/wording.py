@@ -81,9 +81,9 @@ def place(log: str, lines: LineRange | None) -> str:
     return f"{log}:{lines.first}-{lines.last}"
 
 
-def count(number: int, noun: str) -> str:
-    """Count things in English: `1 boot`, `2 boots`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Count things in English: `1 boot`, `2 boots`; `plural` where an s does not make it."""
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
 
 
 def moment(iso: str) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -16,6 +17,7 @@ from junitparser import JUnitXml
 from kcidb_io.schema import V5_3
 from markdown_it import MarkdownIt
 from prometheus_client.parser import text_string_to_metric_families
+from rich.console import Console
 
 from results.journal.journal import Origin
 from results.model.document import from_json, to_json
@@ -24,7 +26,9 @@ from results.reports.ci.github import step_summary, workflow_commands
 from results.reports.ci.junit import to_junit
 from results.reports.ci.kcidb import Submission, to_kcidb
 from results.reports.ci.prometheus import to_prometheus
+from results.reports.html.run import render_html
 from results.reports.mail.run import cover_block, report_mail
+from results.reports.terminal.run import print_run
 from tests.program import Invoke
 from tests.samples.golden_runs import NAMES, RUNS, check_golden, golden_run
 from tests.samples.sample_numbers import measured_run
@@ -133,6 +137,20 @@ def test_recorded_runs(name: str) -> None:
     gauges(run)
     check_commands(workflow_commands(run))
     check_markdown(step_summary(run, folder))
+
+
+def test_every_report_says_how_the_series_was_read(tmp_path: Path) -> None:
+    note = "left out 0003-debug.patch: it holds no diff"
+    run = green_run()
+    run = replace(run, subject=replace(run.subject, notes=(note,)))
+    screen = Console(file=io.StringIO(), width=80)
+    print_run(run, screen, tmp_path)
+    assert isinstance(screen.file, io.StringIO)
+    texts = (
+        screen.file.getvalue(), render_html(run, tmp_path), report_mail(run, tmp_path),
+        step_summary(run, tmp_path), to_json(run),
+    )  # fmt: skip
+    assert [note in " ".join(text.split()) for text in texts] == [True] * 5
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
