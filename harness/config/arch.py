@@ -100,7 +100,7 @@ class BootLimits(Record):
 
 
 class GuestFacts(Record):
-    """What the guest must be told, and what is known of it, on whatever machine."""
+    """Facts of the guest that hold on each of its machines, and the parameters that it gets."""
 
     cmdline: Items[str] = ()
     finish: Literal["poweroff", "restart"]

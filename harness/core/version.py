@@ -43,7 +43,7 @@ def _is_source(path: Path) -> bool:
 def describe() -> str:
     """Return the version for people: `0.2.0 (5fafd2b83291, modified)`.
 
-    Where the commit is not known, the digest of `program_version` stands in for it.
+    Where the commit is unknown, it is the digest of `program_version`.
     """
     number, _, digest = program_version().partition("+")
     return f"{number} ({commit(ROOT) or f'sources {digest}'})"

@@ -43,7 +43,7 @@ def choose(choice: Choice, count: int) -> tuple[int, ...]:
     """Numbers of the patches to walk through, in order.
 
     Base is always there, as what every patch is compared with, and so is the patch before each that
-    was asked for: without it nobody could say which of the two is to blame.
+    was asked for: without it the two cannot be told apart.
 
     Raises:
         UsageError: if the series has no such patch.

@@ -90,7 +90,7 @@ class Plan:
     """`series.source` with a path made absolute."""
     suites: tuple[SuiteRecord, ...]
     tests_asked_for_by: str
-    """Who names the suites, for messages; if nobody does, those that exist are taken."""
+    """The option or record that names the suites, for messages; empty: those that exist are taken."""
     allow_fuzz: bool
     allow_unexercised: tuple[str, ...]
     always_boot: bool
@@ -226,7 +226,7 @@ def _named_tests(plan: PlanRecord, series: SeriesRecord) -> Iterable[str]:
 
 
 def _who_asks(request: PlanRequest, defaults: PlanRecord, series: SeriesRecord) -> str:
-    """Who names the tests; nobody if they are those that any series is tried with."""
+    """Return the option or record that names the tests; empty for those that run with any series."""
     if request.tests:
         return "--tests"
     if defaults.tests:

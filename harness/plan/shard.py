@@ -58,7 +58,7 @@ class Shard:
 
 
 def split(arches: Sequence[ArchRecord], count: int) -> list[list[ArchRecord]]:
-    """Give the longest that is left to whoever has the least; modes of one kernel stay together."""
+    """Give the longest task left to the shard with the least work; modes of one kernel stay together."""
     kernels: dict[str, list[ArchRecord]] = {}
     for arch in arches:
         kernels.setdefault(arch.kernel_name, []).append(arch)

@@ -22,7 +22,7 @@ def _judge_failing(base_runs: Runs, series_runs: Runs, base: Tally, series: Tall
         return (
             Verdict.NOT_EXERCISED,
             f"base did not exercise it ({base.reason}), so its failure with the series "
-            f"({_rate(series_runs)}) is not held against the series{because}",
+            f"({_rate(series_runs)}) is not counted as a regression{because}",
         )
     always = not series_runs.passing
     if base_runs.failing:

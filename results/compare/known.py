@@ -11,7 +11,7 @@ from results.compare.verdict import GAPS, is_exercised
 from results.model.run import KnownFailure, KnownGap, Tally, TestComparison, Verdict
 
 NO_LONGER_COMPILES = "no longer compiles with the series"
-"""What the program says that stands in for a test which compiles from base's tree: no gap explains that."""
+"""Output of the program that replaces a test which only base's tree can compile; no gap explains that."""
 EXCUSED = (Verdict.FAILS_ON_BOTH, Verdict.FLAKY)
 """What a known failure may explain; what base passes and the series always fails is the series' own."""
 

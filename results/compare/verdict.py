@@ -21,7 +21,7 @@ GAPS = (Verdict.NOT_EXERCISED, Verdict.UNSUPPORTED)
 
 @dataclass(frozen=True, slots=True)
 class RunVerdict:
-    """What a run comes to."""
+    """The verdict on a run."""
 
     verdict: Verdict
     headline: str

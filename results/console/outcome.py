@@ -104,7 +104,7 @@ def _judge_end(
     says: str,
     cut: str,
 ) -> tuple[Status | None, str]:
-    """Judge how the process ended; None where that says no more than the results do."""
+    """Judge how the process ended; None where the results say the same."""
     if end.how == "signal":
         return Status.FAIL, f"killed by {_signal_name(end.number, signals)} ({end.number})"
     if end.how == "timeout":

@@ -33,7 +33,7 @@ PROTOCOL_VERSION = "1"
 MOST_NOTES = 50
 MOST_FACTS = 1000
 LINES_REMEMBERED = 1 << 16
-"""A line that is older when it comes again is told from a forged one no more; it counts in neither case."""
+"""Lines back: a repeated line that is older cannot be told from a forged one; neither counts."""
 _EXCERPT = 120
 _TAINT = re.compile(r"([0-9]{1,9}) ([0-9]{1,20})")
 

@@ -167,12 +167,12 @@ class Vote:
     """Relative to the folder of the bisection."""
     lines: LineRange | None = None
     is_final: bool = False
-    """Of a vote that says nothing: trying again would say no more."""
+    """Of a vote of none: another boot would not decide either."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How often something failed, in so many boots."""
+    """Failures in a number of boots."""
 
     failures: int = 0
     boots: int = 0

@@ -187,7 +187,7 @@ class TestResult:
     output: tuple[str, ...] = ()
     """The test's own lines, unescaped by the guest protocol, still untrusted."""
     lines: LineRange | None = None
-    """Where the test stands in the console log."""
+    """Lines of the test in the console log."""
     leaves: tuple[Leaf, ...] = ()
     """Its results one by one; one with an empty path is the end of its process, if that was no plain one."""
     taint: int | None = None
@@ -554,7 +554,7 @@ class Subject:
     series_title: str
     series_commit: str
     stand_in: bool
-    """The series only stands in for the real one, and is shown so everywhere."""
+    """The series is a stand-in for the real one; each output marks it."""
     patches: tuple[Patch, ...] = ()
     fuzzed: tuple[FuzzedHunk, ...] = ()
     tree_fixes: tuple[Patch, ...] = ()

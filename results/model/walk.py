@@ -174,7 +174,7 @@ class ArchColumn:
     first_bad: int | None
     """The first patch with a fault of its own."""
     words: str
-    """What the column comes to, in one line."""
+    """The result of the architecture, in one line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Functions that are never to blame for a report: they make it, or do a small thing for whoever called them.
+"""Functions that are never to blame for a report: they make it, or are small services of their callers.
 
 Names as in Linux 6.12 to 7.1; underscores in front and `_noprof` at the end do not count, `*` is any rest.
 """
@@ -164,7 +164,7 @@ HELPERS: Mapping[str, str] = {
         device_add device_register kernfs_* kobject_* sysfs_*
     """,
 }
-"""By what they do; a report that comes from nobody else names one of these."""
+"""By what they do; a report with no other frame names one of these."""
 
 ENTRY: Mapping[str, str] = {
     "system calls and threads": """

@@ -103,7 +103,7 @@ def unexplained_taints(
 ) -> tuple[Splat, ...]:
     """Return a splat for each flag that was set without one: by a test, or before the first.
 
-    A splat explains a flag if it stands in the log above the place where the flag was read, and its kind is
+    A splat explains a flag if it comes in the log before the flag was read, and its kind is
     one with which the kernel sets it. The signature names the flag alone, so that the same flag on both
     kernels is the same splat, whichever test was running.
     """

@@ -262,7 +262,7 @@ _WORDS = {
 
 
 def in_words(test: str, arches: Sequence[str], trend: Trend) -> str:
-    """Say what became of a test, in one sentence without a full stop."""
+    """Say how a test changed, in one sentence without a full stop."""
     words = f"{test} {_WORDS[trend.change]} on {_and(arches)}"
     if trend.change is Change.FLAKY:
         return f"{words}: bad in {trend.bad} of {trend.counted} nights since {trend.since.day}"

@@ -40,7 +40,7 @@ class LavaBoard:
     def __init__(
         self, lab: Lab, arch: ArchRecord, files: BootFiles, folder: Path, children: Children
     ) -> None:
-        """`folder` keeps what is known of the job until the boot is over; the definition stays beside it."""
+        """`folder` keeps the number of the job until the boot ends; the definition stays beside it."""
         self.name = f"lab {lab.record.name}"
         self._lab = lab
         self._arch = arch

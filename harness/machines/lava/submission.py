@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A boot's job in a lab, submitted once: what is known of it is kept in a file as long as the boot lasts.
+"""A boot's job in a lab, submitted once: a file keeps its number while the boot lasts.
 
 Whoever takes up an interrupted run finds the job there, and its nonce; a job that the lab may or may not
 have got, since its answer was lost, is looked for by its name.

@@ -59,7 +59,7 @@ def locked_mirror(cache: Path, log: Callable[[str], None]) -> Iterator[Repositor
 
 
 def remove_leftovers(mirror: Path, patterns: Iterable[str] = LEFTOVERS) -> None:
-    """Remove what killed processes left behind; nobody else may be at work in the mirror."""
+    """Remove leftovers of killed processes; no other process may use the mirror."""
     for pattern in patterns:
         for path in mirror.glob(pattern):
             path.unlink(missing_ok=True)

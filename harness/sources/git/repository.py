@@ -24,7 +24,7 @@ _FIXED_VARIABLES = {
     "TZ": "UTC",
 }
 _NO_USER_CONFIG = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
-# safe.directory: trees belong to whoever made them, and the caller named them himself.
+# safe.directory: trees belong to other users, and the caller named them.
 _SETTINGS = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",

@@ -56,7 +56,7 @@ def worktree(
 def is_untouched(cache: Path, name: str, commit: str) -> bool:
     """Whether the worktree `name` is at `commit`, with no changed and no left-over files.
 
-    For whoever has just worked in it: somebody else may have changed or deleted it meanwhile.
+    For the caller that has just used it: another process may have changed or deleted it meanwhile.
     """
     tree = Repository(cache.absolute() / "worktrees" / name)
     try:
@@ -74,7 +74,7 @@ def _put_at(cache: Path, path: Path, commit: str, log: Callable[[str], None]) ->
             _move(path, commit)
             return
         except GitError:
-            log(f"the worktree {path} is damaged and is made anew")
+            log(f"the worktree {path} is damaged and is made again")
     _recreate(cache, path, commit, log)
     _move(path, commit)
 

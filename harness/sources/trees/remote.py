@@ -276,7 +276,7 @@ def local_commit(repository: Repository, revision: str) -> str:
 
 
 def _copy(mirror: Repository, path: Path, commit: str) -> None:
-    # A commit that no ref names is refused by default; whoever can read the folder may have it all the same.
+    # A commit that no ref names is refused by default; a reader of the folder may have it all the same.
     upload = "GIT_NO_LAZY_FETCH=0 git -c uploadpack.allowAnySHA1InWant=true -c safe.directory=* upload-pack"
     mirror.run(
         *("fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--no-auto-gc"),

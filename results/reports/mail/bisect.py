@@ -14,7 +14,7 @@ from results.text import abbrev, join
 
 
 def mails(bisection: Bisection) -> str:
-    """One mail for each culprit; if there is none, only what is known."""
+    """Write one mail for each culprit; without one, a mail of the findings."""
     culprits: dict[str, list[ArchBisection]] = {}
     for arch in bisection.arches:
         if arch.culprit:

@@ -128,7 +128,7 @@ def test_tally_points_at_the_run_that_decided() -> None:
         (["skip"], ["fail", "fail"], Verdict.NOT_EXERCISED, "base did not exercise it (skipped: no THP)"),
         (
             ["idle"], ["died", "died"], Verdict.NOT_EXERCISED,
-            "failure with the series (2 of 2 runs) is not held against",
+            "failure with the series (2 of 2 runs) is not counted as a regression",
         ),
         (
             ["damaged"], ["pass"], Verdict.INFRASTRUCTURE,

@@ -138,7 +138,7 @@ def _boot(wanted: _Wanted, initramfs: str) -> bytes:
 
 
 def _elsewhere(boot: Boot) -> str:
-    """What was done where others' machines are, which are nobody's to take; empty if it was done here."""
+    """The physical host or lab that booted the cell; empty for an emulator."""
     if boot.machine.startswith(HOST):
         then = "; then kexec -e" if boot.accelerator == "kexec" else f" ({boot.accelerator})"
         return f"There: {join(boot.command)}{then}"

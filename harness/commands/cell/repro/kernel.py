@@ -25,7 +25,7 @@ def kernels(cells: Sequence[RecordedCell], cache: Path) -> Part:
     """Functions: `build_VARIANT` for each cell, and what they need.
 
     Raises:
-        InfrastructureError: if nobody knows any more how a kernel was configured.
+        InfrastructureError: if the configuration of a kernel cannot be reconstructed.
     """
     recipe = next(filter(None, (_recipe(past, cache) for past in cells)), None)
     configuration = _from_fragments(recipe) if recipe else Part(b"")
@@ -160,8 +160,8 @@ def _whole_configuration(past: RecordedCell, cache: Path) -> bytes:
     found = BuildCache(cache).lookup(past.build.key)
     if found is None:
         raise InfrastructureError(
-            f"nobody knows how {past.label} was configured: the fragments of {past.build.configuration} "
-            "have changed since, and the cache has the kernel no more",
+            f"the configuration of {past.label} cannot be reconstructed: the fragments of "
+            f"{past.build.configuration} changed, and the kernel is no longer in the cache",
             hint=past.run_again,
         )
     said = comment("The whole .config: the fragments that it was made of have changed since.")

@@ -45,7 +45,7 @@ def sources(cells: Sequence[RecordedCell], cache: Path) -> Part:
 
     Raises:
         UsageError: if the run does not say where its tree came from.
-        InfrastructureError: if the cache has the commits no more.
+        InfrastructureError: if the commits are no longer in the cache.
     """
     plan = cells[0].plan
     if plan.origin is None:
@@ -60,7 +60,7 @@ def sources(cells: Sequence[RecordedCell], cache: Path) -> Part:
         patches = b"".join(_patch(step, cache) for step in steps)
     except GitError:
         raise InfrastructureError(
-            f"the cache has the commits of the run {plan.id} no more", hint=cells[0].run_again
+            f"the commits of the run {plan.id} are no longer in the cache", hint=cells[0].run_again
         ) from None
     body = (
         "\t[ ! -d linux ] || return 0\n"
@@ -132,7 +132,7 @@ def _fetch_package(origin: Origin) -> str:
     return f"""\
 	say {join([f"Sources: {name}"])}
 	apt-get download {package}={version} ||
-		fail 'Debian has this version no more; https://snapshot.debian.org/package/linux/ may'
+		fail 'Debian no longer has this version; https://snapshot.debian.org/package/linux/ may'
 	dpkg -x {package}_*.deb package
 	mkdir linux.new
 	tar -xf package/usr/src/{package}.tar.xz -C linux.new --strip-components=1

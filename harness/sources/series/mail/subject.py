@@ -153,5 +153,5 @@ def _number(prefix: str) -> tuple[int | None, int | None, str]:
 
 
 def _version_runs_into(prefix: str, found: re.Match[str]) -> bool:
-    """In `v22/3` nobody knows where the version ends."""
+    """In `v22/3` the end of the version is ambiguous."""
     return bool(re.search(r"(?:^|[^A-Za-z]|PATCH|RFC)v$", prefix[: found.start()], re.IGNORECASE))
