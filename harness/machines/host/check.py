@@ -50,11 +50,11 @@ def _check_standing(record: HostRecord, memory: HostStateFile) -> Iterator[Check
     standing = memory.standing()
     fix = f"thp-harness hosts recover {record.name}"
     if standing.needs_care:
-        yield Check("standing", False, f"needs care: {standing.needs_care}", fix)
+        yield Check("state", False, f"needs care: {standing.needs_care}", fix)
     elif standing.away:
-        yield Check("standing", False, f"away with a kernel of ours since {standing.away.since}", fix)
+        yield Check("state", False, f"away with a kernel of ours since {standing.away.since}", fix)
     else:
-        yield Check("standing", True, "nothing is known against it")
+        yield Check("state", True, "ok")
 
 
 def _check_way(record: HostRecord, arch: ArchRecord, memory: HostStateFile) -> Iterator[Check]:

@@ -57,7 +57,7 @@ def as_document(hosts: tuple[ListedHost, ...]) -> dict[str, Any]:
 def print_hosts(hosts: tuple[ListedHost, ...], console: Console) -> None:
     """For people."""
     table = Table(box=None, pad_edge=False)
-    for column in ("host", "arch", "where", "standing", "about"):
+    for column in ("host", "arch", "where", "state", "about"):
         table.add_column(column)
     for host in hosts:
         table.add_row(host.name, host.arch, host.where, _standing(host), host.about)

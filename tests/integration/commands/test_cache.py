@@ -72,8 +72,8 @@ def test_damage_is_said_and_repaired_from_the_objects(program: Program, tree: St
     assert builds(again) == ["built", "built"]
     damage = [line for line in again.stderr.splitlines() if "damaged" in line]
     assert sorted(damage) == [
-        "x86_64 base: its kernel in the cache is damaged: System.map; built again",
-        "x86_64 series: its kernel in the cache is damaged: image; built again",
+        "x86_64 base: the cached kernel is damaged (System.map); rebuilding it",
+        "x86_64 series: the cached kernel is damaged (image); rebuilding it",
     ]
     compiled = re.findall(r"^  CC +(\S+)", (kept["base"] / "build.log").read_text(), re.MULTILINE)
     assert compiled == ["mm/huge_memory.o"], "all that series does not change was kept"

@@ -300,4 +300,4 @@ def test_a_host_that_is_back_ends_the_boot(server: PrivateSshd, tmp_path: Path) 
 def test_a_guest_program_without_room_is_told_and_is_no_hang(server: PrivateSshd, tmp_path: Path) -> None:
     machine = up_and_running(here(server, folder="/proc/nothing"), tmp_path, "")
     assert read_all(machine) == b""
-    assert "could not be put there" in machine._trouble
+    assert "the guest program could not be copied" in machine._trouble
