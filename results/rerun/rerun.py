@@ -16,6 +16,7 @@ from results.journal.journal import RERUN, BootFact, Event, JournalError, decode
 from results.model.document import FolderKind
 from results.model.rerun import Rerun, RerunCell, RerunSplat, RerunTest, Spread
 from results.model.run import Boot, Cell, PlannedTest
+from results.reports.content.wording import count
 from results.rerun.binomial import CONFIDENCE, estimate
 
 VERSION = 1
@@ -196,10 +197,6 @@ def _what_failed(cell: RerunCell) -> str:
     parts = (
         f"{tests} of {len(cell.tests)} tests failed at least once" if tests else "",
         f"the guest died in {len(cell.died)} of {cell.boots} boots" if cell.died else "",
-        f"the kernel reported {_plural(len(cell.splats), 'kind')} of error" if cell.splats else "",
+        f"the kernel reported {count(len(cell.splats), 'kind')} of error" if cell.splats else "",
     )
     return f"{cell.arch}/{cell.variant}: " + ", ".join(filter(None, parts))
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' if count != 1 else ''}"

@@ -30,7 +30,8 @@ def print_rerun(rerun: Rerun, console: Console, folder: Path) -> None:
 
 def _print_cell(page: Page, cell: RerunCell, confidence: int) -> None:
     page.line(
-        f"{cell.arch}/{cell.variant}: {_plural(cell.rounds, 'round')}, {_plural(cell.boots, 'boot')}, "
+        f"{cell.arch}/{cell.variant}: {wording.count(cell.rounds, 'round')}, "
+        f"{wording.count(cell.boots, 'boot')}, "
         f"{cell.left_out} left out for infrastructure; image {abbrev(cell.image_sha256)}",
         "bold",
     )
@@ -76,7 +77,3 @@ def _reasons(test: RerunTest) -> tuple[str, ...]:
 def _boots(names: tuple[str, ...], shown: int = 5) -> str:
     more = f" and {len(names) - shown} more" if len(names) > shown else ""
     return f"logs: {', '.join(names[:shown])}{more}" if names else ""
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' if count != 1 else ''}"
