@@ -116,18 +116,19 @@ def make_past_run(
     arch: str = "x86_64",
     tree: Path | None = None,
     tests: tuple[PlannedTest, ...] = TESTS,
-    kconfig: tuple[str, ...] = (),
+    **request: Any,
 ) -> PastRun:
-    """A run of a plan only; with `tree`, its branches are base and topic."""
+    """A run of a plan only; with `tree`, its branches are base and topic.
+
+    `request` are further fields of `PlanRequest`, such as another series.
+    """
     if tree is None:
         tree = make_kernel(folder / "linux")
         git(tree, "branch", "base")
         make_series(tree)
         git(tree, "branch", "topic")
-    request = PlanRequest(
-        arches=(arch,), tree=f"{tree}@base", series=f"git:{tree}@base..topic", kconfig=kconfig
-    )
-    plan = make_plan(request)
+    chosen = {"tree": f"{tree}@base", "series": f"git:{tree}@base..topic", **request}
+    plan = make_plan(PlanRequest(arches=(arch,), **chosen))
     checkouts = prepare(plan, program.cache, lambda line: None)
     run_dir = program.state / "runs" / NAME
     for name in ("logs", "boots"):

@@ -11,23 +11,38 @@ from harness.commands.cell.cell import RecordedCell
 from harness.commands.cell.repro.shell_text import Part, function, here, join, printable
 from harness.core.errors import InfrastructureError, UsageError
 from harness.sources.git.mirror import open_mirror
-from harness.sources.git.repository import GitError
+from harness.sources.git.repository import GitError, Repository
 from results.journal.journal import Origin
 from results.model.run import Patch, Subject
 
 GIT = r"""
-# Git without anybody's own settings, in the tree that is being made.
-tree_git() {
-	git -C linux.new -c user.name=repro -c user.email=repro@localhost -c commit.gpgSign=false \
-		-c core.autocrlf=false -c core.hooksPath=/dev/null -c gc.auto=0 "$@"
+# A repository in which no setting of the user changes files: new_tree FOLDER
+new_tree() {
+	git -C "$1" init --quiet --template= --initial-branch=main .
+	for setting in user.name=repro user.email=repro@localhost gc.auto=0 \
+		commit.gpgSign=false tag.gpgSign=false core.hooksPath=/dev/null \
+		core.autocrlf=false core.attributesFile=/dev/null apply.ignoreWhitespace=no; do
+		git -C "$1" config "${setting%%=*}" "${setting#*=}"
+	done
 }
 
-# Compare what is checked out with what the run has built, by Git's hash of all files: check NAME TREE
+# Apply a diff exactly and commit it with the author and message of the run: apply_patch NUMBER
+apply_patch() {
+	patch_"$1" | git -C linux.new apply --index --whitespace=nowarn - || fail "patch $1 does not apply"
+	commit=$({
+		echo "tree $(git -C linux.new write-tree)"
+		echo "parent $(git -C linux.new rev-parse HEAD)"
+		commit_"$1"
+	} | git -C linux.new hash-object -t commit -w --stdin)
+	git -C linux.new update-ref HEAD "$commit"
+}
+
+# Compare a commit with the one that the run has built, by Git's hash of all files:
+# check_tree FOLDER COMMIT NAME TREE
 check_tree() {
-	found=$(tree_git rev-parse 'HEAD^{tree}')
-	[ "$found" = "$2" ] || fail "the sources of $1 are not those of the run: tree $found, not $2"
-	tree_git tag "$1"
-	echo "The sources of $1 are those of the run (tree $2)"
+	found=$(git -C "$1" rev-parse --verify --quiet "$2^{tree}") || found=none
+	[ "$found" = "$4" ] || fail "the sources of $3 are not those of the run: $1 has tree $found, not $4"
+	echo "The sources of $3 are those of the run (tree $4)"
 }
 """
 
@@ -56,30 +71,41 @@ def sources(cells: Sequence[RecordedCell], cache: Path) -> Part:
         )
     steps = [_Step(patch, number) for number, patch in enumerate(_patches(cells), 1)]
     try:
-        marks = _marks(cells, cache)
-        patches = b"".join(_patch(step, cache) for step in steps)
+        goals = _goals(cells, cache)
+        patches = b"".join(_patch(step, open_mirror(cache)) for step in steps)
     except GitError:
         raise InfrastructureError(
             f"the commits of the run {plan.id} are no longer in the cache", hint=cells[0].run_again
         ) from None
-    body = (
-        "\t[ ! -d linux ] || return 0\n"
+    make = (
         "\trm -rf linux.new\n"
         + _fetch(plan.origin)
-        + "".join(_progress(cells[0].plan.subject, steps, marks))
+        + "".join(_progress(cells[0].plan.subject, steps, goals))
         + "\tmv linux.new linux\n"
     )
-    return Part(GIT.encode() + b"\n" + function("get_sources", body, _about(plan.origin)), patches)
+    get = (
+        "\t[ -d linux ] || make_sources\n\t# A linux/ that was here already may be that of another run.\n"
+        + "".join(f"\tcheck_tree linux {goal.variant} {goal.variant} {goal.tree}\n" for goal in goals)
+    )
+    functions = (function("make_sources", make, _about(plan.origin)), function("get_sources", get))
+    return Part(b"\n".join((GIT.encode(), *functions)), patches)
 
 
-def _marks(cells: Sequence[RecordedCell], cache: Path) -> dict[str, list[str]]:
-    """Commit → the lines that check and tag it."""
+@dataclass(frozen=True, slots=True)
+class _Goal:
+    """The sources that a cell of the run was built from."""
+
+    commit: str
+    variant: str
+    tree: str
+
+
+def _goals(cells: Sequence[RecordedCell], cache: Path) -> tuple[_Goal, ...]:
     mirror = open_mirror(cache)
-    marks: dict[str, list[str]] = {}
-    for past in cells:
-        tree = mirror.run("rev-parse", "--verify", f"{past.build.commit}^{{tree}}")
-        marks.setdefault(past.build.commit, []).append(f"\tcheck_tree {past.cell.variant} {tree}\n")
-    return marks
+    trees = [mirror.run("rev-parse", "--verify", f"{past.build.commit}^{{tree}}") for past in cells]
+    return tuple(
+        _Goal(past.build.commit, past.cell.variant, tree) for past, tree in zip(cells, trees, strict=True)
+    )
 
 
 def _patches(cells: Sequence[RecordedCell]) -> tuple[Patch, ...]:
@@ -90,21 +116,38 @@ def _patches(cells: Sequence[RecordedCell]) -> tuple[Patch, ...]:
     return (*subject.tree_fixes, *subject.patches[:count])
 
 
-def _progress(subject: Subject, steps: Sequence[_Step], marks: dict[str, list[str]]) -> Iterator[str]:
-    """Patches in order; the cell's sources are checked as soon as they are complete."""
+def _progress(subject: Subject, steps: Sequence[_Step], goals: Sequence[_Goal]) -> Iterator[str]:
+    """Patches in order; the sources of a cell are checked and tagged as soon as they are complete."""
     if not subject.tree_fixes:
-        yield from marks.get(subject.base_commit, ())
+        yield from _checks(subject.base_commit, goals)
     for step in steps:
-        yield f"\tpatch_{step.number} | tree_git am --quiet --keep-cr\n"
-        yield from marks.get(step.patch.commit, ())
+        yield f"\tapply_patch {step.number}\n"
+        yield from _checks(step.patch.commit, goals)
 
 
-def _patch(step: _Step, cache: Path) -> bytes:
-    text = open_mirror(cache).run_bytes(
-        *("format-patch", "-1", "--stdout", "--binary", "--full-index", "--no-signature", "--no-renames"),
-        step.patch.commit,
+def _checks(commit: str, goals: Sequence[_Goal]) -> Iterator[str]:
+    for goal in goals:
+        if goal.commit == commit:
+            yield f"\tcheck_tree linux.new HEAD {goal.variant} {goal.tree}\n"
+            yield f"\tgit -C linux.new tag {goal.variant}\n"
+
+
+def _patch(step: _Step, mirror: Repository) -> bytes:
+    """Functions that print the diff of a commit, and its header and message."""
+    commit = step.patch.commit
+    options = ("-p", "--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv")
+    diff = mirror.run_bytes("diff-tree", *options, f"{commit}^", commit)
+    header, _, message = mirror.run_bytes("cat-file", "commit", commit).partition(b"\n\n")
+    kept = [line for line in header.split(b"\n") if not line.startswith((b"tree ", b"parent "))]
+    record = b"\n".join(kept) + b"\n\n" + message
+    about = printable(step.patch.subject)
+    return b"\n".join(
+        (
+            b"",
+            function(f"commit_{step.number}", here("cat", record), about),
+            function(f"patch_{step.number}", here("cat", diff)),
+        )
     )
-    return b"\n" + function(f"patch_{step.number}", here("cat", text), printable(step.patch.subject))
 
 
 def _about(origin: Origin) -> str:
@@ -136,9 +179,9 @@ def _fetch_package(origin: Origin) -> str:
 	dpkg -x {package}_*.deb package
 	mkdir linux.new
 	tar -xf package/usr/src/{package}.tar.xz -C linux.new --strip-components=1
-	tree_git init --quiet --template= --initial-branch=main .
-	tree_git add --all --force
-	tree_git commit --quiet -m {join([name])}
+	new_tree linux.new
+	git -C linux.new add --all --force
+	git -C linux.new commit --quiet -m {join([name])}
 """
 
 
@@ -146,7 +189,7 @@ def _fetch_commit(commit: str, source: str) -> str:
     return f"""\
 	say 'Sources: commit {commit}'
 	mkdir linux.new
-	tree_git init --quiet --template= --initial-branch=main .
-	tree_git fetch --quiet --depth=1 --no-tags {source} {commit}
-	tree_git checkout --quiet FETCH_HEAD
+	new_tree linux.new
+	git -C linux.new fetch --quiet --depth=1 --no-tags {source} {commit}
+	git -C linux.new checkout --quiet FETCH_HEAD
 """
