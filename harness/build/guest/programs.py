@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.build.build_cache import DRAFT, damaged_files, digest, mark_used, publish, sha256_of, write_sums
 from harness.build.guest import initramfs
-from harness.build.kernel.diagnostics import DISK_FULL, first_error
+from harness.build.kernel.diagnostics import first_error, is_machines_fault
 from harness.build.toolchain import Compiler
 from harness.config.suite import CaseRecord, ProgramRecord, SuiteRecord
 from harness.core.errors import HarnessError, InfrastructureError
@@ -107,7 +107,7 @@ def _compile_all(
             try:
                 _compile(_tree_command(compiler, program, tree, draft))
             except ProgramError as error:
-                if not suite.is_collection or DISK_FULL in error.said:
+                if not suite.is_collection or is_machines_fault(error.said.splitlines()):
                     raise
                 left_out[program.name] = first_error(error.said.splitlines(), tree).splitlines()[0]
     return left_out

@@ -23,7 +23,15 @@ ERROR = re.compile(
     r": (?:fatal )?error: |: undefined reference to |^(?:ERROR: |error: )|: cannot find |"
     r"^make(?:\[\d+\])?: \*\*\* |No space left on device|internal compiler error"
 )
-DISK_FULL = "No space left on device"
+MACHINES_FAULT = re.compile(
+    r"No space left on device|Disk quota exceeded|Read-only file system|Input/output error"
+    r"|Cannot allocate memory|virtual memory exhausted|out of memory allocating"
+    r"|Killed signal terminated program|\*\*\* \[.*\] (?:Killed|Terminated|Interrupt|Hangup)$"
+)
+CLOCK_SKEW = re.compile(
+    r"make(?:\[\d+\])?: [Ww]arning: +(?:Clock skew detected|File .* has modification time .* in the future)"
+)
+"""As GNU make's remake.c and main.c print it."""
 CONTEXT_BEFORE, CONTEXT_AFTER = 3, 8
 
 
@@ -69,6 +77,16 @@ def merge(
     """What is known of all objects after a build in which only some were made again."""
     merged = {**known, **news}
     return {made: warnings for made, warnings in merged.items() if warnings}
+
+
+def is_machines_fault(lines: Iterable[str]) -> bool:
+    """Tell whether a failure says nothing about the sources: no room, no memory, a killed compiler."""
+    return any(MACHINES_FAULT.search(line) for line in lines)
+
+
+def has_clock_skew(lines: Iterable[str]) -> bool:
+    """Tell whether make saw files that are newer than the clock."""
+    return any(CLOCK_SKEW.match(line) for line in lines)
 
 
 def first_error(lines: Iterable[str], tree: Path) -> str:

@@ -8,9 +8,10 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,9 +19,10 @@ from typing import BinaryIO
 
 from harness.build.build_cache import IMAGE, KEPT_FILES, LOG, VMLINUX, BuildCache, digest, sha256_of
 from harness.build.ccache import Ccache, find_ccache
-from harness.build.kernel import config_stamp, diagnostics, kconfig
+from harness.build.kernel import diagnostics, kconfig
+from harness.build.kernel.kconfig_inputs import kconfig_inputs
+from harness.build.kernel.objects import Objects, empty_objects, open_objects
 from harness.build.kernel.recipe import TINY, Recipe
-from harness.build.kernel.warnings import Ledger, close_ledger, open_ledger
 from harness.build.toolchain import Compiler
 from harness.config.arch import ArchRecord
 from harness.core.errors import HarnessError, InfrastructureError
@@ -28,6 +30,7 @@ from harness.core.jobserver import Jobserver
 from harness.core.locks import locked
 from harness.core.process import Children, clean_environment, run_logged
 from results.model.run import Build, CompilerWarning
+from results.text import first_line
 
 REPRODUCIBLE = {
     "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
@@ -37,6 +40,7 @@ REPRODUCIBLE = {
 }
 """Documentation/kbuild/reproducible-builds.rst: equal sources give equal images."""
 WAITING = "waiting for another run that builds the same architecture"
+AGAIN = "building again from nothing, since only that counts"
 
 
 class BuildError(Exception):
@@ -45,6 +49,10 @@ class BuildError(Exception):
     def __init__(self, error: str) -> None:
         super().__init__(error)
         self.error = error
+
+
+class ClockSkewError(InfrastructureError):
+    """make saw files from the future."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +122,7 @@ def build_kernel(request: KernelRequest, context: BuildContext) -> tuple[Build, 
     blank = blank_build(request, key)
     started = time.monotonic()
     try:
-        lock = _objects(request, context).with_suffix(".lock")
+        lock = _objects_folder(request, context).with_suffix(".lock")
         with locked(lock, lambda: context.log(WAITING), context.children.raise_if_stopping):
             # Another run may have built it while we waited.
             if hit := cache.lookup(key, lambda files: _log_damaged(request, context, files)):
@@ -122,8 +130,7 @@ def build_kernel(request: KernelRequest, context: BuildContext) -> tuple[Build, 
             with context.jobserver.hold(), context.sources() as tree:
                 return _build(request, context, blank, tree)
     except BuildError as failure:
-        full = diagnostics.DISK_FULL in failure.error
-        failed = replace(blank, error=failure.error, error_is_infrastructure=full)
+        failed = replace(blank, error=failure.error)
     except HarnessError as error:
         infrastructure = isinstance(error, InfrastructureError)
         failed = replace(blank, error=str(error), error_is_infrastructure=infrastructure)
@@ -170,7 +177,7 @@ def _from_cache(
     return current, entry
 
 
-def _objects(request: KernelRequest, context: BuildContext) -> Path:
+def _objects_folder(request: KernelRequest, context: BuildContext) -> Path:
     """One folder for all commits of an architecture and configuration: each goes on from the last one.
 
     Objects that another configuration made would lend a build their warnings.
@@ -185,13 +192,10 @@ def _objects(request: KernelRequest, context: BuildContext) -> Path:
 def _build(request: KernelRequest, context: BuildContext, blank: Build, tree: Path) -> tuple[Build, Path]:
     """Configure and make; the steps that a person would type stand in the record."""
     started = time.monotonic()
-    objects = _objects(request, context)
-    objects.mkdir(parents=True, exist_ok=True)
+    objects = _objects_folder(request, context)
     make = _make_command(request, tree, objects, _proven_ccache(request, context))
-    known = open_ledger(objects, tree, context.log_file)
-    with context.log_file.open("wb") as log:
-        final = _configure(request, context, make, objects, tree, log)
-        warnings = _make(request, context, make, objects, tree, log, known)
+    context.log_file.write_bytes(b"")
+    symbols, warnings = _make(request, context, make, open_objects(objects, tree, request.tree), tree)
     image = objects / request.arch.kernel.image
     if not image.is_file():
         raise BuildError(f"make succeeded, but there is no {request.arch.kernel.image}")
@@ -206,8 +210,8 @@ def _build(request: KernelRequest, context: BuildContext, blank: Build, tree: Pa
         data_bytes=data,
         bss_bytes=bss,
         symbol_bytes=_symbol_bytes(request.compiler.prefix, objects / VMLINUX),
-        symbols=sum(value == "y" for value in final.values()),
-        warnings=tuple(warnings),
+        symbols=sum(value == "y" for value in symbols.values()),
+        warnings=warnings,
         commands=_commands(request, context.jobserver.tokens),
     )
     cache = BuildCache(context.cache)
@@ -266,59 +270,33 @@ def _commands(request: KernelRequest, jobs: int) -> tuple[str, ...]:
     )
 
 
-def _configure(
-    request: KernelRequest,
-    context: BuildContext,
-    make: _Make,
-    objects: Path,
-    tree: Path,
-    log: BinaryIO,
-) -> Mapping[str, str]:
-    """Write the final .config, unless the one that is there still holds, and return it.
+def _make(
+    request: KernelRequest, context: BuildContext, make: _Make, objects: Objects, tree: Path
+) -> tuple[Mapping[str, str], tuple[CompilerWarning, ...]]:
+    """Configure and make; returns the symbols and the warnings of all objects.
+
+    A failure counts only if the build started from nothing: else it may come from the objects.
 
     Raises:
-        BuildError: if kconfig fails, or drops a symbol that was asked for.
+        BuildError: if the kernel does not build.
+        InfrastructureError: if the machine is to blame.
     """
-    recipe = request.recipe
-    config = objects / ".config"
-    made_from = config_stamp.inputs(tree, request.arch, recipe, request.compiler)
-    if config_stamp.is_current(objects, made_from):
-        log.write(b"# .config is left as it is: nothing that kconfig reads has changed\n")
-        return kconfig.read_symbols(config.read_text().splitlines(), str(config))
-    _run(make, recipe.base, context, tree, log)
-    with config.open("a") as file:
-        file.write(kconfig.as_config(recipe.symbols))
-    _run(make, "olddefconfig", context, tree, log)
-    final = kconfig.read_symbols(config.read_text().splitlines(), str(config))
-    if lost := kconfig.dropped(recipe.fragments, final):
-        raise BuildError("kconfig dropped what a fragment asks for: " + "\n".join(lost))
-    config_stamp.remember(objects, made_from)
-    return final
+    from_nothing = objects.is_empty
+    try:
+        return _make_once(request, context, make, objects, tree)
+    except (BuildError, ClockSkewError) as failure:
+        context.children.raise_if_stopping()
+        if isinstance(failure, BuildError) and from_nothing:
+            raise
+        context.log(f"{request.arch.name} {request.variant}: {first_line(str(failure))}; {AGAIN}")
+    with context.log_file.open("ab") as log:
+        log.write(f"# {AGAIN}\n".encode())
+    return _make_once(request, context, make, empty_objects(objects.folder), tree)
 
 
-def _run(make: _Make, target: str, context: BuildContext, tree: Path, log: BinaryIO) -> None:
-    lines: list[str] = []
-    if run_logged(
-        (*make.command, target),
-        cwd=tree,
-        log=log,
-        on_line=lines.append,
-        environment=clean_environment(**make.environment),
-        children=context.children,
-    ):
-        raise BuildError(diagnostics.first_error(lines, tree))
-
-
-def _make(
-    request: KernelRequest,
-    context: BuildContext,
-    make: _Make,
-    objects: Path,
-    tree: Path,
-    log: BinaryIO,
-    known: Ledger,
-) -> list[CompilerWarning]:
-    """Make the image; returns the warnings of every object, also of those made in earlier builds."""
+def _make_once(
+    request: KernelRequest, context: BuildContext, make: _Make, objects: Objects, tree: Path
+) -> tuple[Mapping[str, str], tuple[CompilerWarning, ...]]:
     lines: list[str] = []
     steps = 0
 
@@ -329,21 +307,87 @@ def _make(
             steps += 1
             context.step(steps)
 
-    try:
-        status = run_logged(
-            (*make.command, "--output-sync=target", request.arch.kernel.target),
-            cwd=tree,
-            log=log,
-            on_line=follow,
-            environment=clean_environment(**make.environment, MAKEFLAGS=context.jobserver.makeflags),
-            children=context.children,
-            inherit=context.jobserver.descriptors,
-        )
-    finally:
-        warnings = close_ledger(objects, tree, known, lines)
+    with context.log_file.open("ab") as log:
+        symbols = _configure(request, context, make, objects, tree, log)
+        command = ("--output-sync=target", request.arch.kernel.target)
+        status = _run(make, command, context, tree, log, follow)
+    warnings = objects.note_warnings(tree, lines)
+    if diagnostics.has_clock_skew(lines):
+        raise ClockSkewError("make saw files that are newer than the clock, which was set back")
+    if status != -signal.SIGKILL:
+        objects.seal(request.tree)
+    _raise_for(status, lines, tree)
+    return symbols, warnings
+
+
+def _configure(
+    request: KernelRequest,
+    context: BuildContext,
+    make: _Make,
+    objects: Objects,
+    tree: Path,
+    log: BinaryIO,
+) -> Mapping[str, str]:
+    """Write the final .config, unless the one that is there still holds, and return it.
+
+    Raises:
+        BuildError: if kconfig fails, or drops a symbol that was asked for.
+    """
+    recipe = request.recipe
+    config = objects.folder / ".config"
+    made_from = kconfig_inputs(tree, request.arch, recipe, request.compiler)
+    if made_from and made_from == objects.configured_from and config.is_file():
+        log.write(b"# .config is left as it is: nothing that kconfig reads has changed\n")
+        return kconfig.read_symbols(config.read_text().splitlines(), str(config))
+    objects.configured_from = ""
+    _run_kconfig(make, recipe.base, context, tree, log)
+    with config.open("a") as file:
+        file.write(kconfig.as_config(recipe.symbols))
+    _run_kconfig(make, "olddefconfig", context, tree, log)
+    final = kconfig.read_symbols(config.read_text().splitlines(), str(config))
+    if lost := kconfig.dropped(recipe.fragments, final):
+        raise BuildError("kconfig dropped what a fragment asks for: " + "\n".join(lost))
+    objects.configured_from = made_from
+    return final
+
+
+def _run_kconfig(make: _Make, target: str, context: BuildContext, tree: Path, log: BinaryIO) -> None:
+    lines: list[str] = []
+    _raise_for(_run(make, (target,), context, tree, log, lines.append), lines, tree)
+
+
+def _run(
+    make: _Make,
+    arguments: Sequence[str],
+    context: BuildContext,
+    tree: Path,
+    log: BinaryIO,
+    on_line: Callable[[str], None],
+) -> int:
+    """Run make; its exit status, or the negative number of the signal that ended it."""
+    return run_logged(
+        (*make.command, *arguments),
+        cwd=tree,
+        log=log,
+        on_line=on_line,
+        environment=clean_environment(**make.environment, MAKEFLAGS=context.jobserver.makeflags),
+        children=context.children,
+        inherit=context.jobserver.descriptors,
+    )
+
+
+def _raise_for(status: int, lines: Sequence[str], tree: Path) -> None:
+    """Raise for a make that failed.
+
+    Raises:
+        BuildError: if the sources are to blame.
+        InfrastructureError: if a signal ended make, or the machine had no room for the compiler.
+    """
+    if status < 0:
+        raise InfrastructureError(f"make was ended by {signal.Signals(-status).name}")
     if status:
-        raise BuildError(diagnostics.first_error(lines, tree))
-    return warnings
+        error = diagnostics.first_error(lines, tree)
+        raise (InfrastructureError if diagnostics.is_machines_fault(lines) else BuildError)(error)
 
 
 def _sizes(request: KernelRequest, vmlinux: Path) -> tuple[int, int, int]:

@@ -114,7 +114,7 @@ def _objects(cache: Path, measure: Measure) -> Iterator[Item]:
         if folder.suffix == ".lock":
             continue
         arch = folder.name.partition("+")[0]
-        used = _time(folder)  # every build makes and removes a link in it
+        used = _time(folder)  # every build renames its seal into it
         lock = folder.with_suffix(".lock")
         created = _time(lock) or used
         size = measure(folder, used)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.build.build_cache import BuildCache, delete, discard
-from harness.build.kernel.warnings import RECORD
+from harness.build.kernel.objects import SEAL
 from harness.core.errors import InfrastructureError
 from harness.core.locks import locked
 from harness.engine.arch_runner import ArchRunner
@@ -95,4 +95,4 @@ def _distrust(work: ArchRunner, incremental: Build) -> None:
         discard(entry)
     for pattern in (work.arch.kernel_name, f"{work.arch.kernel_name}+*"):
         for objects in (cache / "objects").glob(pattern):
-            (objects / RECORD).unlink(missing_ok=True)
+            (objects / SEAL).unlink(missing_ok=True)

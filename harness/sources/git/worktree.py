@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,8 +72,10 @@ def _put_at(cache: Path, path: Path, commit: str, log: Callable[[str], None]) ->
     commit = mirror.run("rev-parse", "--verify", f"{commit}^{{commit}}")
     if _belongs_to(mirror, path):
         try:
-            _move(path, commit)
-            return
+            if not _is_of_the_future(path):
+                _move(path, commit)
+                return
+            log(f"the worktree {path} is newer than the clock and is made again")
         except GitError:
             log(f"the worktree {path} is damaged and is made again")
     _recreate(cache, path, commit, log)
@@ -90,10 +93,21 @@ def _belongs_to(mirror: Repository, path: Path) -> bool:
     return Path(common).resolve() == mirror.path.resolve()
 
 
+def _is_of_the_future(path: Path) -> bool:
+    """Whether the clock was set back since files were written: git writes its index after them."""
+    try:
+        return (_administration(path) / "index").stat().st_mtime > time.time()
+    except FileNotFoundError:
+        return False
+
+
+def _administration(path: Path) -> Path:
+    return Path(Repository(path).run("rev-parse", "--path-format=absolute", "--git-dir"))
+
+
 def _move(path: Path, commit: str) -> None:
     tree = Repository(path)
-    administration = Path(tree.run("rev-parse", "--path-format=absolute", "--git-dir"))
-    (administration / "index.lock").unlink(
+    (_administration(path) / "index.lock").unlink(
         missing_ok=True
     )  # ours is the only process here: it is a dead one's
     # Files that only look changed (touched, copied) keep their time stamps if git looks inside first.

@@ -7,16 +7,18 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from harness.build.ccache import FOLDER, SWITCH, find_ccache
 from harness.build.kernel.kconfig import ABSENT
-from harness.build.kernel.kernel import BuildContext, KernelRequest, build_kernel
+from harness.build.kernel.kernel import AGAIN, BuildContext, KernelRequest, build_kernel
+from harness.build.kernel.objects import SEAL, Objects
 from harness.build.kernel.recipe import make_recipes
 from harness.build.toolchain import find_compiler
 from harness.config.arch import ArchRecord
@@ -26,7 +28,7 @@ from harness.core.jobserver import Jobserver
 from harness.core.process import Children
 from results.model.run import Build
 from tests.integration.stub_tree import StubTree, make_stub_tree
-from tests.samples.tiny_kernel import git
+from tests.samples.tiny_kernel import commit, git
 
 WARNING = "int huge_split(void)\n{\n\tint unused;\n\treturn 1;\n}\n"
 REAL_CCACHE = shutil.which("ccache")
@@ -43,6 +45,7 @@ class Bench:
 
     tree: StubTree
     cache: Path
+    said: list[str] = field(default_factory=list)
 
     def build(self, *asked: str, defconfig: str | None = None) -> Build:
         arch = find(ArchRecord, "x86_64")
@@ -50,7 +53,7 @@ class Bench:
             arch=arch,
             variant="base",
             commit="c" * 40,
-            tree="t" * 40,
+            tree=git(self.tree.path, "rev-parse", "HEAD^{tree}"),
             compiler=find_compiler(arch),
             recipe=make_recipes((arch,), asked, defconfig)["x86_64"],
         )
@@ -68,7 +71,7 @@ class Bench:
         return BuildContext(
             cache=self.cache,
             log_file=self.cache / "build.log",
-            log=lambda text: None,
+            log=self.said.append,
             step=lambda steps: None,
             children=Children(),
             jobserver=jobserver,
@@ -149,15 +152,14 @@ def test_a_defconfig_that_the_architecture_lacks_is_a_clear_error(bench: Bench) 
     assert "other_defconfig" in build.error
 
 
-def test_another_configuration_leaves_no_warnings_behind(bench: Bench, tmp_path: Path) -> None:
+def test_another_configuration_leaves_no_warnings_behind(bench: Bench) -> None:
     """Objects that only it has would hand theirs to the next build in the same folder."""
     bench.build("lockdep")
-    (objects,) = bench.cache.glob("objects/x86_64+*[0-9a-f]")
-    record = objects / "harness-warnings.json"
-    ledger = json.loads(record.read_text())
-    assert ledger.keys() == {"mm/huge_memory.o"}
-    record.write_text(json.dumps({"mm/lockdep.o": ledger["mm/huge_memory.o"], **ledger}))
-    assert len(bench.build().warnings) == 1
+    bench.build()
+    for objects in bench.cache.glob("objects/*/"):
+        sealed = json.loads((objects / SEAL).read_text())
+        assert sealed["warnings"].keys() == {"mm/huge_memory.o"}
+    assert len(list(bench.cache.glob("objects/*/"))) == 2
 
 
 def stamp_of_config(bench: Bench) -> int:
@@ -187,6 +189,98 @@ def test_a_config_that_was_changed_by_hand_is_made_anew(bench: Bench) -> None:
         file.write("CONFIG_BY_HAND=y\n")
     bench.forget_kernels()
     assert "CONFIG_BY_HAND=y" not in final_config(bench, bench.build())
+
+
+# Objects that can't be trusted
+
+
+def objects_of(bench: Bench) -> Path:
+    (objects,) = bench.cache.glob("objects/x86_64/")
+    return objects
+
+
+def log_of(bench: Bench) -> str:
+    return (bench.cache / "build.log").read_text()
+
+
+def change(bench: Bench, name: str, text: str) -> None:
+    """Commit a change; the next build is of another tree."""
+    commit(bench.tree.path, f"change {name}", {name: text})
+
+
+def test_an_object_that_a_power_cut_emptied_is_compiled_again(bench: Bench) -> None:
+    first = bench.build()
+    os.truncate(objects_of(bench) / "mm/before.o", 0)
+    bench.forget_kernels()
+    second = bench.build()
+    assert second.ok, second.error
+    assert "CC      mm/before.o" in log_of(bench)
+    assert "CC      mm/gate.o" not in log_of(bench)
+    assert second.warnings == first.warnings
+
+
+def test_a_build_that_fails_on_old_objects_is_made_again_from_nothing(bench: Bench) -> None:
+    """An object that nothing tells from a good one: its seal is whole, its content is not."""
+    bench.build()
+    (objects_of(bench) / "mm/before.o").write_text("no object")
+    sealed = json.loads((objects_of(bench) / SEAL).read_text())
+    Objects(objects_of(bench)).seal(sealed["tree"])
+    change(bench, "mm/huge_memory.c", "int huge = 3;\n")
+    build = bench.build()
+    assert build.ok, build.error
+    assert log_of(bench).count(AGAIN) == 1
+    assert [line for line in bench.said if AGAIN in line]
+
+
+def test_a_failure_from_nothing_counts_at_once(bench: Bench) -> None:
+    change(bench, "mm/huge_memory.c", "int huge = ;\n")
+    build = bench.build()
+    assert (build.ok, build.error_is_infrastructure) == (False, False)
+    assert AGAIN not in log_of(bench)
+    assert log_of(bench).count("CC      mm/huge_memory.o") == 1
+
+
+def test_a_failure_that_comes_from_nothing_too_counts(bench: Bench) -> None:
+    bench.build()
+    change(bench, "mm/huge_memory.c", "int huge = ;\n")
+    build = bench.build()
+    assert (build.ok, build.error_is_infrastructure) == (False, False)
+    assert "expected expression" in build.error
+    assert log_of(bench).count("CC      mm/huge_memory.o") == 2
+
+
+def test_a_clock_that_was_set_back_costs_time_and_no_kernel(bench: Bench) -> None:
+    """Objects of tomorrow would be newer than any source of today."""
+    bench.build()
+    for path in objects_of(bench).rglob("*"):
+        os.utime(path, (time.time() + 86400,) * 2)
+    sealed = json.loads((objects_of(bench) / SEAL).read_text())
+    Objects(objects_of(bench)).seal(sealed["tree"])
+    change(bench, "mm/huge_memory.c", WARNING.replace("unused", "still"))
+    build = bench.build()
+    assert build.ok
+    assert [warning.text for warning in build.warnings] == ["unused variable 'still'"]
+    assert log_of(bench).count("  CC ") == 3
+
+
+def test_sources_of_the_future_are_no_kernels_fault(bench: Bench) -> None:
+    """make can't tell what is newer, and says so; the build is not kept."""
+    os.utime(bench.tree.path / "mm/before.c", (time.time() + 86400,) * 2)
+    build = bench.build()
+    assert (build.ok, build.error_is_infrastructure) == (False, True)
+    assert "clock" in build.error
+    assert not list(bench.cache.glob(f"builds/*/{build.key}"))
+    os.utime(bench.tree.path / "mm/before.c")
+    assert bench.build().ok
+
+
+@pytest.mark.parametrize("name", ["KILL", "TERM"])
+def test_a_make_that_somebody_kills_is_no_kernels_fault(bench: Bench, name: str) -> None:
+    makefile = (bench.tree.path / "Makefile").read_text()
+    change(bench, "Makefile", f"{makefile}\n$(O)/mm/gate.o: killed\nkilled:\n\tkill -{name} $$PPID\n")
+    build = bench.build()
+    assert (build.ok, build.error_is_infrastructure) == (False, True)
+    assert f"SIG{name}" in build.error
 
 
 # The compiler cache

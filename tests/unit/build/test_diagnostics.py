@@ -5,8 +5,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.build.kernel.diagnostics import first_error, merge, step_of, warnings_by_object
-from harness.build.kernel.warnings import close_ledger, open_ledger
+import pytest
+
+from harness.build.kernel.diagnostics import (
+    first_error,
+    has_clock_skew,
+    is_machines_fault,
+    merge,
+    step_of,
+    warnings_by_object,
+)
 from results.model.run import CompilerWarning
 
 TREE = Path("/src/linux")
@@ -74,32 +82,33 @@ def test_without_a_known_error_the_end_is_shown() -> None:
     assert first_error(["one", "two"], TREE) == "one\ntwo"
 
 
-def test_warnings_outlive_incremental_builds(tmp_path: Path) -> None:
-    log = tmp_path / "build.log"
-    known = open_ledger(tmp_path, TREE, log)
-    for warning in (each for made in warnings_by_object(OUTPUT, TREE).values() for each in made):
-        (tmp_path / warning.file).parent.mkdir(exist_ok=True)
-        (tmp_path / warning.file).touch()
-    assert len(close_ledger(tmp_path, TREE, known, OUTPUT)) == 4
-    known = open_ledger(tmp_path, TREE, log)
-    assert len(close_ledger(tmp_path, TREE, known, ["  CC      mm/rmap.o"])) == 4
-    known = open_ledger(tmp_path, TREE, log)
-    assert len(close_ledger(tmp_path, TREE, known, ["  CC      mm/huge_memory.o"])) == 3
+@pytest.mark.parametrize(
+    "line",
+    [
+        "mm/rmap.c:3:10: fatal error: cannot write: No space left on device",
+        "x86_64-linux-gnu-gcc: fatal error: Killed signal terminated program cc1",
+        "cc1: out of memory allocating 65536 bytes after a total of 4096 bytes",
+        "make[3]: *** [scripts/Makefile.build:229: mm/rmap.o] Killed",
+        "make[2]: *** [scripts/Makefile.build:478: mm] Terminated",
+    ],
+)
+def test_a_machine_without_room_is_not_the_sources_fault(line: str) -> None:
+    assert is_machines_fault(["  CC      mm/rmap.o", line])
 
 
-def test_a_killed_build_is_read_from_its_log(tmp_path: Path) -> None:
-    objects, log = tmp_path / "objects", tmp_path / "build.log"
-    objects.mkdir()
-    open_ledger(objects, TREE, log)
-    log.write_text("\n".join(OUTPUT))  # … and then it is killed
-    (objects / "mm.o").touch()
-    known = open_ledger(objects, TREE, tmp_path / "next.log")
-    assert "mm/huge_memory.o" in known
-    assert (objects / "mm.o").exists()
+def test_an_error_of_the_sources_is_theirs() -> None:
+    assert not is_machines_fault(OUTPUT)
+    assert not is_machines_fault(["make[3]: *** [scripts/Makefile.build:229: mm/rmap.o] Error 1"])
 
 
-def test_objects_of_unknown_history_are_not_trusted(tmp_path: Path) -> None:
-    (tmp_path / "mm").mkdir()
-    (tmp_path / "mm" / "rmap.o").touch()
-    assert open_ledger(tmp_path, TREE, tmp_path / "build.log") == {}
-    assert not (tmp_path / "mm").exists()
+@pytest.mark.parametrize(
+    "line",
+    [
+        "make[3]: Warning: File 'mm/rmap.c' has modification time 86399 s in the future",
+        "make[3]: warning:  Clock skew detected.  Your build may be incomplete.",
+        "make: warning:  Clock skew detected.  Your build may be incomplete.",
+    ],
+)
+def test_a_clock_that_was_set_back_is_seen(line: str) -> None:
+    assert has_clock_skew([*OUTPUT, line])
+    assert not has_clock_skew(OUTPUT)

@@ -82,7 +82,7 @@ def test_every_proof_of_a_verdict_is_a_test() -> None:
     named = set(re.findall(r"\btest_\w+\b(?!\.py)", (ROOT / "docs" / "verdict.md").read_text()))
     defined = {
         name
-        for path in (ROOT / "tests" / "unit").rglob("test_*.py")
+        for path in (ROOT / "tests").rglob("test_*.py")
         for name in re.findall(r"def (test_\w+)\(", path.read_text())
     }
     assert len(named) > 20
