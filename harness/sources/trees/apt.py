@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import unquote
@@ -50,6 +50,8 @@ class PackageFile:
     """Bytes."""
     lists: PackageLists = PackageLists()
     """The package lists that name it."""
+    outdated: str = ""
+    """Why newer lists could not be fetched; empty if they are up to date, or were not asked for."""
 
 
 class AptUnavailable(InfrastructureError):  # noqa: N818 - what it says to the user, not a fault of the code
@@ -67,10 +69,12 @@ def find_package(
     """
     _require_apt()
     places = [PackageLists(True, suite)] if suite else [PackageLists(), PackageLists(True)]
+    if suite and not _archives(cache):
+        update_private_lists(cache, log)  # a fresh machine has no lists, and only those name an archive
     trouble = update_private_lists(cache, log, suite) if suite else ""
     for lists in places:
         if found := _ask(package, version, cache, lists):
-            return found
+            return replace(found, outdated=trouble)
     if not suite:
         trouble = update_private_lists(cache, log)
         if found := _ask(package, version, cache, places[-1]):
@@ -185,7 +189,7 @@ def _write_config(folder: Path, lists: PackageLists) -> Path:
     if lists.is_private:
         lines.append(f'Dir::State::lists "{own}/lists";')
     if lists.suite:
-        _write(own / "sources.list", _source_of_suite(lists.suite))
+        _write(own / "sources.list", _source_of_suite(folder.parent, lists.suite))
         lines += [
             f'Dir::Etc::sourcelist "{own}/sources.list";',
             'Dir::Etc::sourceparts "/dev/null";',
@@ -206,16 +210,24 @@ def _write(path: Path, text: str) -> Path:
     return path
 
 
-def _source_of_suite(suite: str) -> str:
-    """The archive that the system gets Debian from has all suites."""
+def _archives(cache: Path) -> list[str]:
+    """Addresses that the system gets Debian from, by the lists of the system or those of the cache."""
     targets = ("Created-By: Packages", "Origin: Debian", "Label: Debian")
-    command = ("apt-get", "indextargets", "--format", "$(REPO_URI)", *targets)
-    asked = subprocess.run(command, capture_output=True, text=True, check=False)
-    archives = asked.stdout.split()
+    for lists in (PackageLists(), PackageLists(True)):
+        asked = _apt_get(cache, lists, "indextargets", "--format", "$(REPO_URI)", *targets)
+        if found := asked.stdout.split():
+            return found
+    return []
+
+
+def _source_of_suite(cache: Path, suite: str) -> str:
+    """The archive that the system gets Debian from has all suites."""
+    archives = _archives(cache)
     if not archives:
         raise AptUnavailable(
-            "apt on this machine has no Debian archive configured",
-            hint="Use another tree: a git remote or a local checkout.",
+            "apt on this machine has no Debian archive configured, or could not read its package lists",
+            hint="Check /etc/apt/sources.list.d and the network, or use another tree: a git remote or a "
+            "local checkout.",
         )
     return f"deb [signed-by={_KEYRING}] {archives[0]} {suite} main\n"
 

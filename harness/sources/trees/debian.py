@@ -61,7 +61,9 @@ def prepare_package(
             archive.unlink()
         if suite:
             mirror.run("update-ref", _ref_of_suite(suite, package), commit)
-    return commit, f"{found.package} {found.version}", ()
+    reason = found.outdated.strip().partition("\n")[0]
+    notes = (f"the package lists are those of an earlier time: {reason}",) if reason else ()
+    return commit, f"{found.package} {found.version}", notes
 
 
 def _ref(package: str, version: str) -> str:

@@ -107,7 +107,7 @@ def fetch_revision(
     mirror = open_mirror(cache)
     ref = _branch_ref(url, f"revisions/{revision}")
     try:
-        commit, name = _find(mirror, url, revision)
+        commit, name = _find(mirror, url, revision, reference)
         if not has_commit(mirror, commit) and not _copied(reference, commit, cache, log):
             with locked_mirror(cache, log):
                 log(f"fetching {revision} from {url}")
@@ -118,7 +118,7 @@ def fetch_revision(
     return commit
 
 
-def _find(mirror: Repository, url: str, revision: str) -> tuple[str, str]:
+def _find(mirror: Repository, url: str, revision: str, reference: Path | None) -> tuple[str, str]:
     """The commit that a server has for a revision, and the ref to ask it for."""
     listing = mirror.run(*_SLOW_SERVER, "ls-remote", "--", url, user_config=True)
     refs = {name: commit for commit, name in (line.split("\t") for line in listing.splitlines())}
@@ -130,9 +130,13 @@ def _find(mirror: Repository, url: str, revision: str) -> tuple[str, str]:
         ((commit, name),) = found.items()
         return commit, name.removesuffix("^{}")
     if re.fullmatch(r"[0-9a-f]{7,39}", revision):
-        if known := read_ref(mirror, revision):
-            return known, revision
-        hint = "A server knows abbreviated ids only of the tips of branches and tags: give all 40 digits."
+        for repository in (mirror, *([open_local(reference)] if reference else [])):
+            if known := read_ref(repository, revision):
+                return known, known
+        hint = (
+            "A server finds an abbreviated id only if it is the tip of a branch or tag. Give all 40 digits: "
+            f"`git rev-parse {revision}` in a clone prints them; or name the clone with --reference."
+        )
     else:
         names = {name.removeprefix("refs/heads/").removeprefix("refs/tags/") for name in refs}
         hint = f"It has {len(names)} branches and tags.{did_you_mean(revision, names)}"

@@ -23,8 +23,9 @@ import pytest
 from harness.core.errors import InfrastructureError, UsageError
 from harness.sources.git.mirror import open_mirror
 from harness.sources.series.series import AppliedSeries, SeriesError, prepare_series
-from harness.sources.trees.tree import DebianSource, GitRemote, LocalTree, prepare_tree, worktree
+from harness.sources.trees.tree import DebianSource, GitRemote, GitRevision, LocalTree, prepare_tree, worktree
 from tests.private_sshd import free_port
+from tests.samples.patch_mail import diff
 from tests.samples.tiny_kernel import ADDRESS, commit, git, make_kernel, make_series
 
 MESSAGE_ID = "20260327021403.214713-1-author@kernel.example"
@@ -74,6 +75,29 @@ class TestGitServer:
         with pytest.raises(UsageError, match="has no mm-unstable"):
             prepare_tree(GitRemote(url, "mm-unstable"), tmp_path / "cache", silent)
 
+    def test_abbreviated_id(self, url: str, kernel: Path, tmp_path: Path) -> None:
+        cache, tip, below = tmp_path / "cache", *git(kernel, "rev-parse", "master", "master~1").split()
+        assert prepare_tree(GitRevision(url, tip[:12]), cache, silent).commit == tip
+        with pytest.raises(UsageError, match=f"has no revision '{below[:12]}'") as failure:
+            prepare_tree(GitRevision(url, below[:12]), cache, silent)
+        assert f"`git rev-parse {below[:12]}` in a clone prints them" in failure.value.hint
+        assert "--reference" in failure.value.hint
+        tree = prepare_tree(GitRevision(url, below), cache, silent)
+        assert prepare_tree(GitRevision(url, below[:12]), cache, silent).commit == tree.commit == below
+
+    def test_abbreviated_id_that_the_reference_knows(self, url: str, kernel: Path, tmp_path: Path) -> None:
+        below = git(kernel, "rev-parse", "master~1")
+        git(tmp_path, "clone", "--quiet", str(kernel), "clone")
+        wanted = GitRevision(url, below[:9])
+        tree = prepare_tree(wanted, tmp_path / "cache", silent, reference=tmp_path / "clone")
+        assert tree.commit == below
+
+    def test_abbreviated_id_that_only_the_reference_has(self, url: str, tmp_path: Path) -> None:
+        own = make_kernel(tmp_path / "own")
+        mine = commit(own, "mine", {"mm/new.c": "x\n"})
+        tree = prepare_tree(GitRevision(url, mine[:9]), tmp_path / "cache", silent, reference=own)
+        assert tree.commit == mine
+
 
 def _listens(port: int) -> bool:
     with closing(socket.socket()) as probe:
@@ -102,7 +126,9 @@ class Lore:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 requests.append(self.path)
-                thread = threads.get(unquote(self.path).removeprefix("/all/").removesuffix("/t.mbox.gz"))
+                identifier = unquote(self.path).removeprefix("/all/").removesuffix("/t.mbox.gz")
+                header = f"message-id: <{identifier}>\n"
+                thread = next((text for text in threads.values() if header in text.lower()), None)
                 if thread is None:
                     self.send_error(404)
                     return
@@ -158,6 +184,40 @@ class TestLore:
         assert applied.letter.url == lore.mask.replace("%s", f"{MESSAGE_ID}/")
         assert applied.patches[0].url.startswith(lore.mask.partition("%s")[0])
         assert applied.patches[0].url.endswith("/raw")
+
+    @pytest.mark.parametrize("named", ["review@kernel.example", "thanks@kernel.example"])
+    def test_a_reply_names_its_series_with_a_note(
+        self, lore: Lore, kernel: Path, tmp_path: Path, named: str
+    ) -> None:
+        lore.threads[MESSAGE_ID] += _mail("thanks@kernel.example", "Re: thanks", parent=MESSAGE_ID)
+        applied = self._apply(named, kernel, tmp_path, lore.mask)
+        assert applied.tree == git(kernel, "rev-parse", "master^{tree}")
+        assert applied.letter.message_id == MESSAGE_ID
+        (note,) = applied.notes
+        assert note == f"b4 took v3 of the thread of {named}, which is no mail of that version"
+
+    def test_a_patch_names_its_series_without_a_note(self, lore: Lore, kernel: Path, tmp_path: Path) -> None:
+        second = (
+            lore.threads[MESSAGE_ID].partition("Subject: [PATCH v3 2/3]")[0].rpartition("essage-Id: <")[2]
+        )
+        applied = self._apply(second.partition(">")[0], kernel, tmp_path, lore.mask)
+        assert len(applied.patches) == 3
+        assert applied.notes == ()
+
+    def test_an_older_version_in_the_thread_of_the_new_one_is_told(
+        self, lore: Lore, kernel: Path, tmp_path: Path
+    ) -> None:
+        cover = _mail("old@kernel.example", "[PATCH v2 0/1] mm: thp: lazy page tables")
+        body = f"Why.\n---\n{diff(20)}"
+        old = cover + _mail("old1@kernel.example", "[PATCH v2 1/1] mm: x", body, "old@kernel.example")
+        first = f"Message-Id: <{MESSAGE_ID}>\n"
+        answers = "In-Reply-To: <old@kernel.example>\nReferences: <old@kernel.example>\n"
+        new = lore.threads[MESSAGE_ID].replace(first, first + answers, 1)
+        lore.threads[MESSAGE_ID] = old.replace("Fri, 27 Mar", "Mon, 23 Mar") + new
+        applied = self._apply("old@kernel.example", kernel, tmp_path, lore.mask)
+        assert applied.tree == git(kernel, "rev-parse", "master^{tree}")
+        (note,) = applied.notes
+        assert note == "b4 took v3 of the thread of old@kernel.example, which is no mail of that version"
 
     def test_is_fetched_once(self, lore: Lore, kernel: Path, tmp_path: Path) -> None:
         first = self._apply(f"<{MESSAGE_ID}>", kernel, tmp_path, lore.mask)
