@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-import traceback
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import click
 from harness.cli.bisect import all_tests_option, bisect_planning, require_arch, until_option
 from harness.cli.options import as_json_option, print_document, progress, quiet_option, typed_command
 from harness.cli.planning import make_plan_of
+from harness.cli.unexpected import unexpected
 from harness.core.errors import HarnessError, InfrastructureError, UsageError
 
 ABORT, ABORT_USAGE = 128, 129
@@ -23,27 +26,35 @@ class ForGit(click.Command):
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Parse the command line."""
-        try:
+        with _no_bad_commit():
             return super().make_context(*args, **kwargs)
-        except click.ClickException as error:
-            error.show()
-            raise click.exceptions.Exit(ABORT_USAGE) from None
 
     def invoke(self, context: click.Context) -> Any:
         """Run the command."""
-        try:
-            return super().invoke(context)
-        except HarnessError as error:
-            error.exit_code = ABORT_USAGE if isinstance(error, UsageError) else ABORT
-            raise
-        except OSError as error:
-            words = f"{error.filename or 'a file'}: {error.strerror or error}"
-            raise InfrastructureError(words, exit_code=ABORT) from None
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except Exception:
-            traceback.print_exc()
-            return ABORT
+        with _no_bad_commit():
+            code = super().invoke(context)
+            sys.stdout.flush()
+            return code
+
+
+@contextmanager
+def _no_bad_commit() -> Iterator[None]:
+    """Give every error an exit status that ends the bisection."""
+    try:
+        yield
+    except HarnessError as error:
+        error.exit_code = ABORT_USAGE if isinstance(error, UsageError) else ABORT
+        raise
+    except click.ClickException as error:
+        error.show()
+        raise click.exceptions.Exit(ABORT_USAGE) from None
+    except (click.exceptions.Exit, click.Abort, BrokenPipeError):
+        raise
+    except OSError as error:
+        words = f"{error.filename or 'a file'}: {error.strerror or error}"
+        raise InfrastructureError(words, exit_code=ABORT) from None
+    except Exception as error:
+        raise unexpected(error, ABORT) from None
 
 
 @click.command("judge", cls=ForGit)

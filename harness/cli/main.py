@@ -6,6 +6,7 @@ The commands import what they need when they are called, so that help is printed
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -30,6 +31,7 @@ from harness.cli.repro import repro_command
 from harness.cli.rerun import rerun_command
 from harness.cli.results import results_group
 from harness.cli.run import run_command
+from harness.cli.unexpected import unexpected
 from harness.cli.walk import walk_command
 from harness.core import version
 from harness.core.errors import HarnessError, InfrastructureError
@@ -43,14 +45,14 @@ class Commands(click.Group):
     """Turns errors into messages, and every way to stop into an exit status."""
 
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Run a command; a user's mistake never shows a traceback."""
+        """Run a command; neither a user's mistake nor an internal error shows a traceback."""
         signal.signal(signal.SIGTERM, _stop)
         kwargs["standalone_mode"] = False
         try:
             code = super().main(*args, **kwargs)
+            sys.stdout.flush()  # the interpreter's own, at its end, would exit with 120
         except HarnessError as error:
-            _complain(str(error), error.hint)
-            code = error.exit_code
+            code = _complain_of(error)
         except click.ClickException as error:
             error.show()
             code = error.exit_code
@@ -58,12 +60,26 @@ class Commands(click.Group):
             _complain("stopped", RESUME)
             code = STOPPED
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_stdout()
             code = STOPPED
         except OSError as error:
+            _drop_stdout()
             _complain(f"{error.filename or 'a file'}: {error.strerror or error}", RESUME)
             code = InfrastructureError.default_exit_code
+        except Exception as error:
+            code = _complain_of(unexpected(error))
         sys.exit(code or 0)
+
+
+def _drop_stdout() -> None:
+    """Let nothing more be written to stdout, which may be full or closed."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _complain_of(error: HarnessError) -> int:
+    _complain(str(error), error.hint)
+    return error.exit_code
 
 
 def _stop(number: int, frame: Any) -> None:

@@ -6,10 +6,8 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-import shutil
 import sys
 import tempfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ import click
 
 from harness.cli.options import as_json_option, console, print_json
 from harness.core.errors import UsageError
+from results.files import DAMAGED, lines_of, open_plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "thp-harness/read/1"
 STDIN = "-"
+_MOST_BYTES = 1 << 30
+"""Of a log, packed or not."""
 SHOWN = 20
 """Lines about failures, and about reports of the kernel, of one log; `--all` prints the others."""
 SKIPS_SHOWN = 3
@@ -87,9 +88,9 @@ def _opened(name: str) -> Iterator[Callable[[], Iterator[str]]]:
     Raises:
         UsageError: for a compressed file that is damaged.
     """
-    with tempfile.TemporaryFile() if name == STDIN else Path(name).open("rb") as raw:
+    with tempfile.TemporaryFile() if name == STDIN else _plain(name) as raw:
         if name == STDIN:
-            shutil.copyfileobj(sys.stdin.buffer, raw)
+            _copy_stdin(raw)
 
         def lines() -> Iterator[str]:
             raw.seek(0)
@@ -98,14 +99,34 @@ def _opened(name: str) -> Iterator[Callable[[], Iterator[str]]]:
             unpack = next((unpack for magic, unpack in _PACKED if head.startswith(magic)), None)
             text = TextIOWrapper(unpack(raw) if unpack else raw, "utf-8", "replace", newline="\n")
             try:
-                yield from text
+                yield from lines_of(text, lambda: _too_large(name), _MOST_BYTES)
             finally:
                 text.detach()
 
         try:
             yield lines
-        except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+        except DAMAGED as error:
             raise UsageError(f"{name}: the compressed file is damaged: {error}") from None
+
+
+def _plain(name: str) -> IO[bytes]:
+    try:
+        return open_plain(Path(name), _MOST_BYTES)
+    except OSError as error:
+        raise UsageError(f"{name}: {error.strerror}", hint="A pipe can be read as -, stdin.") from None
+
+
+def _copy_stdin(raw: IO[bytes]) -> None:
+    left = _MOST_BYTES
+    while content := sys.stdin.buffer.read(1 << 20):
+        left -= len(content)
+        if left < 0:
+            raise _too_large("stdin")
+        raw.write(content)
+
+
+def _too_large(name: str) -> UsageError:
+    return UsageError(f"{name}: more than {_MOST_BYTES >> 20} MiB", hint="Cut out the boots in question.")
 
 
 def _print(out: Console, log: ReadLog, show_all: bool) -> None:

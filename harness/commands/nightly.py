@@ -31,9 +31,11 @@ from harness.engine.run_folder import finished_run
 from harness.plan.plan import Plan
 from harness.plan.prepare import prepare
 from results.bisect.causes import new_causes
+from results.files import read_plain
 from results.journal.assemble import assemble
 from results.model.document import DOCUMENTS, FolderKind, ResultsError, from_json
 from results.model.run import Run, Verdict
+from results.store.folder import MOST_DOCUMENT_BYTES
 
 SCHEMA = "thp-harness/nightly/1"
 REPORT = "nightly.json"
@@ -226,8 +228,8 @@ def _culprits(night: _Night, run: Run, run_dir: Path) -> tuple[Culprit, ...]:
 
 
 def _found_before(run_dir: Path) -> tuple[Culprit, ...]:
-    with suppress(OSError, ValueError, TypeError, LookupError):
-        document = json.loads((run_dir / REPORT).read_text(encoding="utf-8"))
+    with suppress(OSError, ValueError, TypeError, LookupError, RecursionError):
+        document = json.loads(read_plain(run_dir / REPORT, MOST_DOCUMENT_BYTES, below=run_dir))
         return tuple(Culprit(**{**each, "arches": tuple(each["arches"])}) for each in document["culprits"])
     return ()
 
@@ -236,7 +238,10 @@ def _run_before(run: Run, workspace: Workspace) -> Run | None:
     """Return the last complete run of the same series on the same tree before this one."""
     for folder in sorted(workspace.runs.glob("*"), reverse=True):
         with suppress(OSError, ResultsError):
-            other = from_json(Run, (folder / DOCUMENTS[FolderKind.RUN].file).read_text(encoding="utf-8"))
+            file = folder / DOCUMENTS[FolderKind.RUN].file
+            other = from_json(
+                Run, read_plain(file, MOST_DOCUMENT_BYTES, below=folder).decode("utf-8", "replace")
+            )
             same = (other.subject.tree, other.subject.series) == (run.subject.tree, run.subject.series)
             if same and other.complete and other.started < run.started:
                 return other

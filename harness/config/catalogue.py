@@ -16,10 +16,13 @@ from harness.config.strict_yaml import find_line, parse
 from harness.core.errors import UsageError, did_you_mean
 from harness.core.shipped import CONFIGS
 from harness.core.workspace import PROGRAM
+from results.files import read_plain
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 AnyNamed = TypeVar("AnyNamed", bound=NamedRecord)
 T = TypeVar("T")
+_MOST_BYTES = 1 << 20
+"""Of a record: the largest of `configs/` has 4 KiB."""
 Folders = Sequence[Path] | None
 """Folders that hold a folder for each kind of record; a later one overrides those before it.
 None: those of `record_folders`."""
@@ -102,7 +105,7 @@ def load(path: Path, model: type[AnyRecord]) -> AnyRecord:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_plain(path, _MOST_BYTES).decode("utf-8")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:

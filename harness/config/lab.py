@@ -16,7 +16,9 @@ from pydantic import AfterValidator, Field, model_validator
 from harness.config.arch import ArchRecord
 from harness.config.record import Items, NamedRecord, Record, Seconds, Word
 from harness.core.errors import InfrastructureError, UsageError
+from results.files import read_plain
 
+_MOST_BYTES = 4 << 10
 _TOKEN = re.compile(r"[!-~]{8,}")
 
 
@@ -208,7 +210,7 @@ def _first_line(path: Path) -> str:
     try:
         if path.stat().st_mode & 0o077:
             raise UsageError(f"{path}: others may read this token", hint=f"chmod 600 {path}")
-        return next(iter(path.read_text(encoding="utf-8", errors="replace").splitlines()), "").strip()
+        return next(iter(read_plain(path, _MOST_BYTES).decode("utf-8", "replace").splitlines()), "").strip()
     except FileNotFoundError:
         return ""
     except OSError as error:

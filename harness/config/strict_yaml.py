@@ -8,7 +8,7 @@ core schema of YAML 1.2 says is a number or a boolean, and a key occurs once.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,19 @@ _StrictLoader.yaml_implicit_resolvers = {
 }
 
 
+_TAG = "tag:yaml.org,2002:"
+_TAGS: Mapping[type[yaml.Node], tuple[str, ...]] = {
+    yaml.ScalarNode: ("null", "bool", "int", "float", "str", "merge"),
+    yaml.SequenceNode: ("seq",),
+    yaml.MappingNode: ("map",),
+}
+_MOST_NODES = 20_000
+"""A node counts as often as aliases repeat it; the largest record of `configs/` has some hundreds."""
+_DEEPEST = 40
+_MOST_DIGITS = 18
+"""Digits of a number: a larger one fits in no C type that it could stand for."""
+
+
 def _add_core_schema() -> None:
     """Resolve scalars by YAML 1.2's core schema, https://yaml.org/spec/1.2.2/#103-core-schema."""
     for kind, pattern, first in (
@@ -38,10 +51,11 @@ def _add_core_schema() -> None:
         ("int", r"^[-+]?[0-9]+$", "-+0123456789"),
         ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
     ):
-        _StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(pattern), list(first))
+        _StrictLoader.add_implicit_resolver(f"{_TAG}{kind}", re.compile(pattern), list(first))
 
 
 _add_core_schema()
+_RESOLVER = _StrictLoader("")
 
 
 @cache  # slow, and several commands read the same records more than once
@@ -60,6 +74,7 @@ def parse(path: Path, text: str) -> tuple[yaml.MappingNode, Any]:
 
 def _compose(path: Path, text: str) -> yaml.MappingNode:
     try:
+        _refuse_depth(path, text)
         node = yaml.compose(text, Loader=_StrictLoader)
     except yaml.MarkedYAMLError as error:
         raise UsageError(f"{path}:{_line(error.problem_mark)}: {error.problem}") from None
@@ -67,25 +82,68 @@ def _compose(path: Path, text: str) -> yaml.MappingNode:
         raise UsageError(f"{path}: {error}") from None
     if not isinstance(node, yaml.MappingNode):
         raise UsageError(f"{path}:1: a record must be a mapping of keys to values")
-    _refuse_duplicates(path, node)
+    _Checks(path).check(node)
     return node
 
 
-def _refuse_duplicates(path: Path, node: yaml.Node) -> None:
-    if isinstance(node, yaml.MappingNode):
+def _refuse_depth(path: Path, text: str) -> None:
+    """Count the levels of a document before it is composed: the composer recurses, in C."""
+    if len(text) < _DEEPEST:
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_StrictLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise UsageError(f"{path}:{_line(event.start_mark)}: more than {_DEEPEST} levels")
+
+
+class _Checks:
+    """What a document must be before its values are made, as aliases may repeat a node for ever."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._count = 0
+
+    def check(self, node: yaml.Node, depth: int = 0) -> None:
+        """Check a node and what is in it.
+
+        Raises:
+            UsageError: with file and line, for a tag, a number, a key or an alias that a record can't have.
+        """
+        self._count += 1
+        if self._count > _MOST_NODES or depth > _DEEPEST:
+            raise self._refuse(node, f"aliases make more than {_MOST_NODES} values, or {_DEEPEST} levels")
+        kind = node.tag.removeprefix(_TAG)
+        if kind not in _TAGS.get(type(node), ()):
+            raise self._refuse(node, f"the tag !!{kind} can't be used in a record")
+        if isinstance(node, yaml.ScalarNode):
+            self._check_scalar(node, kind)
+        elif isinstance(node, yaml.MappingNode):
+            self._check_keys(node, depth)
+        else:
+            for item in node.value:
+                self.check(item, depth + 1)
+
+    def _check_scalar(self, node: yaml.ScalarNode, kind: str) -> None:
+        if kind != "str" and node.tag != _RESOLVER.resolve(yaml.ScalarNode, node.value, (True, False)):
+            raise self._refuse(node, f"'{node.value[:40]}' is not of the type !!{kind}")
+        if kind in ("int", "float") and sum(map(str.isdigit, node.value)) > _MOST_DIGITS:
+            raise self._refuse(node, f"a number has at most {_MOST_DIGITS} digits")
+
+    def _check_keys(self, node: yaml.MappingNode, depth: int) -> None:
         seen: dict[str, int] = {}
         for key, value in node.value:
-            where = f"{path}:{_line(key.start_mark)}"
             if not isinstance(key, yaml.ScalarNode):
-                raise UsageError(f"{where}: a key must be a plain word")
+                raise self._refuse(key, "a key must be a plain word")
             if key.value in seen:
                 first = f"first defined on line {seen[key.value]}"
-                raise UsageError(f"{where}: duplicate key '{key.value}' ({first})")
+                raise self._refuse(key, f"duplicate key '{key.value}' ({first})")
             seen[key.value] = _line(key.start_mark)
-            _refuse_duplicates(path, value)
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _refuse_duplicates(path, item)
+            self.check(key, depth + 1)
+            self.check(value, depth + 1)
+
+    def _refuse(self, node: yaml.Node, why: str) -> UsageError:
+        return UsageError(f"{self._path}:{_line(node.start_mark)}: {why}")
 
 
 def find_line(node: yaml.Node, location: Sequence[Any]) -> int:
@@ -105,5 +163,5 @@ def find_line(node: yaml.Node, location: Sequence[Any]) -> int:
     return line
 
 
-def _line(mark: yaml.Mark | None) -> int:
-    return mark.line + 1 if mark else 1
+def _line(mark: Any) -> int:
+    return int(mark.line) + 1 if mark else 1

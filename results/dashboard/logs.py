@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from html import escape
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 
+from results.reports.content.excerpt import open_inside
 from results.reports.content.wording import visible
 
 MOST_LINES = 20_000
@@ -29,14 +32,14 @@ i:target{background:#fd08;outline:2px solid #c80;scroll-margin-top:30vh}
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def log_page(log: Path, title: str, back: str, wanted: set[int]) -> str:
-    """A page of a log; `wanted` are lines, counted from 1, that must be there.
+def log_page(run_dir: Path, log: str, title: str, back: str, wanted: set[int]) -> str:
+    """A page of a log of a run folder; `wanted` are lines, counted from 1, that must be there.
 
     Raises:
         OSError: if the log can't be read.
     """
-    with log.open(encoding="utf-8", errors="replace", newline="\n") as file:
-        whole = log.stat().st_size <= _MOST_BYTES
+    with TextIOWrapper(open_inside(run_dir, log), "utf-8", "replace", newline="\n") as file:
+        whole = os.fstat(file.fileno()).st_size <= _MOST_BYTES
         lines = [line[: _LONGEST_LINE + 1] for line in islice(file, None if whole else 10 * MOST_LINES)]
     body = "".join(_body(lines, wanted))
     if not whole:

@@ -20,10 +20,12 @@ from results.dashboard import charts, wordings
 from results.dashboard.history import DashboardData, Line, Row, outcome_of_row, read_history
 from results.dashboard.logs import log_page
 from results.dashboard.machines import machines
+from results.files import read_plain
 from results.model.document import DOCUMENTS, FolderKind, ResultsError, from_json
 from results.model.walk import PatchResult, Walk
 from results.reports.content import excerpt, walk_words, wording
 from results.reports.html.web_page import page_values, strict_environment
+from results.store.folder import MOST_DOCUMENT_BYTES
 from results.store.store import Store
 from results.store.trends import Change, step_in_words
 from results.text import quantity
@@ -168,7 +170,8 @@ class _Site:
     def walk_of(self, folder: Row) -> Walk | None:
         """A walk's patches and architectures, if its folder is still there."""
         with suppress(OSError, ResultsError):
-            text = (Path(folder.path) / DOCUMENTS[FolderKind.WALK].file).read_text(encoding="utf-8")
+            file = Path(folder.path) / DOCUMENTS[FolderKind.WALK].file
+            text = read_plain(file, MOST_DOCUMENT_BYTES, below=Path(folder.path)).decode("utf-8", "replace")
             return from_json(Walk, text)
         return None
 
@@ -212,7 +215,7 @@ class _Site:
             run, target = self.runs[key], self.out / self._log_page(key, log)
             back = f"../{self.run_page(key)}"
             try:
-                text = log_page(Path(run.path) / log, f"{run.name}: {log}", quote(back), lines)
+                text = log_page(Path(run.path), log, f"{run.name}: {log}", quote(back), lines)
             except OSError as error:
                 text = f"<!DOCTYPE html><title>log</title><p>The log can't be read: {error.strerror}"
             self._save(str(target.relative_to(self.out)), text)

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TypeVar
 
 from results.compare import compare
 from results.console.report import read_report
+from results.files import open_plain
 from results.journal.journal import (
     PLAN,
     VARIANTS,
@@ -29,6 +31,8 @@ from results.splats.find import find_splats
 from results.splats.taint import unexplained_taints
 
 T = TypeVar("T")
+MOST_LOG_BYTES = 128 << 20
+"""Of a console log: a boot ends with a quarter of it (`harness.machines.watch`)."""
 
 
 def read_boot(fact: BootFact, planned: Sequence[PlannedTest], run_dir: Path) -> Boot:
@@ -38,10 +42,10 @@ def read_boot(fact: BootFact, planned: Sequence[PlannedTest], run_dir: Path) -> 
         JournalError: if the log can't be read."""
     wanted = [test for test in planned if test.name in fact.tests]
     try:
-        log = (run_dir / fact.log).open(encoding="utf-8", errors="replace", newline="\n")
+        file = open_plain(run_dir / fact.log, MOST_LOG_BYTES, below=run_dir)
     except OSError as error:
         raise JournalError(f"console log of boot {fact.id}: {error.strerror}: {fact.log}") from None
-    with log:
+    with TextIOWrapper(file, "utf-8", "replace", newline="\n") as log:
         report = read_report(log, fact.nonce, wanted, fact.signals)
     splats = find_splats(report.kernel_lines)
     lost = lost_evidence(report.kernel_lines, splats)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
+from results.files import read_plain
 from results.model.bisect import BisectScope
 from results.model.document import FolderKind
 from results.model.run import BootEnd, Claim, KnownFailure, KnownGap, PlannedTest, Subject
@@ -25,6 +27,10 @@ JOURNAL = "events.jsonl"
 PLAN, RERUN = "plan", "rerun"
 """Events that begin a journal; a rerun has no plan of its own."""
 VERSION = 1
+_BOOT_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+@:-]{0,199}")
+_NONCE = re.compile(r"[0-9A-Za-z]{0,64}")
+_MOST_BYTES = 128 << 20
+"""Of a journal: a fact has some KiB, and the longest rerun some thousand of them."""
 VARIANTS = ("base", "series")
 _PATCH = "patch/"
 
@@ -168,6 +174,13 @@ class BootFact:
     signals: dict[str, str] = field(default_factory=dict)
     """Number → name of the signals that its architecture numbers in another way than most."""
 
+    def __post_init__(self) -> None:
+        """Refuse an id or a nonce that is no part of a file's name: the journal may come from elsewhere."""
+        if not _BOOT_ID.fullmatch(self.id):
+            raise ValueError(f"{self.id[:80]!r} is no id of a boot")
+        if not _NONCE.fullmatch(self.nonce):
+            raise ValueError(f"{self.nonce[:80]!r} is no nonce of a boot")
+
 
 @dataclass(frozen=True, slots=True)
 class TwinFact:
@@ -242,15 +255,21 @@ def read_events(run_dir: Path) -> Iterator[Event]:
         JournalError: if there is no journal.
     """
     try:
-        lines = (run_dir / JOURNAL).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_plain(run_dir / JOURNAL, _MOST_BYTES, below=run_dir).split(b"\n")
     except OSError as error:
         raise JournalError(f"{run_dir} is not a run folder: {JOURNAL}: {error.strerror}") from None
-    for line in lines:
-        try:
-            event = json.loads(line)
-            yield Event(datetime.fromisoformat(event["time"]), event["event"], event["fact"])
-        except (ValueError, KeyError, TypeError):
-            continue
+    yield from filter(None, map(_read_line, lines))
+
+
+def _read_line(line: bytes) -> Event | None:
+    """Read a line; None if it is damaged."""
+    try:
+        event = json.loads(line)
+        time, name, fact = datetime.fromisoformat(event["time"]), event["event"], event["fact"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    is_whole = time.tzinfo and isinstance(name, str) and isinstance(fact, dict)
+    return Event(time, name, fact) if is_whole else None
 
 
 def folder_kind(events: Iterable[Event]) -> FolderKind:

@@ -7,7 +7,6 @@ Cells of a missing shard are recorded as not built, so that an incomplete join i
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,10 +15,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from results.files import copy_tree
 from results.journal.assemble import read_plan
 from results.journal.journal import JOURNAL, VARIANTS, Event, JournalError, PlanFact, ShardFact, read_events
 from results.model.run import Build
 
+_MOST_BYTES = 4 << 30
+"""Of the console logs, and of the initramfs, of one shard."""
 KEPT = ("build", "boot", "twin")
 FOLDERS = ("logs", "boots")
 JOIN = "join"
@@ -114,8 +116,7 @@ def write_joined(shards: Sequence[PastShard], run_dir: Path) -> None:
     for past in shards:
         lines += [_line(each.time, each.name, each.fact) for each in past.events if each.name in KEPT]
         for name in FOLDERS:
-            if (past.folder / name).is_dir():
-                shutil.copytree(past.folder / name, run_dir / name, dirs_exist_ok=True)
+            copy_tree(past.folder / name, run_dir / name, _MOST_BYTES)
     lines += [_line(over, "build", asdict(build)) for build in _never_built(shards)]
     lines.append(_line(over, "end" if all(past.ended for past in shards) else "interrupted", {}))
     (run_dir / JOURNAL).write_text("".join(lines), encoding="utf-8")

@@ -3,20 +3,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from stat import S_ISREG
 
+from results.files import open_plain, read_plain
 from results.journal.journal import JOURNAL
 from results.model.document import DOCUMENTS, ResultsError, from_json
 from results.store.rows import RowsError, StoredFolder, record_of
 
 _MODELS = {document.file: document.model for document in DOCUMENTS.values()}
 """Name of a results file → its model."""
-_MOST_BYTES = 1 << 29
+MOST_DOCUMENT_BYTES = 256 << 20
 _DEEPEST = 3
 """Levels of folders that are searched: `STATE/runs/RUN`, and one more for a collection of hosts."""
 
@@ -63,11 +64,11 @@ def stamp_of(folder: Path) -> Stamp:
         RefusedError: if they are no file, too big, or the folder's name can't be written down.
     """
     file = _results_file(folder)
-    found = file.stat()
-    if not S_ISREG(found.st_mode):
-        raise RefusedError(f"{file.name} is not a file")
-    if found.st_size > _MOST_BYTES:
-        raise RefusedError(f"{file.name} has {found.st_size >> 20} MiB")
+    try:
+        with open_plain(file, MOST_DOCUMENT_BYTES, below=folder) as opened:
+            found = os.fstat(opened.fileno())
+    except OSError as error:
+        raise RefusedError(f"{file.name}: {error.strerror}") from None
     try:
         str(folder).encode()
     except UnicodeEncodeError:
@@ -84,7 +85,7 @@ def read_folder(folder: Path, stamp: Stamp) -> StoredFolder:
     """
     file = _results_file(folder)
     try:
-        content = file.read_bytes()
+        content = read_plain(file, MOST_DOCUMENT_BYTES, below=folder)
         record = record_of(from_json(_MODELS[file.name], content.decode()), datetime.now(UTC))
     except OSError as error:
         raise RefusedError(f"{file.name}: {error.strerror}") from None
@@ -104,7 +105,7 @@ def read_folder(folder: Path, stamp: Stamp) -> StoredFolder:
 def _results_file(folder: Path) -> Path:
     for name in _MODELS:
         try:
-            if (folder / name).exists():
+            if (folder / name).exists() or (folder / name).is_symlink():
                 return folder / name
         except OSError as error:
             raise RefusedError(f"{error.strerror}") from None

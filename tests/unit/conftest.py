@@ -31,7 +31,7 @@ def program(tmp_path: Path) -> Program:
 
 @pytest.fixture
 def invoke(program: Program, capfd: pytest.CaptureFixture[str]) -> Iterator[Invoke]:
-    """Run commands as `program` does, but without a new interpreter: quicker, and a traceback is raised."""
+    """Run commands as `program` does, but without a new interpreter: quicker; an internal error fails."""
     handler = signal.getsignal(signal.SIGTERM)
 
     def call(*arguments: str, env: Mapping[str, str] | None = None) -> Answer:
@@ -40,6 +40,7 @@ def invoke(program: Program, capfd: pytest.CaptureFixture[str]) -> Iterator[Invo
             main(arguments, prog_name="thp-harness")
         printed = capfd.readouterr()
         assert isinstance(end.value.code, int)
+        assert "internal error" not in printed.err, printed.err
         return Answer(end.value.code, printed.out, printed.err)
 
     yield call

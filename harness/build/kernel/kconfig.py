@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core.errors import UsageError
+from results.files import read_plain
 
 ASSIGNMENT = re.compile(r"^(CONFIG_\w+)=(.*)$")
 DISABLED = re.compile(r"^# (CONFIG_\w+) is not set$")
@@ -62,12 +63,9 @@ def read_fragment(path: Path, name: str, file: str) -> Fragment:
     """
     where = f"kernel configuration fragment {path}"
     try:
-        with path.open("rb") as opened:
-            content = opened.read(LARGEST + 1)
+        content = read_plain(path, LARGEST)
     except OSError as error:
         raise UsageError(f"{where}: {error.strerror}") from None
-    if len(content) > LARGEST:
-        raise UsageError(f"{where} has more than {LARGEST >> 20} MiB: not a fragment")
     try:
         text = content.decode()
     except UnicodeDecodeError as error:

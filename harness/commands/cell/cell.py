@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +14,13 @@ from harness.build.build_cache import BuildCache
 from harness.config.arch import ArchRecord, find_mode
 from harness.core.errors import InfrastructureError, UsageError, did_you_mean
 from harness.machines.host.boot import HOST
+from results.files import open_plain
 from results.journal.assemble import read_cells, read_plan
 from results.journal.journal import Event, JournalError, PlanFact, read_events
 from results.model.run import Boot, Build, Cell, PlannedTest
+
+_MOST_INITRAMFS_BYTES = 1 << 30
+_ID = re.compile(r"[0-9a-f]{8,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,14 @@ class RecordedCell:
         """Return the initramfs of a boot of the run; it may not exist."""
         return self.run_dir / "boots" / f"{boot.id}.cpio"
 
+    def has_initramfs(self, boot: Boot) -> bool:
+        """Tell whether the run folder has the initramfs of a boot, as a plain file of its own."""
+        try:
+            open_plain(self.initramfs(boot), _MOST_INITRAMFS_BYTES, below=self.run_dir).close()
+        except OSError:
+            return False
+        return True
+
     def programs(self) -> Path:
         """Return an initramfs with all test programs of the run.
 
@@ -88,8 +101,8 @@ class RecordedCell:
             InfrastructureError: if the run folder has none.
         """
         for boot in self.cell.boots:
-            if (path := self.initramfs(boot)).is_file():
-                return path
+            if self.has_initramfs(boot):
+                return self.initramfs(boot)
         raise InfrastructureError(
             f"{self.run_dir / 'boots'} has no initramfs of {self.label}, so its test programs are gone",
             hint=self.run_again,
@@ -163,7 +176,23 @@ def _past_cell(run_dir: Path, plan: PlanFact, arch: ArchRecord, cell: Cell) -> R
         )
     if not cell.build.key:
         raise UsageError(f"the run {run_dir.name} could not build {label} at all: {cell.build.error}")
+    _require_ids(plan, cell.build)
     return RecordedCell(run_dir, plan, arch, cell, cell.build)
+
+
+def _require_ids(plan: PlanFact, build: Build) -> None:
+    """Refuse what is no id: a journal may come from elsewhere, and git or a path gets its ids.
+
+    Raises:
+        JournalError: naming the first one.
+    """
+    subject = plan.subject
+    patches = (*subject.tree_fixes, *subject.patches)
+    commits = (subject.base_commit, subject.series_commit, build.commit, *(each.commit for each in patches))
+    origin = (plan.origin.commit,) if plan.origin else ()
+    for found in (*commits, *origin, build.key, build.image_sha256):
+        if found and not _ID.fullmatch(found):
+            raise JournalError(f"the run {plan.id} has {found[:80]!r} where an id belongs")
 
 
 def choose_tests(planned: Sequence[PlannedTest], patterns: Sequence[str]) -> tuple[PlannedTest, ...]:

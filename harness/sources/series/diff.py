@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_HUNK = re.compile(r"@@ -([0-9]{1,9})(?:,([0-9]{1,9}))? \+([0-9]{1,9})(?:,([0-9]{1,9}))? @@")
 _GIT_HEADER = re.compile(r'diff --git (?:"a/(.+?)"|a/(.+?)) (?:"b/(.+)"|b/(.+))')
 _NOTHING = "/dev/null"
 

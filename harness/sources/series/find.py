@@ -7,6 +7,7 @@ import hashlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from errno import EFBIG
 from pathlib import Path
 
 from harness.core.errors import UsageError, did_you_mean
@@ -14,12 +15,12 @@ from harness.sources.git.mirror import open_mirror
 from harness.sources.series.commits import CommitRange, read_range
 from harness.sources.series.folder import read_folder
 from harness.sources.series.mail.lore import archive_mask, fetch_thread, message_id
-from harness.sources.series.mail.mbox import SeriesError
+from harness.sources.series.mail.mbox import MOST_BYTES, SeriesError
 from harness.sources.series.order import Order
 from harness.sources.trees.remote import local_commit, open_local, split_revision
+from results.files import read_plain
 
 RANGE = "git:"
-_MOST_BYTES = 64 << 20
 _KINDS = (
     "A series is an mbox file, a directory of patches, git:[PATH@]BASE..TIP, "
     "or the Message-ID of a mail on lore.kernel.org."
@@ -115,20 +116,33 @@ def _near(path: Path) -> str:
 
 def _content(path: Path) -> bytes:
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise SeriesError(
-                f"{path} is larger than {_MOST_BYTES >> 20} MiB, too large for a series",
-                hint="Give the mbox of one thread, not of a mailing list.",
-            )
-        return path.read_bytes()
+        return read_plain(path, MOST_BYTES)
     except OSError as error:
+        if error.errno == EFBIG:
+            raise SeriesError(
+                f"{path} is larger than {MOST_BYTES >> 20} MiB, too large for a series",
+                hint="Give the mbox of one thread, not of a mailing list.",
+            ) from None
         raise UsageError(
             f"can't read {path}: {error.strerror}", hint="Check the file's permissions."
         ) from error
 
 
 def _from_folder(folder: Path) -> SeriesSource:
-    found = read_folder(folder, _content)
+    left = MOST_BYTES
+
+    def read(path: Path) -> bytes:
+        nonlocal left
+        content = _content(path)
+        left -= len(content)
+        if left < 0:
+            raise SeriesError(
+                f"the files of {folder} are larger than {MOST_BYTES >> 20} MiB, too large for a series",
+                hint="Give a directory that holds the patches only.",
+            )
+        return content
+
+    found = read_folder(folder, read)
     order = Order.LISTED if found.is_listed else Order.NAMES if len(found.files) > 1 else Order.NUMBERS
     return SeriesSource(str(folder), found.files, order, found.notes, base=found.base)
 

@@ -17,7 +17,8 @@ from results.text import join
 
 _DIFF = re.compile(rb"^(?:diff --git |Index: |--- \S.*\n\+\+\+ )", re.MULTILINE)
 _COVER = re.compile(rb"^Subject:.*(?:\n[ \t].*)*?\b0+/\d+", re.MULTILINE | re.IGNORECASE)
-_NUMBERED = re.compile(rb"^Subject:.*(?:\n[ \t].*)*?\[[^\]]*\d+/\d+[^\]]*\]", re.MULTILINE | re.IGNORECASE)
+_SUBJECT = re.compile(rb"^Subject:(.{0,999}(?:\n[ \t].{0,999}){0,9})", re.MULTILINE | re.IGNORECASE)
+_BRACKETS = re.compile(rb"\[([^\]]*)\]")
 _STG_BASE = re.compile(r"^# This series applies on GIT commit ([0-9a-f]{40})", re.MULTILINE)
 _BACKUPS = ("~", ".orig", ".rej", ".bak", ".swp")
 _MOST_NAMES = 8
@@ -75,16 +76,20 @@ def _is_part(content: bytes) -> bool:
         or content[:2] in (b"\xff\xfe", b"\xfe\xff")
         or _DIFF.search(content.replace(b"\r\n", b"\n"))
         or _COVER.search(content)
-        or _NUMBERED.search(content)
+        or any(map(_is_numbered, _SUBJECT.findall(content)))
         or re.search(rb"^Content-Transfer-Encoding: *base64", content, re.MULTILINE | re.IGNORECASE)
         or re.search(rb"^GIT binary patch", content, re.MULTILINE)
     )
 
 
+def _is_numbered(subject: bytes) -> bool:
+    return any(re.search(rb"\d/\d", prefix) for prefix in _BRACKETS.findall(subject))
+
+
 def natural(name: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
     """A key that sorts `9-x` before `10-x`, whatever the case of the letters."""
     parts = re.split(r"(\d+)", name.lower())
-    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part), name
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part), name
 
 
 def _listed(folder: Path, listing: Path, read: Callable[[Path], bytes]) -> FolderFiles:
@@ -114,6 +119,8 @@ def _listed(folder: Path, listing: Path, read: Callable[[Path], bytes]) -> Folde
 
 
 def _find(folder: Path, name: str) -> Path | None:
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        return None
     candidates = (folder / name, folder / f"{name}.patch", folder / f"{name}.diff")
     return next((path for path in candidates if path.is_file()), None)
 

@@ -16,8 +16,8 @@ from harness.sources.series.mail.thread import Thread
 from harness.sources.series.mail.whole import check_whole
 from results.text import join
 
-_VERSION_OF_FILE = re.compile(r"v(\d+)-\d+")
-_RANGE = re.compile(r"(\d+)(?:-(\d+)?)?")
+_VERSION_OF_FILE = re.compile(r"v(\d{1,4})-\d+")
+_RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9})?)?")
 
 
 class Order(Enum):

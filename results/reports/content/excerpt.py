@@ -9,10 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from results.files import open_plain
 from results.model.run import LineRange
 
 _LINE_BYTES = 400
-
+_MOST_BYTES = 256 << 20
+"""Of a log that lines are read from; those of builds have no bound of their own."""
 
 NumberedLines = tuple[tuple[int, str], ...]
 """Lines of a log with their numbers, which jump where lines were left out."""
@@ -22,11 +24,11 @@ def read_lines(run_dir: Path, log: str, wanted: LineRange, most: int) -> Numbere
     """Read a range of lines, its beginning and end if it is too long; None if there is no such log."""
     head = min(most // 3, wanted.last - wanted.first + 1)
     try:
-        with _open_inside(run_dir, log) as stream:
+        with open_inside(run_dir, log) as stream:
             numbered = enumerate(islice(stream, max(wanted.first - 1, 0), wanted.last), max(wanted.first, 1))
             kept = list(islice(numbered, head))
             tail = deque(numbered, maxlen=most - head)
-    except (OSError, ValueError):
+    except OSError:
         return None
     return _decoded([*kept, *tail])
 
@@ -34,9 +36,9 @@ def read_lines(run_dir: Path, log: str, wanted: LineRange, most: int) -> Numbere
 def read_tail(run_dir: Path, log: str, most: int) -> NumberedLines | None:
     """Read the last lines of a log; None if there is no such log."""
     try:
-        with _open_inside(run_dir, log) as stream:
+        with open_inside(run_dir, log) as stream:
             tail = deque(enumerate(stream, 1), maxlen=most)
-    except (OSError, ValueError):
+    except OSError:
         return None
     return _decoded(tail)
 
@@ -44,9 +46,10 @@ def read_tail(run_dir: Path, log: str, most: int) -> NumberedLines | None:
 def exists(run_dir: Path, log: str) -> bool:
     """Whether this log is in the run folder."""
     try:
-        return _inside(run_dir, log).is_file()
-    except (OSError, ValueError):
+        open_inside(run_dir, log).close()
+    except OSError:
         return False
+    return True
 
 
 def shorten(lines: Sequence[str], most: int) -> tuple[str, ...]:
@@ -64,17 +67,9 @@ def cut_line(line: str, most: int = _LINE_BYTES) -> str:
     return line if len(line) <= most else f"{line[:most]}…"
 
 
-def _open_inside(run_dir: Path, log: str) -> BinaryIO:
-    return _inside(run_dir, log).open("rb")
-
-
-def _inside(run_dir: Path, log: str) -> Path:
-    """Find a log, but nothing outside of the run folder: `results.json` may come from elsewhere."""
-    folder = run_dir.resolve()
-    path = (folder / log).resolve()
-    if not log or not path.is_relative_to(folder):
-        raise FileNotFoundError(log)
-    return path
+def open_inside(run_dir: Path, log: str) -> BinaryIO:
+    """Open a log, but nothing outside of the run folder: `results.json` may come from elsewhere."""
+    return open_plain(run_dir / log, _MOST_BYTES, below=run_dir)
 
 
 def _decoded(lines: Iterable[tuple[int, bytes]]) -> NumberedLines:

@@ -238,7 +238,7 @@ def test_a_long_log_is_cut_but_has_the_lines_that_are_pointed_at(tmp_path: Path)
     lines = [f"line {number}" for number in range(1, 60_001)]
     lines[6] += "x" * 100_000
     log.write_text("\n".join(lines))
-    page = log_page(log, "a <b> log", "../run.html", {30_000})
+    page = log_page(tmp_path, log.name, "a <b> log", "../run.html", {30_000})
     assert len(page) < 1_000_000
     assert "<i id=L30000>line 30000" in page
     assert "<i id=L60000>" in page

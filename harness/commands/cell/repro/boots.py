@@ -5,23 +5,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
 
 from harness.build.guest.manifest import new_nonce, render
 from harness.commands.cell.cell import RecordedCell
 from harness.commands.cell.repro.kernel import folder, shell_name
-from harness.commands.cell.repro.shell_text import Raw, command_lines, comment, function, here, join
+from harness.commands.cell.repro.shell_text import Raw, command, command_lines, comment, function, here, join
 from harness.config.arch import HerculesFacts
+from harness.core.errors import UsageError
 from harness.engine.boot import COMMON_CMDLINE, limits_for
+from harness.machines.base import BootFiles
 from harness.machines.hercules.files import CHANNEL, CHANNEL_BYTES, COMMANDS, INITRAMFS_ADDRESS, contents
+from harness.machines.hercules.machine import Hercules
 from harness.machines.host.boot import HOST
 from harness.machines.kinds import MachineKind, hercules_kind, qemu_kind
 from harness.machines.lava.machine import LavaBoard
 from harness.machines.qemu.accel import Accelerator
-from harness.machines.qemu.machine import Qemu
+from harness.machines.qemu.machine import Qemu, command_line
 from results.journal.journal import BootFact
 from results.model.run import Boot, PlannedTest
+from results.text import printable
 
 ADDRESSES = "initrd.addrsize"
+_FREE = ("-kernel", "-initrd", "-append", "-smp", "-m", "-cpu")
+"""Options of QEMU whose values name no other file, address or program of the machine than the script does."""
 
 RESULTS = r"""
 # What the tests of a log came to, a line each; kselftest's exit codes: 0 pass, 1 fail, 4 skip.
@@ -104,7 +112,8 @@ def _cell(
 ) -> bytes:
     found = boots_of(past, tests)
     bodies = [_boot(_wanted(past, boot, tests, nonces), files[boot.id]) for boot in found]
-    body = b"\n".join(bodies) or f"\tfail 'the run did not boot {past.label} with these tests'\n".encode()
+    nothing = command("fail", f"the run did not boot {past.label} with these tests")
+    body = b"\n".join(bodies) or nothing.encode()
     return b"\n" + function(f"boot_{shell_name(past)}", body, f"The boots of {past.label}.")
 
 
@@ -119,21 +128,24 @@ def _wanted(
 def _boot(wanted: _Wanted, initramfs: str) -> bytes:
     past, boot = wanted.past, wanted.boot
     if there := _elsewhere(boot):
-        words = join([f"the run booted this on the {boot.machine}. {there}"])
-        return f"\tfail {words}\n".encode()
+        return command("fail", f"the run booted this on the {boot.machine}. {there}").encode()
+    if boot.machine != Qemu.name and not (past.arch.hercules and boot.machine == Hercules.name):
+        raise UsageError(f"{past.label} was booted on a machine that {past.arch.name} does not have")
     count = len(wanted.tests or boot.tests)
     log = f"{wanted.name}.log"
     return (
         (
-            f"\tsay 'Boot of {past.label} on {boot.machine} ({boot.accelerator}): {count} tests, {log}'\n"
-            f"\tkernel=$top/{folder(past)}/{past.arch.kernel.image}\n"
+            command(
+                "say", f"Boot of {past.label} on {boot.machine} ({boot.accelerator}): {count} tests, {log}"
+            )
+            + f"\tkernel=$top/{join([f'{folder(past)}/{past.arch.kernel.image}'])}\n"
             f"\tinitramfs={initramfs}\n"
-            "\tneed \"$kernel\" 'build it first'\n"
-            f'\tneed "$initramfs" {join([past.run_again])}\n'
+            + command("need", Raw('"$kernel"'), "build it first")
+            + command("need", Raw('"$initramfs"'), past.run_again)
         ).encode()
         + _manifest(wanted)
         + (_qemu(wanted) if boot.machine == Qemu.name else _hercules(wanted))
-        + f"\tshow_results {log} {wanted.nonce}\n".encode()
+        + command("show_results", log, wanted.nonce).encode()
     )
 
 
@@ -159,8 +171,8 @@ def _manifest(wanted: _Wanted) -> bytes:
     kind = _kind(wanted)
     text = render(wanted.nonce, wanted.tests, kind.time_scale, wanted.past.arch.guest.finish, kind.channel)
     return (
-        here(f'\tadd_manifest "$initramfs" {wanted.name}', text.encode())
-        + f"\tinitramfs=$top/{wanted.name}.cpio\n".encode()
+        here(f'\tadd_manifest "$initramfs" {join([wanted.name])}', text.encode())
+        + f"\tinitramfs=$top/{join([wanted.name])}.cpio\n".encode()
     )
 
 
@@ -170,8 +182,33 @@ def _qemu(wanted: _Wanted) -> bytes:
         said = comment(
             "Where there is no /dev/kvm: -accel tcg,thread=multi, and -cpu as the emulator has it."
         )
+    _require_ours(wanted)
     words = command_lines(list(_with_variables(wanted.boot.command)))
-    return f"{said}\t{words} \\\n\t\t</dev/null | tee {wanted.name}.log\n".encode()
+    return f"{said}\t{words} \\\n\t\t</dev/null | tee {join([wanted.name])}.log\n".encode()
+
+
+def _require_ours(wanted: _Wanted) -> None:
+    """Refuse a command that this program gives no QEMU: some of its options run other commands.
+
+    Raises:
+        UsageError: naming the first word that differs.
+    """
+    boot = wanted.boot
+    files = BootFiles(Path("kernel"), Path("initramfs"), ())
+    ours = _fixed_words(command_line(wanted.past.arch.qemu, files, boot.accelerator))
+    theirs = _fixed_words(boot.command)
+    if theirs != ours:
+        word = next((word for word, known in zip_longest(theirs, ours) if word != known), None)
+        raise UsageError(
+            f"the boot {boot.id} was made by another command than this version's"
+            f"{f': {printable(word)}' if word else ''}",
+            hint=wanted.past.run_again,
+        )
+
+
+def _fixed_words(command: Sequence[str]) -> list[str]:
+    words = iter(command)
+    return [word for word in words if word not in _FREE or next(words, None) is None]
 
 
 def _with_variables(command: Sequence[str]) -> Iterator[str]:
@@ -188,7 +225,7 @@ def _hercules(wanted: _Wanted) -> bytes:
     facts = wanted.past.arch.hercules
     assert facts, "the run has booted on it"
     kind = _kind(wanted)
-    machine = f"{wanted.name}.machine"
+    machine = join([f"{wanted.name}.machine"])
     small = contents(facts, (*COMMON_CMDLINE, *kind.cmdline), 0)
     files = b"".join(
         here(f"\tcat >{machine}/{name}", content) for name, content in small.items() if name != ADDRESSES
@@ -209,6 +246,9 @@ def _run_hercules(facts: HerculesFacts, machine: str, wanted: _Wanted) -> str:
         test for test in wanted.past.plan.planned if test.name in {each.name for each in wanted.boot.tests}
     )
     limit = round(limits_for(tests, wanted.past.arch.guest.limits, _kind(wanted).time_scale).total)
+    log = join([f"{wanted.name}.log"])
+    binary = join([facts.binary])
+    nonce = wanted.nonce
     return f"""\
 	# Where the kernel finds its initramfs: address and length.
 	perl -e 'print pack("Q>Q>", {address}, -s "{machine}/initrd")' >{machine}/{ADDRESSES}
@@ -216,15 +256,15 @@ def _run_hercules(facts: HerculesFacts, machine: str, wanted: _Wanted) -> str:
 	# Its console loses text, so the guest writes the log to a disk.
 	(
 		waited=0
-		until grep -aq 'THP:{wanted.nonce}:[0-9]*:[0-9a-f]* done ' {machine}/{CHANNEL}; do
+		until grep -aq 'THP:{nonce}:[0-9]*:[0-9a-f]* done ' {machine}/{CHANNEL}; do
 			[ "$waited" -lt {limit} ] || break
 			waited=$((waited + 1))
 			sleep 1
 		done
 		echo quit
-	) | env -C {machine} HERCULES_RC={COMMANDS} {facts.binary} -d -f herc.cnf EXTERNALGUI \\
+	) | env -C {machine} HERCULES_RC={COMMANDS} {binary} -d -f herc.cnf EXTERNALGUI \\
 		>{machine}/hercules.log 2>&1
-	tr -d '\\000' <{machine}/{CHANNEL} | tee {wanted.name}.log
+	tr -d '\\000' <{machine}/{CHANNEL} | tee {log}
 """
 
 

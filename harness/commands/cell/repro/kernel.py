@@ -7,16 +7,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.build.build_cache import BuildCache
-from harness.build.kernel.kconfig import Fragment, as_config, read_symbols
+from harness.build.kernel.kconfig import LARGEST, Fragment, as_config, read_symbols
 from harness.build.kernel.kernel import REPRODUCIBLE, KernelRequest, build_key
 from harness.build.kernel.recipe import TINY, Recipe, make_recipes
 from harness.build.toolchain import Compiler
 from harness.commands.cell.cell import RecordedCell
-from harness.commands.cell.repro.shell_text import Part, comment, function, here, join, printable
+from harness.commands.cell.repro.shell_text import (
+    Part,
+    Raw,
+    command,
+    comment,
+    function,
+    here,
+    join,
+    printable,
+)
 from harness.core.errors import InfrastructureError, UsageError
 from harness.core.shipped import ROOT
 from harness.sources.git.mirror import tree_hash
 from harness.sources.git.repository import GitError
+from results.files import read_plain
 
 KEPT = ('PATH="$PATH"', 'HOME="${HOME:-/}"', "LC_ALL=C")
 
@@ -56,10 +66,10 @@ def _common(past: RecordedCell) -> bytes:
 	env -i {" ".join(KEPT)} \\
 		{variables} \\
 		make -C "$top/linux" O="$top/$build" \\
-		ARCH={kernel.arch} CROSS_COMPILE={prefix} "$@"
+		{join([f"ARCH={kernel.arch}", f"CROSS_COMPILE={prefix}"])} "$@"
 """
     compiler = f"""\
-	found=$({prefix}gcc --version | head -n 1)
+	found=$({join([f"{prefix}gcc"])} --version | head -n 1)
 	[ "$found" = "$1" ] ||
 		echo "WARNING: the compiler is $found, and was $1; the image will be another one" >&2
 """
@@ -88,7 +98,8 @@ def _common(past: RecordedCell) -> bytes:
 def _from_fragments(recipe: Recipe) -> Part:
     names = [f"fragment_{number}" for number in range(1, len(recipe.fragments) + 1)]
     body = (
-        f'\tkmake "$1" {recipe.base}\n\t{{\n'
+        command("kmake", Raw('"$1"'), recipe.base)
+        + "\t{\n"
         + "".join(
             f"\t\t{name} # {printable(fragment.name)}\n"
             for name, fragment in zip(names, recipe.fragments, strict=True)
@@ -108,10 +119,10 @@ def _text(fragment: Fragment) -> str:
     """The file with all that it explains, if it still asks for the same."""
     for path in (ROOT / fragment.file, Path(fragment.file)):
         try:
-            text = path.read_text()
+            text = read_plain(path, LARGEST).decode()
             if read_symbols(text.splitlines()) == fragment.symbols:
                 return text
-        except (OSError, UsageError):
+        except (OSError, UsageError, UnicodeDecodeError):
             continue
     return as_config(fragment.symbols)
 
@@ -141,15 +152,16 @@ def _recipe(past: RecordedCell, cache: Path) -> Recipe | None:
 def _build(past: RecordedCell, recipe: Recipe | None, cache: Path) -> bytes:
     where, kernel = folder(past), past.arch.kernel
     begin = (
-        f"\tsay {join([f'Kernel: {past.label}, {past.build.configuration}'])}\n"
-        f"\tcheck_compiler {join([past.build.compiler])}\n"
-        f"\tgit -C linux checkout --quiet {past.cell.variant}\n"
-        f"\tmkdir -p {where}\n"
+        command("say", f"Kernel: {past.label}, {past.build.configuration}")
+        + command("check_compiler", past.build.compiler)
+        + command("git -C linux checkout --quiet", past.cell.variant)
+        + command("mkdir -p", where)
     ).encode()
-    configure = f"\tconfigure {where}\n".encode() if recipe else _whole_configuration(past, cache)
-    make = f'kmake {where} -j"$(nproc)" {kernel.target}'
+    configure = command("configure", where).encode() if recipe else _whole_configuration(past, cache)
+    make = f'{join([Raw("kmake"), where])} -j"$(nproc)" {join([kernel.target])}'
     if past.build.ok:
-        end = f"\t{make}\n\tcheck_image {where}/{kernel.image} {past.build.image_sha256}\n".encode()
+        check = command("check_image", f"{where}/{kernel.image}", past.build.image_sha256)
+        end = f"\t{make}\n{check}".encode()
     else:
         end = _expected_failure(past, make)
     return begin + configure + end
@@ -167,7 +179,11 @@ def _whole_configuration(past: RecordedCell, cache: Path) -> bytes:
     said = comment("The whole .config: the fragments that it was made of have changed since.")
     text = (found[1] / ".config").read_bytes()
     where = folder(past)
-    return said.encode() + here(f"\tcat >{where}/.config", text) + f"\tkmake {where} olddefconfig\n".encode()
+    return (
+        said.encode()
+        + here(f"\tcat >{join([where])}/.config", text)
+        + command("kmake", where, "olddefconfig").encode()
+    )
 
 
 def _expected_failure(past: RecordedCell, make: str) -> bytes:

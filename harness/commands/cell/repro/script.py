@@ -74,8 +74,9 @@ def write_script(
         UsageError: if the run says too little.
         InfrastructureError: if the cache has forgotten too much.
     """
-    wanted = [(past, boot.id, past.initramfs(boot)) for past in cells for boot in boots_of(past, tests)]
-    there = [path for _, _, path in wanted if path.is_file()]
+    found = [(past, boot) for past in cells for boot in boots_of(past, tests)]
+    wanted = [(past, boot.id, past.initramfs(boot)) for past, boot in found]
+    there = [past.initramfs(boot) for past, boot in found if past.has_initramfs(boot)]
     beside = {f"{stem}-{path.name}": path for path in there} if stem else {}
     files = {
         name: f'"$here"/{join([f"{stem}-{path.name}"])}' if stem else join([str(path)])

@@ -80,5 +80,10 @@ def command_lines(words: Sequence[str], indent: str = "\t") -> str:
 
 
 def join(words: Iterable[str]) -> str:
-    """Words of a command, quoted unless they are `Raw`."""
-    return " ".join(word if isinstance(word, Raw) else shlex.quote(word) for word in words)
+    """Words of a command, quoted unless they are `Raw`; no shell can have a NUL in a word."""
+    return " ".join(word if isinstance(word, Raw) else shlex.quote(word.replace("\0", "�")) for word in words)
+
+
+def command(name: str, *words: str) -> str:
+    """A line that calls a function or a command of a script; each word is quoted unless it is `Raw`."""
+    return f"\t{join((Raw(name), *words))}\n"

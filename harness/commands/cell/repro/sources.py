@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.commands.cell.cell import RecordedCell
-from harness.commands.cell.repro.shell_text import Part, function, here, join, printable
+from harness.commands.cell.repro.shell_text import Part, Raw, command, function, here, join, printable
 from harness.core.errors import InfrastructureError, UsageError
 from harness.sources.git.mirror import open_mirror
 from harness.sources.git.repository import GitError, Repository
@@ -69,6 +70,7 @@ def sources(cells: Sequence[RecordedCell], cache: Path) -> Part:
             "where the tree comes from",
             hint=cells[0].run_again,
         )
+    _require_known_kind(plan.origin)
     steps = [_Step(patch, number) for number, patch in enumerate(_patches(cells), 1)]
     try:
         goals = _goals(cells, cache)
@@ -85,7 +87,7 @@ def sources(cells: Sequence[RecordedCell], cache: Path) -> Part:
     )
     get = (
         "\t[ -d linux ] || make_sources\n\t# A linux/ that was here already may be that of another run.\n"
-        + "".join(f"\tcheck_tree linux {goal.variant} {goal.variant} {goal.tree}\n" for goal in goals)
+        + "".join(command("check_tree", "linux", goal.variant, goal.variant, goal.tree) for goal in goals)
     )
     functions = (function("make_sources", make, _about(plan.origin)), function("get_sources", get))
     return Part(b"\n".join((GIT.encode(), *functions)), patches)
@@ -108,11 +110,31 @@ def _goals(cells: Sequence[RecordedCell], cache: Path) -> tuple[_Goal, ...]:
     )
 
 
+def _require_known_kind(origin: Origin) -> None:
+    """Refuse an origin that git or apt would take for an option, or for the name of another program.
+
+    Raises:
+        UsageError: naming it.
+    """
+    said = {
+        origin.package: r"[a-z0-9][a-z0-9+.-]+",
+        origin.version: r"[A-Za-z0-9][A-Za-z0-9.+:~-]*",
+        origin.url: r"(?:https?|git|ssh|ftps?|file)://[^\s-]\S*|[\w.-]+@[\w.][\w.-]*:\S+",
+        origin.path: r"/.*",
+    }
+    for text, pattern in said.items():
+        if text and not re.fullmatch(pattern, text, re.DOTALL):
+            raise UsageError(f"the run names no tree that could be fetched: {printable(text)}")
+
+
 def _patches(cells: Sequence[RecordedCell]) -> tuple[Patch, ...]:
     """The fixes of the tree, and as much of the series as any of the cells has."""
     subject = cells[0].plan.subject
     commits = [subject.base_commit, *(patch.commit for patch in subject.patches)]
-    count = max(commits.index(past.build.commit) for past in cells)
+    built = {past.build.commit for past in cells}
+    if not built <= set(commits):
+        raise UsageError(f"the run {cells[0].plan.id} has no patch for a commit that it has built")
+    count = max(map(commits.index, built))
     return (*subject.tree_fixes, *subject.patches[:count])
 
 
@@ -128,8 +150,8 @@ def _progress(subject: Subject, steps: Sequence[_Step], goals: Sequence[_Goal]) 
 def _checks(commit: str, goals: Sequence[_Goal]) -> Iterator[str]:
     for goal in goals:
         if goal.commit == commit:
-            yield f"\tcheck_tree linux.new HEAD {goal.variant} {goal.tree}\n"
-            yield f"\tgit -C linux.new tag {goal.variant}\n"
+            yield command("check_tree", "linux.new", "HEAD", goal.variant, goal.tree)
+            yield command("git -C linux.new tag", goal.variant)
 
 
 def _patch(step: _Step, mirror: Repository) -> bytes:
@@ -162,19 +184,18 @@ def _fetch(origin: Origin) -> str:
     if origin.package:
         return _fetch_package(origin)
     if origin.url:
-        return _fetch_commit(origin.commit, join([origin.url]))
-    upload = "--upload-pack='git -c uploadpack.allowAnySHA1InWant=true upload-pack' "
-    return f"\tlocal_tree=${{LOCAL_TREE:-{join([origin.path])}}}\n" + _fetch_commit(
-        origin.commit, upload + '"$local_tree"'
-    )
+        return _fetch_commit(origin.commit, "--", origin.url)
+    upload = "--upload-pack=git -c uploadpack.allowAnySHA1InWant=true upload-pack"
+    return (
+        f'\tlocal_tree={join([origin.path])}\n\t[ -z "${{LOCAL_TREE:-}}" ] || local_tree=$LOCAL_TREE\n'
+    ) + _fetch_commit(origin.commit, upload, "--", Raw('"$local_tree"'))
 
 
 def _fetch_package(origin: Origin) -> str:
-    package, version = join([origin.package]), join([origin.version])
-    name = f"{origin.package} {origin.version}"
+    package, name = join([origin.package]), f"{origin.package} {origin.version}"
     return f"""\
 	say {join([f"Sources: {name}"])}
-	apt-get download {package}={version} ||
+	apt-get download {join([f"{origin.package}={origin.version}"])} ||
 		fail 'Debian no longer has this version; https://snapshot.debian.org/package/linux/ may'
 	dpkg -x {package}_*.deb package
 	mkdir linux.new
@@ -185,11 +206,11 @@ def _fetch_package(origin: Origin) -> str:
 """
 
 
-def _fetch_commit(commit: str, source: str) -> str:
+def _fetch_commit(commit: str, *source: str) -> str:
     return f"""\
-	say 'Sources: commit {commit}'
+	say {join([f"Sources: commit {commit}"])}
 	mkdir linux.new
 	new_tree linux.new
-	git -C linux.new fetch --quiet --depth=1 --no-tags {source} {commit}
+	git -C linux.new fetch --quiet --depth=1 --no-tags {join([*source, commit])}
 	git -C linux.new checkout --quiet FETCH_HEAD
 """

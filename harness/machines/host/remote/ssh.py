@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from harness.build.build_cache import sha256_of
 from harness.config.host import HostRecord
 from harness.core.errors import InfrastructureError
+from results.files import read_plain
+from results.text import printable
 
 if TYPE_CHECKING:
     import paramiko
@@ -27,6 +29,8 @@ CHANNEL_SECONDS = 8.0
 """A session that died without a word looks alive: this bounds what paramiko does on it."""
 COMMAND_SECONDS = 30.0
 KEEPALIVE_SECONDS = 5
+_KNOWN_HOSTS_BYTES = 16 << 20
+_REMAKE = "Remove the line, or make the file again with ssh-keyscan and compare the keys."
 BYTES_PER_SECOND = 100_000
 """A copy that is slower than this is given up."""
 
@@ -316,15 +320,19 @@ def _reach(address: str) -> str:
 
 
 def _enforce_known_keys(record: HostRecord, client: Any) -> None:
-    import paramiko
 
     file = record.path(record.ssh.known_hosts)
     client.set_missing_host_key_policy(_refuser(file))
     if file.exists():
         try:
+            read_plain(file, _KNOWN_HOSTS_BYTES).decode()
             client.load_host_keys(str(file))
-        except (OSError, paramiko.SSHException) as error:
-            raise LinkError(f"{file} can't be read: {error}") from None
+        except OSError as error:
+            raise LinkError(f"{file} can't be read: {error.strerror or error}") from None
+        except UnicodeDecodeError as error:
+            raise LinkError(f"{file} is not UTF-8 text (byte {error.start})", hint=_REMAKE) from None
+        except Exception as error:  # paramiko lets through whatever a key's decoder raises
+            raise LinkError(f"{file} can't be read: {printable(str(error))}", hint=_REMAKE) from None
 
 
 def _refuser(file: Path) -> Any:

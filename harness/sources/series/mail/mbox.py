@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import re
 import tempfile
 from collections.abc import Iterator
@@ -22,15 +21,19 @@ from harness.sources.series.mail.headers import header_text, identifiers, read_h
 from harness.sources.series.mail.mime import as_plain
 from harness.sources.series.mail.subject import PatchSubject, Version, read_subject
 from results import text as words
+from results.files import gunzip
 
 _HEADER_LINE = re.compile(rb"^[A-Za-z][A-Za-z0-9-]*:")
 _MAIL_AFTER_FROM = re.compile(rb"From .*\n(?:>From .*\n)?[A-Za-z][A-Za-z0-9-]*:[ \t\n]")
 _PLAIN_NAME = re.compile(rb"^from:[ \t]*([^<@\n]+)", re.IGNORECASE | re.MULTILINE)
 _SIMPLE_PREFIXES = re.compile(r"(?:\[[^\[\]]*\]\s*)*")
-_QUOTED_DIFF = re.compile(
-    r"^(?:diff --git |--- ).*?^---\n(?: .*\n)+ \d+ files? changed", re.MULTILINE | re.DOTALL
-)
+_CHANGED = re.compile(r" \d+ files? changed")
 _WIDTH = 120
+MOST_BYTES = 64 << 20
+"""Of all mails of a series together, packed or not."""
+_MOST_HEADER_BYTES = 128 << 10
+_MOST_MAILS = 2000
+"""Of one file: each takes some runs of git."""
 _MISSING_DATE = "Sat, 01 Jan 2000 00:00:00 +0000"
 _MISSING_NAME = "unknown author"
 _MISSING_ADDRESS = "unknown@localhost"
@@ -126,9 +129,9 @@ def _unpacked(name: str, content: bytes) -> bytes:
     if not content.startswith(b"\x1f\x8b"):
         return content
     try:
-        return gzip.decompress(content)
-    except (OSError, EOFError) as error:
-        raise SeriesError(f"{name} is a damaged gzip file: {error}", hint="Download it again.") from error
+        return gunzip(content, MOST_BYTES, Path(name))
+    except OSError as error:
+        raise SeriesError(f"{name}: {error.strerror}", hint="Download it again.") from None
 
 
 def _as_utf8(content: bytes) -> bytes:
@@ -145,7 +148,13 @@ def _split(content: bytes, git: Repository) -> list[bytes]:
     with tempfile.TemporaryDirectory(prefix="thp-harness-mails-") as folder:
         (Path(folder) / "mbox").write_bytes(content.lstrip(b"\r\n"))
         git.run("mailsplit", "-b", "-d6", "--mboxrd", f"-o{folder}", "--", f"{folder}/mbox")
-        pieces = [path.read_bytes() for path in sorted(Path(folder).glob("[0-9]*"))]
+        found = sorted(Path(folder).glob("[0-9]*"))
+        if len(found) > _MOST_MAILS:
+            raise SeriesError(
+                f"the file holds {len(found)} mails, more than the {_MOST_MAILS} of the longest threads",
+                hint="Give the mbox of one thread, not of a mailing list.",
+            )
+        pieces = [path.read_bytes() for path in found]
     mails: list[bytes] = []
     for piece in pieces:
         if mails and not _MAIL_AFTER_FROM.match(piece):
@@ -186,9 +195,20 @@ def _read_plain(name: str, headers: bytes, body: bytes, git: Repository, note: s
     )
     notes = [note] if note else []
     notes += completions
-    if _QUOTED_DIFF.search(diff):
+    if _quotes_diff(diff):
         notes.append("quotes a diff in its message, which `git am` applies as well")
     return replace(mail, notes=tuple(f"{mail.label} {text}" for text in notes))
+
+
+def _quotes_diff(diff: str) -> bool:
+    """Whether a diff precedes the `---` line and the diffstat of its mail."""
+    has_begun = in_stat = False
+    for line in diff.split("\n"):
+        if in_stat and _CHANGED.match(line):
+            return True
+        in_stat = (in_stat and line.startswith(" ")) or (has_begun and line == "---")
+        has_begun = has_begun or line.startswith(("diff --git ", "--- "))
+    return False
 
 
 def _heading(header: str, used: str, before: PatchSubject | None = None) -> PatchSubject:
@@ -206,6 +226,10 @@ def _headers_and_body(raw: bytes) -> tuple[bytes, bytes]:
     if not _HEADER_LINE.match(raw):
         return b"", raw
     headers, _, body = raw.replace(b"\r\n", b"\n").partition(b"\n\n")
+    if len(headers) > _MOST_HEADER_BYTES:
+        raise SeriesError(
+            f"a mail has more than {_MOST_HEADER_BYTES >> 10} KiB of headers", hint="Leave it out."
+        )
     return headers + b"\n", body
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email.message import Message
 from email.parser import BytesParser
 
@@ -17,6 +17,7 @@ _MAIL = re.compile(rb"(?:From [0-9a-f]{40} .*\n)?(?:From|Subject|Date|Message-ID
 _DIFF = re.compile(rb"^(?:diff --git |Index: |--- \S)", re.MULTILINE)
 _NO_PATCH = ("application/pgp-signature", "application/pkcs7-signature", "application/pgp-keys", "text/html")
 _UTF8 = "UTF-8"
+_AS_UTF8 = b"Content-Type: text/plain; charset=UTF-8\n"
 
 
 def as_plain(headers: bytes, body: bytes) -> tuple[list[tuple[bytes, bytes]], str]:
@@ -26,15 +27,20 @@ def as_plain(headers: bytes, body: bytes) -> tuple[list[tuple[bytes, bytes]], st
     """
     if not re.search(rb"^content-type:", headers, re.IGNORECASE | re.MULTILINE):
         return [(headers, body)], ""
-    message = BytesParser().parsebytes(headers + b"\n" + body)
+    try:
+        message = BytesParser().parsebytes(headers + b"\n" + body)
+        leaves = list(_leaves(message))
+    except RecursionError:
+        plain = _CONTENT.sub(b"", headers) + _AS_UTF8
+        return [(plain, body)], "has parts within parts without end: read as plain text"
     if message.get_content_maintype() != "multipart":
         return _with_known_charset(headers, body, message)
     if not message.is_multipart():
-        plain = _CONTENT.sub(b"", headers) + b"Content-Type: text/plain; charset=UTF-8\n"
+        plain = _CONTENT.sub(b"", headers) + _AS_UTF8
         return [
             (plain, body)
         ], f"is said to be {message.get_content_type()} but has no parts: read as plain text"
-    return _of_parts(headers, message), ""
+    return _of_parts(headers, leaves), ""
 
 
 def _with_known_charset(
@@ -57,9 +63,9 @@ def _is_known(charset: str) -> bool:
     return True
 
 
-def _of_parts(headers: bytes, message: Message) -> list[tuple[bytes, bytes]]:
+def _of_parts(headers: bytes, leaves: Sequence[Message]) -> list[tuple[bytes, bytes]]:
     texts, charset, attached = b"", "", []
-    for part in _leaves(message):
+    for part in leaves:
         content = part.get_payload(decode=True)
         if not isinstance(content, bytes):
             continue

@@ -14,9 +14,11 @@ from functools import total_ordering
 _NUMBER = re.compile(r"(?<![\d.])#?(\d{1,4})\s*(?:/|\bof\b)\s*(\d{1,4})(?!\d)(?!\.\d)(?!/\d)", re.IGNORECASE)
 _VERSION = re.compile(
     r"(?:(?<![A-Za-z0-9])|(?<=PATCH)|(?<=RFC)|(?<=RESEND)|(?<=/\d)|(?<=/\d\d))"
-    r"v(\d{1,4})((?:\.\d+)*)([a-z]?)(?![A-Za-z0-9])",
+    r"v(\d{1,4})((?:\.\d{1,4}){0,4})([a-z]?)(?![A-Za-z0-9]|\.\d)",
     re.IGNORECASE,
 )
+_LONGEST = 2000
+"""Characters of a subject that are read; more than one line of mail may have (RFC 5322, 2.1.1)."""
 _UNCLEAR = re.compile(
     r"(?<![\w.-])#?\d{1,3}\s*[-–—|\\:]\s*\d{1,3}(?![\w.-])|#\d+|(?<![A-Za-z0-9])\d+/|/\d+(?![A-Za-z0-9.])"
 )
@@ -97,7 +99,7 @@ class PatchSubject:
 
 def read_subject(text: str) -> PatchSubject:
     """Take a subject apart."""
-    text = " ".join(text.split())
+    text = " ".join(text[:_LONGEST].split())
     prefix, title = _prefix_and_title(text)
     is_reply = bool(_NOT_A_PATCH.match(text) or _NOT_A_PATCH.match(title))
     number, total, rest = _number(prefix)

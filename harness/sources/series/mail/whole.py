@@ -10,7 +10,8 @@ from harness.sources.series.diff import FileDiff, Hunk
 from harness.sources.series.mail.mbox import Mail, SeriesError, printable
 
 _DIFFSTAT = re.compile(
-    r"^ (\d+) files? changed(?:, (\d+) insertions?\(\+\))?(?:, (\d+) deletions?\(-\))?$", re.MULTILINE
+    r"^ (\d{1,9}) files? changed(?:, (\d{1,9}) insertions?\(\+\))?(?:, (\d{1,9}) deletions?\(-\))?$",
+    re.MULTILINE,
 )
 
 
