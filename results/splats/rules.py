@@ -223,7 +223,7 @@ RULES = (
         (
             "page-fault",
             "unable to handle {what}",
-            r"[uU]nable to handle (?P<what>page fault|unknown paging fault|kernel [a-z][a-z ]{0,60}?[a-z])"
+            r"[uU]nable to handle (?P<what>page fault|unknown paging fault|kernel [a-z][a-z -]{0,60}?[a-z])"
             r"(?= (?:at|on|in|for|\() ?|\s*$)",
         ),
         ("gpf", "{what}", r"^Oops: (?P<what>general protection fault)"),
