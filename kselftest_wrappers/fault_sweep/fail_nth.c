@@ -2,7 +2,9 @@
 #include "fail_nth.h"
 #include "lib/kfile.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +52,30 @@ const char *fail_nth_set_up(void)
 		return "no " DEBUGFS "fail_page_alloc, so that fail-nth would reach no page";
 	apply(slab_settings, sizeof(slab_settings) / sizeof(slab_settings[0]));
 	return NULL;
+}
+
+/* Returns the errno of a call that allocates one page, or 0. */
+static int read_own_memory(int memory)
+{
+	static char source;
+	char target;
+
+	return pread(memory, &target, 1, (uintptr_t)&source) == 1 ? 0 : errno;
+}
+
+bool fail_nth_works(void)
+{
+	int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC), fd = fail_nth_open();
+	bool fired = false, works = memory >= 0 && fd >= 0 && !read_own_memory(memory);
+
+	if (works) {
+		fail_nth_arm(fd, 1);
+		works = read_own_memory(memory) == ENOMEM;
+		fired = fail_nth_disarm(fd);
+	}
+	close(memory);
+	close(fd);
+	return works && fired;
 }
 
 int fail_nth_open(void)

@@ -15,6 +15,12 @@
  */
 const char *fail_nth_set_up(void);
 
+/*
+ * Return whether failures arrive: a read of /proc/self/mem, which allocates one page
+ * (mem_rw() in fs/proc/base.c), returns ENOMEM if and only if it is to fail.
+ */
+bool fail_nth_works(void);
+
 /* Open fail-nth of the calling task; -1 on failure. A forked child needs its own. */
 int fail_nth_open(void);
 

@@ -27,10 +27,14 @@ enum effect {
 	EFFECT_FULL = 4,
 };
 
-/* State of a page after the call; DAMAGED is neither the old nor the new state. */
+/*
+ * State of a page after the call. COPIED: it is in the new place, and the old one still
+ * has it, or has a mapping. DAMAGED is neither the old nor the new state.
+ */
 enum page_state {
 	PAGE_UNTOUCHED,
 	PAGE_DONE,
+	PAGE_COPIED,
 	PAGE_DAMAGED,
 };
 
@@ -66,6 +70,9 @@ struct sweep_op {
 	struct returned (*operate)(const struct attempt *attempt);
 	/* Return the state of the page at @offset of the range. */
 	enum page_state (*look)(const struct attempt *attempt, size_t offset);
+	/* What @look or @measure reads, unless it is memory, and a proof: whether it shows known states. */
+	const char *instrument;
+	bool (*instrument_works)(const struct thp *thp);
 	/* In place of @look, for effects that are not visible page by page. */
 	enum effect (*measure)(const struct attempt *attempt);
 	/* With @measure: check the range's data; by default for the old pattern. */
@@ -79,6 +86,8 @@ struct sweep_op {
 	bool upper_half_is_gone;
 	/* Success ends the process with exit code 0. */
 	bool ends_process;
+	/* Ends in accesses to memory, which return no error: without memory they wait. */
+	bool waits_for_memory;
 };
 
 /* Convert a system call's return value; negative means errno. */

@@ -11,6 +11,9 @@
 
 #define SWAP_BYTES ((size_t)64 << 20)
 
+/* Advice may be ignored. */
+#define PAGEOUT_TRIES 10
+
 static struct returned advise_range(const struct attempt *attempt, int advice)
 {
 	return returned_from(madvise(at(attempt, attempt->range.start),
@@ -38,8 +41,6 @@ const struct sweep_op sweep_madv_dontneed = {
 static void need_free(const struct attempt *attempt)
 {
 	need_advice(attempt, MADV_FREE, "MADV_FREE");
-	if (smaps_bytes(attempt->thp.base, "LazyFree") < 0)
-		sweep_skip("/proc/self/smaps has no LazyFree");
 }
 
 static struct returned free_range(const struct attempt *attempt)
@@ -59,9 +60,8 @@ static bool is_old_or_zero(const struct attempt *attempt)
 }
 
 /* MADV_COLD of any page drains the per-CPU batch of pages that wait for their LRU list. */
-static void put_pages_on_lists(const struct attempt *attempt)
+static void put_pages_on_lists(size_t page_size)
 {
-	size_t page_size = attempt->thp.page_size;
 	void *page = mmap(NULL, page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	madvise(page, page_size, MADV_COLD);
@@ -72,11 +72,19 @@ static enum effect measure_freed(const struct attempt *attempt)
 {
 	long long lazy;
 
-	put_pages_on_lists(attempt);
+	put_pages_on_lists(attempt->thp.page_size);
 	lazy = smaps_bytes(at(attempt, attempt->range.start), "LazyFree");
 	if (lazy >= (long long)length_of(attempt->range))
 		return EFFECT_FULL;
 	return lazy > 0 ? EFFECT_PART : EFFECT_NONE;
+}
+
+static bool smaps_shows_lazy_pages(const struct thp *thp)
+{
+	if (smaps_bytes(thp->base, "LazyFree") || madvise(thp->base, thp->size, MADV_FREE))
+		return false;
+	put_pages_on_lists(thp->page_size);
+	return smaps_bytes(thp->base, "LazyFree") == (long long)thp->size;
 }
 
 const struct sweep_op sweep_madv_free = {
@@ -84,6 +92,8 @@ const struct sweep_op sweep_madv_free = {
 	.prepare = need_free,
 	.operate = free_range,
 	.measure = measure_freed,
+	.instrument = "smaps_lazyfree",
+	.instrument_works = smaps_shows_lazy_pages,
 	.range_is_intact = is_old_or_zero,
 };
 
@@ -112,6 +122,15 @@ static enum page_state look_swapped(const struct attempt *attempt, size_t offset
 	return swapped ? PAGE_DONE : PAGE_UNTOUCHED;
 }
 
+static bool pagemap_shows_swap(const struct thp *thp)
+{
+	if (page_is_swapped(thp->base))
+		return false;
+	for (int i = 0; i < PAGEOUT_TRIES && !page_is_swapped(thp->base); i++)
+		madvise(thp->base, thp->page_size, MADV_PAGEOUT);
+	return page_is_swapped(thp->base);
+}
+
 const struct sweep_op sweep_madv_pageout = {
 	.name = "madv_pageout",
 	.set_up = get_swap,
@@ -120,6 +139,8 @@ const struct sweep_op sweep_madv_pageout = {
 	.prepare = need_pageout,
 	.operate = page_out_range,
 	.look = look_swapped,
+	.instrument = "pagemap_swapped",
+	.instrument_works = pagemap_shows_swap,
 };
 
 static void need_cold(const struct attempt *attempt)
@@ -164,13 +185,21 @@ static void split_the_pmd(const struct attempt *attempt)
 	sweep_need(!mprotect(attempt->thp.base, half, PROT_READ) &&
 		   !mprotect(attempt->thp.base, half, PROT_READ | PROT_WRITE),
 		   "mprotect of a half and back");
-	if (huge_bytes(attempt))
-		sweep_skip("mprotect of a half did not split the PMD, or smaps does not show it");
+	if (huge_bytes(attempt) > 0)
+		sweep_skip("mprotect of a half did not split the PMD");
 }
 
 static struct returned collapse_range(const struct attempt *attempt)
 {
 	return advise_range(attempt, MADV_COLLAPSE);
+}
+
+static bool smaps_shows_thps(const struct thp *thp)
+{
+	if (smaps_bytes(thp->base, "AnonHugePages") != (long long)thp->size)
+		return false;
+	return !mprotect(thp->base, thp->size / 2, PROT_READ) &&
+	       smaps_bytes(thp->base, "AnonHugePages") == 0;
 }
 
 static enum effect measure_collapsed(const struct attempt *attempt)
@@ -184,4 +213,6 @@ const struct sweep_op sweep_madv_collapse = {
 	.prepare = split_the_pmd,
 	.operate = collapse_range,
 	.measure = measure_collapsed,
+	.instrument = "smaps_anonhugepages",
+	.instrument_works = smaps_shows_thps,
 };

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "sweep_attempt.h"
 #include "fail_nth.h"
+#include "lasting.h"
 #include "lib/kfile.h"
 #include "lib/proc_self.h"
 #include "sweep_check.h"
 #include "sweep_quiet.h"
+#include "sweep_watch.h"
 
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* Limits for a call while failures last; the first is a finding, the second is not. */
+#define LIMIT_MS 10000
+#define WAIT_LIMIT_MS 500
 
 /* The current attempt's. */
 static struct record *record;
@@ -47,14 +53,20 @@ static void prepare(const struct sweep_op *op, struct attempt *attempt)
 }
 
 /* Between arm and disarm, only the call may allocate. */
-static void call(const struct sweep_op *op, const struct attempt *attempt, int fd, unsigned int n)
+static void call(const struct sweep_op *op, const struct attempt *attempt, int fd, int lasting,
+		 unsigned int n)
 {
 	long long mapped = mapped_bytes();
 
 	record->before = read_counters();
+	record->caller = getpid();
 	record->stage = STAGE_CALLING;
+	if (lasting >= 0)
+		lasting_arm(lasting);
 	fail_nth_arm(fd, n);
 	record->returned = op->operate(attempt);
+	if (lasting >= 0)
+		lasting_disarm(lasting);
 	record->fired = fail_nth_disarm(fd);
 	record->stage = STAGE_CHECKING;
 	record->after = read_counters();
@@ -65,8 +77,8 @@ static void retry(const struct sweep_op *op, const struct attempt *attempt)
 {
 	record->retried = true;
 	record->retry = op->operate(attempt);
-	record->retry_effect = check_effect(op, attempt, &record->intact);
-	check_outside(op, attempt, &record->intact);
+	record->retry_effect = check_effect(op, attempt);
+	check_outside(op, attempt);
 }
 
 /* Success ends the process, so all checks come before the call. */
@@ -81,19 +93,25 @@ static __attribute__((noreturn)) void retry_to_the_end(const struct sweep_op *op
 	record_end(STAGE_FINISHED);
 }
 
-static __attribute__((noreturn)) void perform(const struct sweep_op *op, unsigned int n)
+static __attribute__((noreturn)) void perform(const struct sweep_op *op, struct failures failures)
 {
+	int fd, lasting = -1;
 	struct attempt attempt;
-	int fd;
 
 	alarm(ATTEMPT_SECONDS);
+	setpgid(0, 0);
+	quiet_stay_on_cpu();
 	prepare(op, &attempt);
 	fd = fail_nth_open();
 	sweep_need(fd >= 0, "open /proc/self/fail-nth");
+	if (failures.last) {
+		lasting = lasting_open();
+		sweep_need(lasting >= 0, "open /proc/self/make-it-fail");
+	}
 	sweep_need(quiet_process(fd), "failures hit the test itself, not the call");
-	call(op, &attempt, fd, n);
-	record->effect = check_effect(op, &attempt, &record->intact);
-	check_outside(op, &attempt, &record->intact);
+	call(op, &attempt, fd, lasting, failures.n);
+	record->effect = check_effect(op, &attempt);
+	check_outside(op, &attempt);
 	if (record->returned.error && op->ends_process)
 		retry_to_the_end(op, &attempt);
 	if (record->returned.error)
@@ -114,7 +132,14 @@ static void complete_ended(const struct sweep_op *op)
 	record->usable = well;
 }
 
-const struct record *attempt_run(const struct sweep_op *op, unsigned int n)
+static int wait_for(const struct sweep_op *op, pid_t pid, struct failures failures)
+{
+	if (!failures.last)
+		return record_wait(pid);
+	return watch_attempt(record, pid, op->waits_for_memory ? WAIT_LIMIT_MS : LIMIT_MS);
+}
+
+const struct record *attempt_run(const struct sweep_op *op, struct failures failures)
 {
 	int status;
 	pid_t pid;
@@ -122,10 +147,10 @@ const struct record *attempt_run(const struct sweep_op *op, unsigned int n)
 	record = record_reset();
 	pid = fork();
 	if (!pid)
-		perform(op, n);
+		perform(op, failures);
 	if (pid < 0)
 		abort();
-	status = record_wait(pid);
+	status = wait_for(op, pid, failures);
 	if (WIFSIGNALED(status))
 		record->signal = WTERMSIG(status);
 	else

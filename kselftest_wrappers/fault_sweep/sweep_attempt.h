@@ -5,7 +5,13 @@
 
 #include "sweep_record.h"
 
-/* Run @op while the @n-th allocation of its call fails. The next run reuses the record. */
-const struct record *attempt_run(const struct sweep_op *op, unsigned int n);
+/* Which allocations of a call fail. */
+struct failures {
+	unsigned int n;
+	bool last; /* the n-th and all after it, not only the n-th */
+};
+
+/* Run @op with @failures in its call. The next run reuses the record. */
+const struct record *attempt_run(const struct sweep_op *op, struct failures failures);
 
 #endif

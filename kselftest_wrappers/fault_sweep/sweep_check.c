@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "sweep_check.h"
 #include "sweep_range.h"
+#include "sweep_record.h"
 
 #include <sys/mman.h>
 
@@ -10,8 +11,7 @@ static bool range_holds_old_pattern(const struct attempt *attempt)
 	       attempt->range.end;
 }
 
-static enum effect effect_by_pages(const struct sweep_op *op, const struct attempt *attempt,
-				   bool *intact)
+static enum effect effect_by_pages(const struct sweep_op *op, const struct attempt *attempt)
 {
 	size_t count[PAGE_DAMAGED + 1] = { 0 };
 	struct range range = attempt->range;
@@ -19,21 +19,23 @@ static enum effect effect_by_pages(const struct sweep_op *op, const struct attem
 	for (size_t page = range.start; page < range.end; page += attempt->thp.page_size)
 		count[op->look(attempt, page)]++;
 	if (count[PAGE_DAMAGED])
-		*intact = false;
-	if (!count[PAGE_DONE])
+		record_damage();
+	if (count[PAGE_COPIED])
+		record_copy();
+	if (!count[PAGE_DONE] && !count[PAGE_COPIED])
 		return EFFECT_NONE;
 	return count[PAGE_UNTOUCHED] ? EFFECT_PART : EFFECT_FULL;
 }
 
-enum effect check_effect(const struct sweep_op *op, const struct attempt *attempt, bool *intact)
+enum effect check_effect(const struct sweep_op *op, const struct attempt *attempt)
 {
 	enum effect effect;
 
 	if (op->look)
-		return effect_by_pages(op, attempt, intact);
+		return effect_by_pages(op, attempt);
 	effect = op->measure(attempt);
 	if (!(op->range_is_intact ? op->range_is_intact : range_holds_old_pattern)(attempt))
-		*intact = false;
+		record_damage();
 	return effect;
 }
 
@@ -51,7 +53,7 @@ static bool is_in(size_t offset, struct range range)
  * Does not write, except where the write must fault: writing to a page that is
  * shared after fork() would split the PMD before the retry.
  */
-void check_outside(const struct sweep_op *op, const struct attempt *attempt, bool *intact)
+void check_outside(const struct sweep_op *op, const struct attempt *attempt)
 {
 	size_t page_size = attempt->thp.page_size, end = end_of_mapping(op, attempt);
 
@@ -60,9 +62,9 @@ void check_outside(const struct sweep_op *op, const struct attempt *attempt, boo
 			continue;
 		if (op->outside_is_zero ? !page_holds_zero(attempt, page) :
 					  !page_holds(attempt, page, OLD_PATTERN))
-			*intact = false;
+			record_damage();
 		else if (op->outside_is_readonly && !write_faults(at(attempt, page)))
-			*intact = false;
+			record_damage();
 	}
 }
 

@@ -5,11 +5,11 @@
 
 #include "sweep.h"
 
-/* Return the extent of the effect; clear @intact if a page is damaged. */
-enum effect check_effect(const struct sweep_op *op, const struct attempt *attempt, bool *intact);
+/* Return the extent of the effect; record pages that are damaged, or in both places. */
+enum effect check_effect(const struct sweep_op *op, const struct attempt *attempt);
 
-/* Clear @intact if memory outside of the range has changed. */
-void check_outside(const struct sweep_op *op, const struct attempt *attempt, bool *intact);
+/* Record it if memory outside of the range has changed. */
+void check_outside(const struct sweep_op *op, const struct attempt *attempt);
 
 /* Return whether the rest of the THP can be written, read and unmapped, which it is then. */
 bool check_usable(const struct sweep_op *op, const struct attempt *attempt);

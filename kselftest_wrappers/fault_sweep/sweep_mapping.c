@@ -82,10 +82,11 @@ static long long locked_bytes(const struct attempt *attempt)
 	return smaps_bytes(at(attempt, attempt->range.start), "Locked");
 }
 
-static void need_smaps(const struct attempt *attempt)
+static bool smaps_shows_locks(const struct thp *thp)
 {
-	if (locked_bytes(attempt) < 0)
-		sweep_skip("/proc/self/smaps has no Locked");
+	if (smaps_bytes(thp->base, "Locked") || mlock(thp->base, thp->size))
+		return false;
+	return smaps_bytes(thp->base, "Locked") == (long long)thp->size;
 }
 
 static struct returned lock_range(const struct attempt *attempt)
@@ -99,19 +100,19 @@ static enum effect measure_locked(const struct attempt *attempt)
 
 	if (locked >= (long long)length_of(attempt->range))
 		return EFFECT_FULL;
-	return locked ? EFFECT_PART : EFFECT_NONE;
+	return locked > 0 ? EFFECT_PART : EFFECT_NONE;
 }
 
 const struct sweep_op sweep_mlock = {
 	.name = "mlock",
-	.prepare = need_smaps,
 	.operate = lock_range,
 	.measure = measure_locked,
+	.instrument = "smaps_locked",
+	.instrument_works = smaps_shows_locks,
 };
 
 static void lock_all(const struct attempt *attempt)
 {
-	need_smaps(attempt);
 	sweep_need(!mlock(attempt->thp.base, attempt->thp.size), "mlock of the whole THP");
 }
 
@@ -138,6 +139,8 @@ const struct sweep_op sweep_munlock = {
 	.prepare = lock_all,
 	.operate = unlock_range,
 	.measure = measure_unlocked,
+	.instrument = "smaps_locked",
+	.instrument_works = smaps_shows_locks,
 };
 
 static bool is_mapped_over;

@@ -40,9 +40,10 @@ static enum page_state look_moved(const struct attempt *attempt, size_t offset)
 
 	if (!is_mapped_here(moved + offset, attempt))
 		return page_holds(attempt, offset, OLD_PATTERN) ? PAGE_UNTOUCHED : PAGE_DAMAGED;
-	if (is_mapped_here(at(attempt, offset), attempt) || write_faults(moved + offset))
+	if (write_faults(moved + offset) ||
+	    pattern_mismatch(moved, page, OLD_PATTERN) < page.end)
 		return PAGE_DAMAGED;
-	return pattern_mismatch(moved, page, OLD_PATTERN) == page.end ? PAGE_DONE : PAGE_DAMAGED;
+	return is_mapped_here(at(attempt, offset), attempt) ? PAGE_COPIED : PAGE_DONE;
 }
 
 const struct sweep_op sweep_mremap_move = {
@@ -81,8 +82,8 @@ static enum page_state look_grown(const struct attempt *attempt, size_t offset)
 	struct range added = { length + offset, length + offset + attempt->thp.page_size };
 	enum page_state state = look_moved(attempt, offset);
 
-	if (state == PAGE_DONE && (!is_mapped_here(new_place + added.start, attempt) ||
-				   zero_mismatch(new_place, added) < added.end))
+	if (state != PAGE_UNTOUCHED && (!is_mapped_here(new_place + added.start, attempt) ||
+					zero_mismatch(new_place, added) < added.end))
 		return PAGE_DAMAGED;
 	return state;
 }

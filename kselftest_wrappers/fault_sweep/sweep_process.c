@@ -58,4 +58,5 @@ const struct sweep_op sweep_exec_half = {
 	.look = look_same,
 	.upper_half_is_gone = true,
 	.ends_process = true,
+	.waits_for_memory = true,
 };

@@ -40,14 +40,31 @@ void quiet_stay_on_cpu(void)
 	sched_setaffinity(0, sizeof(here), &here);
 }
 
-/* mlock() faults in writable pages for writing, which also resolves copy-on-write. */
+void quiet_leave_cpu(void)
+{
+	cpu_set_t others;
+
+	CPU_ZERO(&others);
+	for (int cpu = 1; cpu < CPU_SETSIZE; cpu++)
+		CPU_SET(cpu, &others);
+	sched_setaffinity(0, sizeof(others), &others);
+}
+
+/*
+ * mlock() faults in writable pages for writing, which also resolves copy-on-write. It
+ * populates nothing if the range has a hole, as between the segments of a program that
+ * is linked for pages of 64 KiB: mlock(2), ENOMEM.
+ */
 static void make_present(const char *start, const char *end)
 {
 	uintptr_t page_size = sysconf(_SC_PAGESIZE);
 	uintptr_t from = (uintptr_t)start & ~(page_size - 1);
 	uintptr_t to = ((uintptr_t)end + page_size - 1) & ~(page_size - 1);
 
-	mlock((void *)from, to - from);
+	if (!mlock((void *)from, to - from))
+		return;
+	for (uintptr_t page = from; page < to; page += page_size)
+		mlock((void *)page, page_size);
 }
 
 static __attribute__((noinline)) void make_stack_present(void)

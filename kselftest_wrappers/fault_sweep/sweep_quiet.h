@@ -20,4 +20,7 @@ void quiet_stay_on_cpu(void);
  */
 bool quiet_process(int fd);
 
+/* Leave that CPU to the attempts, which may never give it back; with a single CPU, stay. */
+void quiet_leave_cpu(void);
+
 #endif

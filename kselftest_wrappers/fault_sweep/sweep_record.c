@@ -53,6 +53,11 @@ void record_damage(void)
 	record->intact = false;
 }
 
+void record_copy(void)
+{
+	record->copied = true;
+}
+
 /* Reads fail-nth of the zombie before it is reaped. */
 int record_wait(pid_t pid)
 {

@@ -29,9 +29,14 @@ struct record {
 	int exit_code;
 	struct returned returned;
 	bool fired;
-	bool fired_is_known; /* fail-nth was read from the zombie */
+	bool fired_is_known; /* fail-nth was read from the zombie, or the stuck process */
+	pid_t caller;        /* the process that makes the call */
+	bool stuck;          /* the call did not end within its limit, and was killed */
+	bool unkillable;     /* SIGKILL did not end it */
+	bool immortal;       /* nor did the end of the failures */
 	enum effect effect;
 	bool intact;
+	bool copied; /* pages are in their new place and still in the old one */
 	bool remapped; /* the failed call changed the number of mapped bytes */
 	bool usable;
 	bool retried;
@@ -54,8 +59,9 @@ void sweep_skip(const char *format, ...);
 /* End the attempt as failed, with @what and strerror(errno), unless @succeeded. */
 void sweep_need(bool succeeded, const char *what);
 
-/* Record that memory of another process has changed. */
+/* Record that memory has changed that should not, or is in two places. */
 void record_damage(void);
+void record_copy(void);
 
 /* Wait for a process of the attempt; return its status as of waitpid(). */
 int record_wait(pid_t pid);

@@ -42,6 +42,8 @@ static bool died_in_call(const struct record *record)
 
 const char *row_result(const struct record *record)
 {
+	if (record->stuck)
+		return "unending";
 	if (died_in_call(record))
 		return signal_name(record->signal);
 	return record->returned.is_short ? "short" : error_name(record->returned.error);
@@ -73,6 +75,8 @@ static const char *why_effect_is_wrong(const struct sweep_rule *rule, const stru
 {
 	bool failed = record->returned.error, may_be_done = rule->failure & EFFECT_FULL;
 
+	if (record->copied)
+		return "left_behind";
 	if (failed && !(rule->failure & record->effect))
 		return "failure_with_effect";
 	if (failed && record->remapped && !may_be_done)
@@ -82,28 +86,42 @@ static const char *why_effect_is_wrong(const struct sweep_rule *rule, const stru
 	return count_is_right(rule, record) ? NULL : "success_without_effect";
 }
 
-static bool retry_is_right(const struct sweep_rule *rule, const struct record *record)
+static bool retry_is_right(const struct sweep_rule *rule, const struct record *record,
+			   bool effect_shows)
 {
-	return !record->retried ||
-	       (!record->retry.error && (rule->success & record->retry_effect));
+	if (!record->retried)
+		return true;
+	return !record->retry.error &&
+	       (!effect_shows || rule->success & record->retry_effect);
 }
 
-const char *row_why_broken(const struct sweep_rule *rule, const struct record *record)
+/* For a call that was killed because it did not end. */
+static const char *why_stuck(const struct sweep_rule *rule, const struct record *record)
+{
+	if (record->unkillable)
+		return "cannot_be_killed";
+	return rule->op->waits_for_memory ? NULL : "does_not_end";
+}
+
+const char *row_why_broken(const struct sweep_rule *rule, const struct record *record,
+			   bool effect_shows)
 {
 	const char *why;
 
+	if (record->stuck)
+		return why_stuck(rule, record);
 	if (record->stage == STAGE_CALLING)
 		return why_dead(rule, record);
 	if (record->stage != STAGE_FINISHED)
 		return "died";
-	why = why_effect_is_wrong(rule, record);
+	why = effect_shows ? why_effect_is_wrong(rule, record) : NULL;
 	if (why)
 		return why;
 	if (!record->intact)
 		return "outside_changed";
 	if (!record->usable)
 		return "unusable";
-	if (!retry_is_right(rule, record))
+	if (!retry_is_right(rule, record, effect_shows))
 		return "retry_failed";
 	if (record->returned.error &&
 	    !(record->fired && rule_allows_error(rule, record->returned.error)))
@@ -111,9 +129,14 @@ const char *row_why_broken(const struct sweep_rule *rule, const struct record *r
 	return NULL;
 }
 
-void row_announce(const struct sweep_op *op, unsigned int n)
+static const char *mode(struct failures failures)
 {
-	printf("data sweep_try op=%s n=%u\n", op->name, n);
+	return failures.last ? " mode=lasting" : "";
+}
+
+void row_announce(const struct sweep_op *op, struct failures failures)
+{
+	printf("data sweep_try op=%s%s n=%u\n", op->name, mode(failures), failures.n);
 }
 
 static const char *delta(long long before, long long after, char *word)
@@ -124,16 +147,27 @@ static const char *delta(long long before, long long after, char *word)
 	return word;
 }
 
-void row_print(const struct sweep_rule *rule, unsigned int n, const struct record *record)
+static const char *verdict(const char *why, bool is_seen)
 {
-	const char *why = row_why_broken(rule, record);
-	char splits[WORD], failures[WORD];
+	if (why)
+		return "broken";
+	return is_seen ? "ok" : "unseen";
+}
 
-	printf("data sweep op=%s n=%u fired=%d result=%s effect=%s intact=%d usable=%d retry=%s "
+void row_print(const struct sweep_rule *rule, struct failures failures,
+	       const struct record *record, struct instruments instruments)
+{
+	bool is_seen = instruments.effect_shows, splits_show = instruments.splits_show;
+	const char *why = row_why_broken(rule, record, is_seen);
+	char splits[WORD], failed[WORD];
+
+	printf("data sweep op=%s%s n=%u fired=%d result=%s effect=%s intact=%d usable=%d retry=%s "
 	       "split=%s split_failed=%s verdict=%s%s%s\n",
-	       rule->op->name, n, record->fired, row_result(record), effect_name(record->effect),
-	       record->intact, record->usable, retry_result(record),
-	       delta(record->before.splits, record->after.splits, splits),
-	       delta(record->before.failures, record->after.failures, failures),
-	       why ? "broken" : "ok", why ? " why=" : "", why ? why : "");
+	       rule->op->name, mode(failures), failures.n, record->fired, row_result(record),
+	       is_seen ? effect_name(record->effect) : "unseen", record->intact, record->usable,
+	       retry_result(record),
+	       splits_show ? delta(record->before.splits, record->after.splits, splits) : "absent",
+	       delta(record->before.failures, record->after.failures, failed),
+	       verdict(why, is_seen), why || !is_seen ? " why=" : "",
+	       why ? why : is_seen ? "" : rule->op->instrument);
 }

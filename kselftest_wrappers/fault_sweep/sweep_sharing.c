@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Memory shared copy-on-write by two processes in the fault sweep: fork, write, pin. */
+#include "lasting.h"
 #include "lib/proc_self.h"
 #include "sweep_ops.h"
 #include "sweep_peer.h"
@@ -52,6 +53,7 @@ const struct sweep_op sweep_fork_cow_child = {
 	.prepare = peer_become_child,
 	.operate = write_word,
 	.look = look_written,
+	.waits_for_memory = true,
 };
 
 const struct sweep_op sweep_fork_cow_parent = {
@@ -61,6 +63,7 @@ const struct sweep_op sweep_fork_cow_parent = {
 	.operate = write_word,
 	.look = look_written,
 	.peer_is_intact = peer_is_intact,
+	.waits_for_memory = true,
 };
 
 /* A read of untouched memory maps the huge zero page. */
@@ -74,6 +77,8 @@ static void map_huge_zero(struct attempt *attempt)
 	sweep_need(!madvise(thp->base, thp->size, MADV_DONTNEED), "MADV_DONTNEED");
 	if (*(volatile unsigned char *)thp->base)
 		sweep_skip("fresh memory is not zero");
+	if (!page_is_present(thp->base))
+		sweep_skip("cannot be seen here: pagemap shows no page that is present");
 	if (!page_is_present(thp->base + thp->size - thp->page_size))
 		sweep_skip("a read does not map a huge page of zeros");
 }
@@ -96,6 +101,7 @@ const struct sweep_op sweep_huge_zero_write = {
 	.operate = write_word,
 	.look = look_written_to_zero,
 	.outside_is_zero = true,
+	.waits_for_memory = true,
 };
 
 /* Target of copies: as long as the range, filled before the call. */
@@ -208,7 +214,7 @@ const struct sweep_op sweep_vmsplice = {
 static pid_t forked;
 static int forked_status;
 
-/* A child does not inherit the armed failure. */
+/* A child inherits failures that last, which may kill it, but not the n-th. */
 static struct returned fork_child(const struct attempt *attempt)
 {
 	struct range all = { 0, attempt->thp.size };
@@ -225,7 +231,10 @@ static enum effect measure_forked(const struct attempt *attempt)
 	(void)attempt;
 	if (forked < 0)
 		return wait(NULL) < 0 ? EFFECT_NONE : EFFECT_PART;
+	lasting_end_of(forked);
 	waitpid(forked, &forked_status, 0);
+	if (lasting_is_on() && WIFSIGNALED(forked_status))
+		return EFFECT_FULL;
 	return WIFEXITED(forked_status) && !WEXITSTATUS(forked_status) ? EFFECT_FULL : EFFECT_PART;
 }
 
@@ -233,4 +242,5 @@ const struct sweep_op sweep_fork = {
 	.name = "fork",
 	.operate = fork_child,
 	.measure = measure_forked,
+	.waits_for_memory = true,
 };

@@ -37,6 +37,8 @@ static void map_shmem_thp(struct attempt *attempt)
 	thp->base = map_shared(thp);
 	sweep_need(!madvise(thp->base, thp->size, MADV_HUGEPAGE), "MADV_HUGEPAGE");
 	pattern_fill(thp->base, (struct range){ 0, thp->size }, OLD_PATTERN);
+	if (smaps_bytes(thp->base, "ShmemPmdMapped") == ABSENT)
+		sweep_skip("cannot be seen here: smaps shows no shared memory");
 	if (smaps_bytes(thp->base, "ShmemPmdMapped") != (long long)thp->size)
 		sweep_skip("shared memory gets no THP here");
 }

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -64,6 +65,21 @@ static enum page_state look_protected(const struct attempt *attempt, size_t offs
 	return page_is_uffd_protected(at(attempt, offset)) ? PAGE_DONE : PAGE_UNTOUCHED;
 }
 
+static bool pagemap_shows_protection(const struct thp *thp)
+{
+	__u64 feature = UFFD_FEATURE_PAGEFAULT_FLAG_WP;
+	struct uffdio_writeprotect request = {
+		.range = { .start = (uintptr_t)thp->base, .len = thp->size },
+		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	};
+	bool before = page_is_uffd_protected(thp->base);
+
+	uffd = open_uffd(&feature);
+	watch_memory(thp->base, thp->size, UFFDIO_REGISTER_MODE_WP);
+	return !before && !ioctl(uffd, UFFDIO_WRITEPROTECT, &request) &&
+	       page_is_uffd_protected(thp->base);
+}
+
 static void watch_writes(const struct attempt *attempt)
 {
 	open_uffd_with(UFFD_FEATURE_PAGEFAULT_FLAG_WP, "write protection");
@@ -86,6 +102,8 @@ const struct sweep_op sweep_uffd_wp = {
 	.prepare = watch_writes,
 	.operate = protect_range,
 	.look = look_protected,
+	.instrument = "pagemap_uffd_wp",
+	.instrument_works = pagemap_shows_protection,
 	.release = close_uffd,
 };
 
@@ -100,6 +118,12 @@ static void watch_new_place(const struct attempt *attempt)
 	new_place = reserve_own_place(attempt, 1);
 	watch_memory(new_place, length, UFFDIO_REGISTER_MODE_MISSING);
 	moved = 0;
+}
+
+static bool pagemap_shows_presence(const struct thp *thp)
+{
+	return page_is_present(thp->base) && !madvise(thp->base, thp->size, MADV_DONTNEED) &&
+	       !page_is_present(thp->base);
 }
 
 /* A call that stops half-way reports the bytes done; the next one continues there. */
@@ -125,10 +149,11 @@ static enum page_state look_moved(const struct attempt *attempt, size_t offset)
 
 	if (!page_is_present(moved_base + offset))
 		return page_holds(attempt, offset, OLD_PATTERN) ? PAGE_UNTOUCHED : PAGE_DAMAGED;
-	if (!page_holds_zero(attempt, offset))
+	if (pattern_mismatch(moved_base, page, OLD_PATTERN) < page.end)
 		return PAGE_DAMAGED;
-	return pattern_mismatch(moved_base, page, OLD_PATTERN) == page.end ? PAGE_DONE :
-									     PAGE_DAMAGED;
+	if (page_holds(attempt, offset, OLD_PATTERN))
+		return PAGE_COPIED;
+	return page_holds_zero(attempt, offset) ? PAGE_DONE : PAGE_DAMAGED;
 }
 
 const struct sweep_op sweep_uffdio_move = {
@@ -136,6 +161,8 @@ const struct sweep_op sweep_uffdio_move = {
 	.prepare = watch_new_place,
 	.operate = move_range,
 	.look = look_moved,
+	.instrument = "pagemap_present",
+	.instrument_works = pagemap_shows_presence,
 	.release = close_uffd,
 };
 
@@ -172,5 +199,7 @@ const struct sweep_op sweep_pagemap_scan = {
 	.prepare = watch_writes_silently,
 	.operate = scan_range,
 	.look = look_protected,
+	.instrument = "pagemap_uffd_wp",
+	.instrument_works = pagemap_shows_protection,
 	.release = close_uffd,
 };

@@ -32,9 +32,11 @@ static int failed(int error)
 	return -1;
 }
 
-/* Reports success without an effect. */
+/* MADV_DONTNEED reports success without an effect; MADV_COLD retries for as long as it fails. */
 int __wrap_madvise(void *start, size_t length, int advice)
 {
+	while (advice == MADV_COLD && length && page_fails(start))
+		;
 	if (advice == MADV_DONTNEED && page_fails(start))
 		return 0;
 	return __real_madvise(start, length, advice);
@@ -73,16 +75,22 @@ int __wrap_munlock(const void *start, size_t length)
 	return broken ? failed(ENOMEM) : __real_munlock(start, length);
 }
 
-/* Kills the process. */
+/* Kills the process, or leaves a mapping in the old place if it grows. */
 void *__wrap_mremap(void *start, size_t old_length, size_t length, int flags, ...)
 {
 	va_list arguments;
 	void *place;
+	bool fails;
 
 	va_start(arguments, flags);
 	place = va_arg(arguments, void *);
 	va_end(arguments);
-	if (page_fails(start))
+	fails = page_fails(start);
+	if (fails && length == old_length)
 		raise(SIGBUS);
-	return __real_mremap(start, old_length, length, flags, place);
+	place = __real_mremap(start, old_length, length, flags, place);
+	if (fails)
+		mmap(start, old_length, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	return place;
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The fault sweep: every allocation of an operation fails once, on base and on the series.
+"""The fault sweep: every allocation of an operation fails, alone or with all after it, on both kernels.
 
 Rows are aligned by n, but the kernels need not allocate as often: a row that is broken at another n
 for the same reason is taken for the same fault. The verdict follows the test's own, so that it has
@@ -20,7 +20,10 @@ from results.model.document import plain
 from results.model.run import Measurement, Status, TestComparison, Verdict
 
 SUITE = "fault_sweep"
-"""One case per operation, of the same name."""
+"""One case per operation, of the same name; one allocation of a call fails."""
+
+LASTING = "fault_sweep_lasting"
+"""The same cases; one allocation of a call and all after it fail."""
 
 CUT_SHORT = "cut_short"
 """Why an n is broken that was tried and has no row."""
@@ -36,16 +39,36 @@ _WORDS: Mapping[str, str] = {
     "retry_failed": "it fails again when nothing is in its way",
     "wrong_errno": "it reports an error that it should not",
     "died": "its process dies",
+    "left_behind": "its pages are in the new place, and the old mapping is still there",
+    "does_not_end": "it does not end while allocations fail",
+    "cannot_be_killed": "it does not end while allocations fail, and can't be killed",
     CUT_SHORT: "the test was cut short",
 }
-_EFFECTS = {"full": "all of it done", "none": "nothing changed", "part": "done in part"}
+_EFFECTS = {
+    "full": "all of it done",
+    "none": "nothing changed",
+    "part": "done in part",
+    "unseen": "its effect can't be seen here",
+}
+_INSTRUMENTS: Mapping[str, str] = {
+    "smaps_locked": "Locked of /proc/PID/smaps",
+    "smaps_lazyfree": "LazyFree of /proc/PID/smaps",
+    "smaps_anonhugepages": "AnonHugePages of /proc/PID/smaps",
+    "pagemap_present": "/proc/PID/pagemap (present pages)",
+    "pagemap_swapped": "/proc/PID/pagemap (swapped pages)",
+    "pagemap_uffd_wp": "/proc/PID/pagemap (write protection by userfaultfd)",
+}
+_WAITED = "unending"
+"""Result of a call that was killed because it did not end."""
 
 LEGEND: Mapping[str, CallMark] = {
     ".": CallMark("✓", Verdict.UNCHANGED, "done all the same"),
     "e": CallMark("E", Status.DONE, "failed as documented"),
     "h": CallMark("S", Verdict.FIXED, "the split of a PMD failed and was handled"),
     "x": CallMark("✗", Verdict.REGRESSION, "broken"),
+    "w": CallMark("W", Status.DONE, "waited for memory until it was killed"),
     "!": CallMark("!", Verdict.INFRASTRUCTURE, "cut short"),
+    "?": CallMark("?", Verdict.NOT_EXERCISED, "can't be seen here"),
     "-": CallMark("·", Status.DONE, "no allocation failed"),
 }
 """A letter for each call; a blank where there is no such allocation."""
@@ -62,7 +85,7 @@ def _compare(test: TestComparison, base: Runs, series: Runs) -> Measurement | No
     return Measurement(
         measure=SUITE,
         test=test.name,
-        subject=operation,
+        subject=f"{operation} from n on" if _is_lasting(test.name) else operation,
         verdict=verdict,
         reason=reason,
         readings=(
@@ -94,8 +117,12 @@ def _mark(row: SweepRow | None, *, cut: bool) -> str:
         return "!" if cut else " "
     if row.why:
         return "x"
+    if row.unseen:
+        return "?"
     if not row.fired:
         return "-"
+    if row.result == _WAITED:
+        return "w"
     if row.split_failure_handled:
         return "h"
     return "." if row.result in ("ok", "short") else "e"
@@ -130,7 +157,11 @@ def _side(operation: str, runs: Runs) -> _Side:
 
 
 def _operation(test: str) -> str:
-    return test.removeprefix(f"{SUITE}.")
+    return test.partition(".")[2]
+
+
+def _is_lasting(test: str) -> bool:
+    return test.startswith(f"{LASTING}.")
 
 
 def _faults(run: SweepRun) -> Faults:
@@ -155,15 +186,25 @@ def _new_faults(on_base: Faults, on_series: Faults) -> Faults:
 def _judge(test: TestComparison, base: _Side, series: _Side) -> tuple[Verdict, str]:
     if test.verdict in (Verdict.INFRASTRUCTURE, Verdict.UNSUPPORTED):
         return test.verdict, test.reason
-    if test.base.status is test.series.status is Status.SKIP:
+    unseen = base.run.unseen or series.run.unseen
+    if test.base.status is test.series.status is Status.SKIP and not unseen:
         return Verdict.UNSUPPORTED, _both(test)
     if any(series.faults):
         return _judge_broken(test, base, series)
     if any(base.faults):
         return _judge_broken_on_base(test, base)
+    if unseen:
+        said = f"can't be seen here: {_INSTRUMENTS.get(unseen, unseen)} does not show what is there"
+        return Verdict.NOT_EXERCISED, f"{said}, {_where_unseen(base.run, series.run)}"
     if test.verdict is not Verdict.UNCHANGED:
         return test.verdict, test.reason
     return _judge_well(base.run, series.run)
+
+
+def _where_unseen(base: SweepRun, series: SweepRun) -> str:
+    if base.unseen and series.unseen:
+        return "on both kernels"
+    return "on base" if base.unseen else "with the series"
 
 
 def _both(test: TestComparison) -> str:
@@ -228,15 +269,22 @@ def ranges(numbers: Iterable[int]) -> str:
 
 
 def _finding(item: Measurement) -> str:
-    if item.reason.startswith(f"{item.subject} "):
-        return f"when an allocation fails, {item.reason}"
+    if item.reason.startswith(f"{_operation(item.test)} "):
+        when = "allocations fail from the n-th on" if _is_lasting(item.test) else "an allocation fails"
+        return f"when {when}, {item.reason}"
     return f"{item.subject} in the fault sweep: {item.reason}"
 
 
 def _summary(items: Sequence[Measurement]) -> str:
     """Say whether splits failed at all: without one, nothing is known of how their failure is handled."""
     base, series = [SweepRun.of(item.base) for item in items], [SweepRun.of(item.series) for item in items]
-    swept = sum(any(run.last for run in runs) for runs in zip(base, series, strict=True))
+    swept = len(
+        {
+            _operation(item.test)
+            for item, *runs in zip(items, base, series, strict=True)
+            if any(run.last for run in runs)
+        }
+    )
     on_base, on_series = _failed_splits(base), _failed_splits(series)
     if on_series is None:
         return ""
@@ -296,7 +344,7 @@ def _call(run: SweepRun, n: int) -> str:
     row = next((row for row in run.rows if row.n == n), None)
     if row is None:
         return "cut short" if run.trying == n else "no such allocation" if run.finished else "not known"
-    said = [row.result, _EFFECTS.get(row.effect, row.effect)]
+    said = ["did not end"] if row.result == _WAITED else [row.result, _EFFECTS.get(row.effect, row.effect)]
     if row.retry != "none":
         said.append(f"retried {row.retry}")
     if row.split_failed:
@@ -310,8 +358,9 @@ def _call(run: SweepRun, n: int) -> str:
 MEASURE = Measure(
     name=SUITE,
     title="Fault sweep",
-    about="Each operation is called once for each of its allocations, with the n-th one failing. "
-    "The series need not allocate as often as base.",
+    about="Each operation is called once for each of its allocations, with the n-th one failing; "
+    "“from n on”: the n-th and all after it. The series need not allocate as often as base.",
+    more_suites=(LASTING,),
     compare=_compare,
     finding=_finding,
     summary=_summary,

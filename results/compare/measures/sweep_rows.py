@@ -13,15 +13,15 @@ from results.model.run import Status, TestResult
 
 @dataclass(frozen=True, slots=True)
 class SweepRow:
-    """One call of an operation in which the n-th allocation was to fail."""
+    """One call of an operation in which the n-th allocation was to fail, or that and all after it."""
 
     n: int
     fired: bool
     """Whether an allocation really failed; the last row of an operation is the one without."""
     result: str
-    """`ok`, the name of an error or a signal, or `short` for less than was asked for."""
+    """`ok`, the name of an error or a signal, `short` for less than was asked for, or `unending`."""
     effect: str
-    """full, none, or part."""
+    """full, none, part, or unseen: the instrument that shows it did not prove itself."""
     intact: bool
     """Nothing outside of the range has changed, nor inside where the effect did not happen."""
     usable: bool
@@ -34,11 +34,13 @@ class SweepRow:
     """Change of thp_split_pmd_failed over the call; None where the kernel has no such counter."""
     why: str = ""
     """Why the row is broken, in the test's word; empty where all is well."""
+    unseen: str = ""
+    """The instrument that did not prove itself, in the test's word: nothing is known of the effect."""
 
     @property
     def split_failure_handled(self) -> bool:
         """Whether the failed allocation made the split of a PMD fail, without harm."""
-        return self.fired and not self.why and (self.split_failed or 0) > 0
+        return self.fired and not self.why and not self.unseen and (self.split_failed or 0) > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,11 @@ class SweepRun:
         if all(row.split_failed is None for row in self.rows):
             return None
         return sum(row.split_failure_handled for row in self.rows)
+
+    @property
+    def unseen(self) -> str:
+        """The instrument that did not prove itself, in the test's word."""
+        return next((row.unseen for row in self.rows if row.unseen), "")
 
     @property
     def last(self) -> int:
@@ -116,18 +123,19 @@ def _kind(line: DataLine, operation: str) -> str:
 
 
 def _row(line: DataLine) -> SweepRow:
-    is_broken = line.name("verdict", "ok", "broken") == "broken"
+    verdict = line.name("verdict", "ok", "broken", "unseen")
     return SweepRow(
         n=line.number("n", 1),
         fired=line.flag("fired"),
         result=line.name("result"),
-        effect=line.name("effect", "full", "none", "part"),
+        effect=line.name("effect", "full", "none", "part", "unseen"),
         intact=line.flag("intact"),
         usable=line.flag("usable"),
         retry=line.name("retry"),
         split=line.number_or_absent("split"),
         split_failed=line.number_or_absent("split_failed"),
-        why=line.name("why") if is_broken else "",
+        why=line.name("why") if verdict == "broken" else "",
+        unseen=line.name("why") if verdict == "unseen" else "",
     )
 
 

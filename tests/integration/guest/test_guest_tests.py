@@ -24,7 +24,9 @@ from tests.integration.one_boot import Results, run_tests
 pytestmark = pytest.mark.slow
 
 GUESTS = Path(__file__).parents[2] / "guests"
-LIES, NO_DEBUGFS = GUESTS / "lying_calls.c", GUESTS / "no_debugfs.c"
+LIES, NO_DEBUGFS, BLIND_SMAPS = (
+    GUESTS / f"{name}.c" for name in ("lying_calls", "no_debugfs", "blind_smaps")
+)
 WRAPPED = ("madvise", "munmap", "mprotect", "mlock", "munlock", "mremap")
 SUITES = ("fault_sweep", "pgtable_cost", "timing")
 SWEPT = (
@@ -39,6 +41,10 @@ SWEPT = (
     "exec_half",
 )
 SWEEPS = tuple(PlannedTest(f"fault_sweep.{name}", ("/bin/fault_sweep", name), 30) for name in SWEPT)
+LASTING = tuple(
+    PlannedTest(f"fault_sweep_lasting.{name}", ("/bin/fault_sweep", "--lasting", name), 60)
+    for name in ("munmap", "fork_cow_child", "mincore", "exit_half")
+)
 MEASUREMENTS = (
     PlannedTest("pgtable_cost.cost", ("/bin/pgtable_cost",), 60),
     PlannedTest("timing.fault", ("/bin/timing", "fault"), 60),
@@ -50,9 +56,13 @@ LYING = {
     "mlock": ("wrong_errno", "EINVAL", "none"),
     "munlock": ("retry_failed", "ENOMEM", "none"),
     "mremap_move": ("died", "SIGBUS", "none"),
+    "mremap_grow": ("left_behind", "ok", "full"),
 }
 """What the sweep must say of each bug of lying_calls.c: the reason, the result, the effect."""
 BLIND = PlannedTest("blind.munmap", ("/bin/no_debugfs", "/bin/fault_sweep", "munmap"), 30)
+BLIND_SWEEPS = {"mlock": "smaps_locked", "munlock": "smaps_locked", "madv_collapse": "smaps_anonhugepages"}
+"""The instrument that does not work in blind_smaps.c."""
+UNENDING = PlannedTest("lying_lasting.madv_cold", ("/bin/lying_sweep", "--lasting", "madv_cold"), 60)
 LYING_SWEEPS = tuple(PlannedTest(f"lying.{name}", ("/bin/lying_sweep", name), 30) for name in LYING)
 
 
@@ -69,6 +79,9 @@ def folder(x86_64: ArchRecord, tmp_path_factory: pytest.TempPathFactory) -> Path
     )
     wraps = " ".join(f"-Wl,--wrap={call}" for call in WRAPPED)
     make(prefix, folder / "lying", "fault_sweep", f"LDFLAGS={lies} {wraps}")
+    no_smaps = folder / "blind_smaps.o"
+    subprocess.run([f"{prefix}gcc", "-O1", "-c", "-o", str(no_smaps), str(BLIND_SMAPS)], check=True)
+    make(prefix, folder / "blind", "fault_sweep", f"LDFLAGS={no_smaps} -Wl,--wrap=smaps_bytes")
     return folder
 
 
@@ -83,6 +96,7 @@ def initramfs_of_all(folder: Path) -> Path:
         "init": initramfs.program(folder / "init"),
         "dev/console": initramfs.console(),
         "bin/lying_sweep": initramfs.program(folder / "lying" / "fault_sweep"),
+        "bin/blind_sweep": initramfs.program(folder / "blind" / "fault_sweep"),
         **{f"bin/{name}": initramfs.program(folder / name) for name in (*SUITES, "no_debugfs")},
     }
     packed = folder / "tests.cpio"
@@ -93,7 +107,8 @@ def initramfs_of_all(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def results(initramfs_of_all: Path, x86_64: ArchRecord, base_kernel: Path, accelerator: str) -> Results:
     bootable = Bootable(x86_64, base_kernel, initramfs_of_all)
-    planned = (*SWEEPS, *MEASUREMENTS, *LYING_SWEEPS, BLIND)
+    blind = tuple(PlannedTest(f"blind.{name}", ("/bin/blind_sweep", name), 30) for name in BLIND_SWEEPS)
+    planned = (*SWEEPS, *LASTING, *MEASUREMENTS, *LYING_SWEEPS, UNENDING, BLIND, *blind)
     return run_tests(bootable, accelerator, initramfs_of_all.parent / "all", planned)
 
 
@@ -185,6 +200,41 @@ def test_a_bug_is_found_with_its_operation_and_n(results: Results, operation: st
     assert f"first n=1: {LYING[operation][0]}" in result.reason
     assert (first.fired, first.why, first.result, first.effect) == (True, *LYING[operation])
     assert (rows[-1].fired, rows[-1].why) == (False, "")
+
+
+def test_an_instrument_that_shows_nothing_makes_no_row_broken(results: Results) -> None:
+    for operation, instrument in BLIND_SWEEPS.items():
+        result = results[f"blind.{operation}"]
+        run = read_sweep(operation, result)
+        assert result.status is Status.SKIP
+        assert f"cannot be seen here: {instrument} does not show known states" in result.reason
+        assert run.left_out == ()
+        assert {(row.effect, row.unseen, row.why) for row in run.rows} == {("unseen", instrument, "")}
+
+
+# Failures that last
+
+
+@pytest.mark.parametrize("operation", [test.name.partition(".")[2] for test in LASTING])
+def test_all_allocations_from_the_n_th_on_fail(results: Results, operation: str) -> None:
+    result = results[f"fault_sweep_lasting.{operation}"]
+    run = read_sweep(operation, result)
+    assert (result.status, result.reason, run.finished) == (Status.PASS, "", True)
+    assert [row.fired for row in run.rows] == [True] * (len(run.rows) - 1) + [False]
+
+
+def test_a_write_waits_for_memory_and_can_be_killed(results: Results) -> None:
+    first = read_sweep("fork_cow_child", results["fault_sweep_lasting.fork_cow_child"]).rows[0]
+    assert (first.fired, first.result, first.why) == (True, "unending", "")
+
+
+def test_a_retry_without_end_is_found_with_its_n(results: Results) -> None:
+    result = results[UNENDING.name]
+    first, *rest = read_sweep("madv_cold", result).rows
+    assert result.status is Status.FAIL
+    assert (first.n, first.result, first.why) == (1, "unending", "does_not_end")
+    assert [row.why for row in rest] == [""]
+    assert any("the call has not ended: process" in line for line in result.output)
 
 
 def test_a_sweep_without_debugfs_says_that_it_could_reach_nothing(results: Results) -> None:

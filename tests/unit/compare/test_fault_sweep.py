@@ -71,6 +71,7 @@ ROW = sweep_lines("ok")[-1]
         ([ROW.replace("n=1", "n=0")], "n is 0, less than 1"),
         ([ROW.replace(" effect=full", "")], "effect is missing"),
         ([ROW.replace("effect=full", "effect=much")], "effect is not what it can be"),
+        ([ROW.replace("verdict=ok", "verdict=unseen")], "why is missing"),
         ([ROW.replace("verdict=ok", "verdict=broken")], "why is missing"),
         ([ROW, ROW], "n=1 is there twice"),
         (["data storm op=munmap"], "not a line of a sweep"),
@@ -225,6 +226,72 @@ def test_without_a_sweep_there_is_none() -> None:
     assert compare_arch("x86_64", [other], runs("pass"), runs("pass"), (), False).measurements == ()
     nothing = printed(MUNMAP, TestResult(MUNMAP.name, Status.MISS, "never started"))
     assert compared(nothing, nothing).measurements == ()
+
+
+def unseen(instrument: str = "smaps_locked") -> tuple[str, ...]:
+    return tuple(
+        line.replace("effect=full", "effect=unseen").replace("verdict=ok", f"verdict=unseen why={instrument}")
+        for line in sweep_lines("ok end")
+    )
+
+
+def test_an_instrument_that_did_not_prove_itself_is_named_and_never_unchanged() -> None:
+    blind = printed(MUNMAP, result_of(MUNMAP, unseen(), Status.SKIP))
+    for base, series, where in (
+        (blind, blind, "on both kernels"),
+        (swept("ok end"), blind, "with the series"),
+        (blind, swept("ok end"), "on base"),
+    ):
+        sweep = swept_on(base, series)
+        assert sweep.verdict is Verdict.NOT_EXERCISED
+        assert sweep.reason == (
+            f"can't be seen here: Locked of /proc/PID/smaps does not show what is there, {where}"
+        )
+
+
+def test_what_is_broken_without_the_instrument_is_a_regression() -> None:
+    bad = tuple(
+        line.replace("verdict=unseen why=smaps_locked", "verdict=broken why=died", 1)
+        for line in unseen()
+        if "sweep_end" not in line
+    )
+    failing = result_of(MUNMAP, bad, Status.FAIL)
+    assert swept_on(swept("ok end"), printed(MUNMAP, failing, failing)).verdict is Verdict.REGRESSION
+
+
+LASTING = plan("fault_sweep_lasting.munmap")[0]
+
+
+def lasting(word: str, *, status: Status = Status.PASS, runs: int = 1) -> Cell:
+    """Print one call that did not end, as the program does."""
+    row = "fired=1 result=unending effect=none intact=1 usable=0 retry=none split=0 split_failed=absent"
+    broken = word != "ok"
+    lines = (
+        "data sweep_try op=munmap mode=lasting n=1",
+        f"data sweep op=munmap mode=lasting n=1 {row} verdict={f'broken why={word}' if broken else 'ok'}",
+        *(line for line in sweep_lines("ok end") if " n=2 " in f"{line} "),
+        f"data sweep_end op=munmap rows=2 fired=1 broken={int(broken)}",
+    )
+    return printed(LASTING, *[result_of(LASTING, lines, status)] * runs)
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("does_not_end", "it does not end while allocations fail"),
+        ("cannot_be_killed", "it does not end while allocations fail, and can't be killed"),
+    ],
+)
+def test_a_call_that_does_not_end_is_a_regression_with_its_n(why: str, said: str) -> None:
+    bad = lasting(why, status=Status.FAIL, runs=2)
+    arch = compare_arch("x86_64", [LASTING], lasting("ok"), bad, (), False)
+    (sweep,) = arch.measurements
+    assert (sweep.verdict, sweep.subject) == (Verdict.REGRESSION, "munmap from n on")
+    assert (sweep.base_marks, sweep.series_marks) == ("w-", "x-")
+    assert arch.reasons == (
+        f"when allocations fail from the n-th on, munmap breaks at n = 1 ({said}) with the series, "
+        "2 of 2 runs; on base it does not",
+    )
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,22 @@ def test_what_was_cut_short_is_shown_and_what_comes_after_is_not_known() -> None
     assert [call.base for call in MEASURE.view(item).calls[1:]] == ["cut short", "not known", "not known"]
 
 
+def test_calls_whose_effect_is_not_seen_and_calls_that_wait_have_words() -> None:
+    lines = [
+        line.replace("effect=full", "effect=unseen").replace("verdict=ok", "verdict=unseen why=smaps_locked")
+        for line in sweep_lines("ok end")
+    ]
+    (item,) = compare_arch(
+        "x86_64", [MUNMAP], printed(MUNMAP, lines), printed(MUNMAP, lines), (), False
+    ).measurements
+    assert (item.base_marks, MEASURE.view(item).calls[0].base) == ("??", "ok, its effect can't be seen here")
+    waiting = [line.replace("result=ok effect=full", "result=unending effect=none", 1) for line in lines]
+    (item,) = compare_arch(
+        "x86_64", [MUNMAP], printed(MUNMAP, waiting), printed(MUNMAP, lines), (), False
+    ).measurements
+    assert set(item.base_marks + item.series_marks) <= set(LEGEND)
+
+
 def test_no_two_marks_differ_by_colour_alone() -> None:
     assert len({mark.sign for mark in LEGEND.values()}) == len(LEGEND)
     assert all(mark.sign and mark.meaning for mark in LEGEND.values())

@@ -25,7 +25,14 @@ WORDS = {
 }
 
 
-SUITES = ("fault_sweep", "pgtable_cost", "timing", "fork_storm", "fork_storm_low_reserve")
+SUITES = (
+    "fault_sweep",
+    "fault_sweep_lasting",
+    "pgtable_cost",
+    "timing",
+    "fork_storm",
+    "fork_storm_low_reserve",
+)
 
 
 def text(path: Path) -> str:
@@ -50,8 +57,11 @@ def manual_row(rule: re.Match[str]) -> str:
 
 
 def test_every_operation_is_a_case_that_asks_for_itself() -> None:
-    cases = find(SuiteRecord, "fault_sweep").cases
-    assert {name: case.args for name, case in cases.items()} == {name: (name,) for name in rules()}
+    for suite, options in (("fault_sweep", ()), ("fault_sweep_lasting", ("--lasting",))):
+        cases = find(SuiteRecord, suite).cases
+        assert {name: case.args for name, case in cases.items()} == {
+            name: (*options, name) for name in rules()
+        }
 
 
 def test_the_manual_has_the_table_of_what_is_allowed() -> None:
