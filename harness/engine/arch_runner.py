@@ -18,7 +18,7 @@ from harness.core.errors import HarnessError
 from harness.engine.boot import Bootable, BootRequest
 from harness.engine.durations import Duration, build_kind
 from harness.engine.executor import Tools
-from harness.engine.next_boot import next_boot
+from harness.engine.next_boot import apart, next_boot
 from harness.engine.schedule import Kind, Task
 from harness.engine.session import Session
 from harness.machines.kinds import MachineKind, share_out
@@ -207,15 +207,17 @@ class ArchRunner:
     def boot_trial(
         self, variant: str, kernel: Path, number: int, tests: Sequence[PlannedTest], most_cpus: int
     ) -> None:
-        """Boot a kernel once on each kind of machine that these tests are spread over.
+        """Boot a kernel once on each kind of machine, and for each origin, that these tests are spread over.
 
         Each boot holds at most `most_cpus` CPU tokens of this machine.
         """
         bootable, kinds = self._bootable(kernel)
         for kind, share in share_out(tests, kinds):
             place = f"-{kind.name}" if len(kinds) > 1 else ""
-            name = f"{self.arch.name}-{_file_name(variant)}{place}-{number}"
-            self._boot_once(bootable, kind, BootRequest(name, variant, trial(number), share), most_cpus)
+            for group in apart(share):
+                place += "-tree" if group[0].of_tree else ""
+                name = f"{self.arch.name}-{_file_name(variant)}{place}-{number}"
+                self._boot_once(bootable, kind, BootRequest(name, variant, trial(number), group), most_cpus)
 
     def _boot_once(
         self, bootable: Bootable, kind: MachineKind, request: BootRequest, most_cpus: int = 0

@@ -28,17 +28,29 @@ class NextBoot:
 
 def next_boot(planned: Sequence[PlannedTest], cell: Cell) -> NextBoot | None:
     """Return the boot that the cell needs next, or None."""
+    if not planned:
+        return None
     if not cell.boots:
-        return NextBoot("first", tuple(planned)) if planned else None
+        return NextBoot("first", apart(planned)[0])
     if len(cell.boots) >= BOOTS_PER_CELL or _fruitless_in_a_row(cell.boots) >= FRUITLESS_BOOTS:
         return None
-    if waiting := tuple(test for test in planned if not _judged(test, cell.boots)):
+    if waiting := [test for test in planned if not _judged(test, cell.boots)]:
         purpose = "remaining" if _fruitful(cell.boots[-1]) else "retry"
-        return NextBoot(purpose, waiting)
+        return NextBoot(purpose, apart(waiting)[0])
     doubtful = {*failing_again(planned, cell), *seen_once(planned, cell)} or {*unchecked_once(planned, cell)}
     if doubtful and not _given_up_again(cell.boots):
-        return NextBoot("again", tuple(test for test in planned if test in doubtful))
+        return NextBoot("again", apart([test for test in planned if test in doubtful])[0])
     return None
+
+
+def apart(tests: Sequence[PlannedTest]) -> tuple[tuple[PlannedTest, ...], ...]:
+    """Split tests into those of one boot each: ours, then those whose programs come from the kernel tree.
+
+    A test runs as root and can replace programs and forge reports, so nothing of ours runs after one that
+    the series may have written. Groups without tests are left out.
+    """
+    groups = ([test for test in tests if test.of_tree is of_tree] for of_tree in (False, True))
+    return tuple(tuple(group) for group in groups if group)
 
 
 def _given_up_again(boots: Sequence[Boot]) -> bool:

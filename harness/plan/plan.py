@@ -347,6 +347,7 @@ def _planned_test(suite: SuiteRecord, name: str, case: CaseRecord, counters: Seq
         needs=suite.needs if case.needs is None else case.needs,
         says=case.says,
         watch=tuple(counter for counter in wanted if not is_watched(counter)),
+        of_tree=not suite.program.wrapper,
     )
 
 

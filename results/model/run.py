@@ -99,6 +99,8 @@ class PlannedTest:
     """Of a program without KTAP: exit status 0 is a PASS if a line of its output has this pattern."""
     watch: tuple[str, ...] = ()
     """Counters that are read before and after it, beside those that are read for every test."""
+    of_tree: bool = False
+    """Whether its program is built from the kernel tree, so that the series decides on what it does."""
 
 
 @dataclass(frozen=True, slots=True)

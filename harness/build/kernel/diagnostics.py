@@ -32,6 +32,7 @@ CLOCK_SKEW = re.compile(
     r"make(?:\[\d+\])?: [Ww]arning: +(?:Clock skew detected|File .* has modification time .* in the future)"
 )
 """As GNU make's remake.c and main.c print it."""
+FAILED_OBJECT = re.compile(r"\*\*\* \[\S+: (?P<object>\S+\.o)\] Error \d+$")
 CONTEXT_BEFORE, CONTEXT_AFTER = 3, 8
 
 
@@ -77,6 +78,11 @@ def merge(
     """What is known of all objects after a build in which only some were made again."""
     merged = {**known, **news}
     return {made: warnings for made, warnings in merged.items() if warnings}
+
+
+def failed_object(lines: Iterable[str]) -> str:
+    """The first object that make could not compile; empty if something else failed."""
+    return next((found["object"] for found in map(FAILED_OBJECT.search, lines) if found), "")
 
 
 def is_machines_fault(lines: Iterable[str]) -> bool:

@@ -44,11 +44,15 @@ AGAIN = "building again from nothing, since only that counts"
 
 
 class BuildError(Exception):
-    """The kernel did not build; `error` is the first error and its context."""
+    """The kernel did not build.
 
-    def __init__(self, error: str) -> None:
+    `error` is the first error and its context, `failed` the object that was not made, if it is one.
+    """
+
+    def __init__(self, error: str, failed: str = "") -> None:
         super().__init__(error)
         self.error = error
+        self.failed = failed
 
 
 class ClockSkewError(InfrastructureError):
@@ -282,20 +286,36 @@ def _make(
         InfrastructureError: if the machine is to blame.
     """
     from_nothing = objects.is_empty
+    failed = ""
     try:
-        return _make_once(request, context, make, objects, tree)
+        return _make_once(request, context, make, objects, tree, request.arch.kernel.target)
     except (BuildError, ClockSkewError) as failure:
         context.children.raise_if_stopping()
-        if isinstance(failure, BuildError) and from_nothing:
-            raise
+        if isinstance(failure, BuildError):
+            if from_nothing:
+                raise
+            failed = failure.failed
         context.log(f"{request.arch.name} {request.variant}: {first_line(str(failure))}; {AGAIN}")
     with context.log_file.open("ab") as log:
         log.write(f"# {AGAIN}\n".encode())
-    return _make_once(request, context, make, empty_objects(objects.folder), tree)
+    return _make_from_nothing(request, context, make, empty_objects(objects.folder), tree, failed)
+
+
+def _make_from_nothing(
+    request: KernelRequest, context: BuildContext, make: _Make, objects: Objects, tree: Path, failed: str
+) -> tuple[Mapping[str, str], tuple[CompilerWarning, ...]]:
+    """Make the object that failed, since that takes seconds; if it compiles now, make everything."""
+    if failed:
+        try:
+            _make_once(request, context, make, objects, tree, failed)
+        except BuildError as failure:
+            if failure.failed == failed:
+                raise
+    return _make_once(request, context, make, objects, tree, request.arch.kernel.target)
 
 
 def _make_once(
-    request: KernelRequest, context: BuildContext, make: _Make, objects: Objects, tree: Path
+    request: KernelRequest, context: BuildContext, make: _Make, objects: Objects, tree: Path, target: str
 ) -> tuple[Mapping[str, str], tuple[CompilerWarning, ...]]:
     lines: list[str] = []
     steps = 0
@@ -309,8 +329,7 @@ def _make_once(
 
     with context.log_file.open("ab") as log:
         symbols = _configure(request, context, make, objects, tree, log)
-        command = ("--output-sync=target", request.arch.kernel.target)
-        status = _run(make, command, context, tree, log, follow)
+        status = _run(make, ("--output-sync=target", target), context, tree, log, follow)
     warnings = objects.note_warnings(tree, lines)
     if diagnostics.has_clock_skew(lines):
         raise ClockSkewError("make saw files that are newer than the clock, which was set back")
@@ -387,7 +406,9 @@ def _raise_for(status: int, lines: Sequence[str], tree: Path) -> None:
         raise InfrastructureError(f"make was ended by {signal.Signals(-status).name}")
     if status:
         error = diagnostics.first_error(lines, tree)
-        raise (InfrastructureError if diagnostics.is_machines_fault(lines) else BuildError)(error)
+        if diagnostics.is_machines_fault(lines):
+            raise InfrastructureError(error)
+        raise BuildError(error, diagnostics.failed_object(lines))
 
 
 def _sizes(request: KernelRequest, vmlinux: Path) -> tuple[int, int, int]:

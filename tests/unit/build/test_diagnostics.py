@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.build.kernel.diagnostics import (
+    failed_object,
     first_error,
     has_clock_skew,
     is_machines_fault,
@@ -112,3 +113,14 @@ def test_an_error_of_the_sources_is_theirs() -> None:
 def test_a_clock_that_was_set_back_is_seen(line: str) -> None:
     assert has_clock_skew([*OUTPUT, line])
     assert not has_clock_skew(OUTPUT)
+
+
+def test_the_object_that_failed_is_named() -> None:
+    lines = [
+        "make[3]: *** [/src/linux/scripts/Makefile.build:229: mm/rmap.o] Error 1",
+        "make[2]: *** [/src/linux/scripts/Makefile.build:478: mm] Error 2",
+        "make: *** [Makefile:224: __sub-make] Error 2",
+    ]
+    assert failed_object(lines) == "mm/rmap.o"
+    assert failed_object(lines[1:]) == ""
+    assert failed_object(["make[2]: *** [scripts/Makefile.vmlinux_o:61: vmlinux.o] Error 1"]) == "vmlinux.o"

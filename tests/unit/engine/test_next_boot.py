@@ -128,6 +128,34 @@ def test_what_ran_without_a_checker_is_booted_again(
     assert decide(*boots) == expected
 
 
+@pytest.mark.parametrize(
+    ("boots", "expected"),
+    [
+        ([], ("first", "a c")),
+        ([seen("pass pass", names="a c")], ("remaining", "b d")),
+        ([seen("pass died", names="a c")], ("remaining", "b d")),
+        ([seen("died miss", names="a c")], ("remaining", "c")),
+        ([seen("pass pass", names="a c"), seen("died miss", names="b d")], ("remaining", "d")),
+        ([seen("pass fail", names="a c"), seen("fail pass", names="b d")], ("again", "c")),
+        (
+            [seen("pass fail", names="a c"), seen("fail pass", names="b d"), seen("fail", names="c")],
+            ("again", "b"),
+        ),
+        ([seen("pass pass", names="a c"), seen("pass pass", names="b d")], None),
+    ],
+)
+def test_nothing_of_ours_runs_in_a_boot_with_programs_of_the_tree(
+    boots: list[Boot], expected: tuple[str, str] | None
+) -> None:
+    planned = [replace(test, of_tree=test.name in "bd") for test in plan(*"abcd")]
+    assert _words(next_boot(planned, cell(*boots))) == expected
+
+
+def test_a_plan_with_programs_of_the_tree_only_starts_with_them() -> None:
+    planned = tuple(replace(test, of_tree=True) for test in plan(*"ab"))
+    assert next_boot(planned, cell()) == NextBoot("first", planned)
+
+
 def test_nothing_planned_needs_no_boot() -> None:
     assert next_boot((), Cell("x86_64", "base")) is None
 
