@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -18,6 +19,11 @@ settings.load_profile("any machine")
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Workers for `--numprocesses auto`; 0 for none, since a kernel's build takes all CPUs by itself."""
     return len(os.sched_getaffinity(0)) if config.option.markexpr == "not slow" else 0
+
+
+def pytest_collection_finish() -> None:
+    """Keep modules and collected tests out of each garbage collection: they live until the end."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -91,7 +92,13 @@ def load(path: Path, model: type[AnyRecord]) -> AnyRecord:
     Raises:
         UsageError: with file, line and what is wrong.
     """
-    node, data = parse(path, _text(path))
+    record: AnyRecord = _read(path, _text(path), model)
+    return record
+
+
+@cache  # slow, and several commands read the same records more than once; records are immutable
+def _read(path: Path, text: str, model: type[AnyRecord]) -> AnyRecord:
+    node, data = parse(path, text)
     try:
         record = model.model_validate(data)
     except ValidationError as error:

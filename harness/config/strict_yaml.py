@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +57,6 @@ _add_core_schema()
 _RESOLVER = _StrictLoader("")
 
 
-@cache  # slow, and several commands read the same records more than once
 def parse(path: Path, text: str) -> tuple[yaml.MappingNode, Any]:
     """Return the nodes of a document, which know their lines, and its values.
 

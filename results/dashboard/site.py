@@ -7,6 +7,7 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic
@@ -254,6 +255,7 @@ class _Site:
         return Markup(document.replace("<", "\\u003c"))  # so that no name ends the script element
 
 
+@cache
 def environment() -> Environment:
     """What all pages are made with: strict, and harmless whatever is shown."""
     made = strict_environment("results.dashboard", "results.reports.html")

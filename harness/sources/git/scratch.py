@@ -20,10 +20,9 @@ def scratch_repository(owner: Repository) -> Iterator[Repository]:
     """
     with tempfile.TemporaryDirectory(prefix="thp-harness-series-") as folder:
         Repository(Path(folder)).run("init", "--quiet", "--template=", "--initial-branch=series")
-        shallow = _inside(owner, "shallow")
-        if shallow.is_file():
-            shutil.copy(shallow, Path(folder) / ".git")
-        yield Repository(Path(folder), {"GIT_OBJECT_DIRECTORY": str(_inside(owner, "objects"))})
+        common = _common(owner)
+        _copy_shallow(common, folder)
+        yield Repository(Path(folder), {"GIT_OBJECT_DIRECTORY": str(common / "objects")})
 
 
 @contextmanager
@@ -34,10 +33,9 @@ def borrowing_repository(*owners: Repository) -> Iterator[Repository]:
     """
     with tempfile.TemporaryDirectory(prefix="thp-harness-history-") as folder:
         Repository(Path(folder)).run("init", "--quiet", "--template=", "--initial-branch=none")
-        shallow = _inside(owners[0], "shallow")
-        if shallow.is_file():
-            shutil.copy(shallow, Path(folder) / ".git")
-        objects = ":".join(_quoted(_inside(owner, "objects")) for owner in owners)
+        common = [_common(owner) for owner in owners]
+        _copy_shallow(common[0], folder)
+        objects = ":".join(_quoted(place / "objects") for place in common)
         yield Repository(Path(folder), {"GIT_ALTERNATE_OBJECT_DIRECTORIES": objects})
 
 
@@ -54,8 +52,14 @@ def _quoted(path: Path) -> str:
     return f'"{text}"'
 
 
-def _inside(owner: Repository, name: str) -> Path:
-    return Path(owner.run("rev-parse", "--path-format=absolute", "--git-path", name))
+def _copy_shallow(common: Path, folder: str) -> None:
+    if (common / "shallow").is_file():
+        shutil.copy(common / "shallow", Path(folder) / ".git")
+
+
+def _common(owner: Repository) -> Path:
+    """Where a repository has its objects and the ends of its history, those of its worktrees included."""
+    return Path(owner.run("rev-parse", "--path-format=absolute", "--git-common-dir"))
 
 
 def check_out_only(repository: Repository, commit: str, paths: Iterable[str]) -> None:

@@ -204,7 +204,8 @@ def fetch_local(
                     hint="In a partial clone, check the commit out once, so that git fetches its files.",
                 ) from error
     _keep(open_mirror(cache), commit)
-    if commit == local_commit(source, "HEAD") and _has_changes(source):
+    is_head = revision == "HEAD" or commit == local_commit(source, "HEAD")
+    if is_head and _has_changes(source):
         return commit, (f"uncommitted changes in {path} are left out: commit them to have them tested",)
     return commit, ()
 
@@ -234,9 +235,12 @@ def open_local(path: Path) -> Repository:
         raise UsageError(
             f"there is no folder {path}", hint="Name a git checkout of the kernel: PATH or PATH@REVISION."
         )
-    if not repository.succeeds("rev-parse", "--git-dir"):
-        raise UsageError(f"{path} is not the top of a git checkout", hint=_hint_for_folder(place))
-    if repository.run("rev-parse", "--show-object-format") != "sha1":
+    try:
+        object_format = repository.run("rev-parse", "--show-object-format")
+    except GitError:
+        hint = _hint_for_folder(place)
+        raise UsageError(f"{path} is not the top of a git checkout", hint=hint) from None
+    if object_format != "sha1":
         raise UsageError(
             f"{path} is a SHA-256 repository; only SHA-1 repositories, as the kernel's are, can be read",
             hint="Write its commits with `git format-patch -o DIR` and give the directory as --series.",

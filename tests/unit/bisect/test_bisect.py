@@ -118,6 +118,7 @@ def test_a_30_percent_failure_is_found_20_times_out_of_20() -> None:
     assert all(games(0.3, 20))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "count"), [(0.3, 100), (0.6, 200), (0.9, 200)])
 def test_wrong_answers_are_as_rare_as_was_asked(rate: float, count: int) -> None:
     assert games(rate, count).count(False) <= count / 50, "half of that is to be expected at most"

@@ -164,8 +164,8 @@ def test_report_of_a_run_that_stopped_before_it_began(program: Program, invoke: 
     assert "the journal has no plan" in answer.stderr
 
 
-def test_the_only_architecture_has_no_compiler(program: Program, tmp_path: Path) -> None:
-    answer = program("run", "--arch", "arm64", env={"PATH": str(tmp_path)})
+def test_the_only_architecture_has_no_compiler(program: Program, invoke: Invoke, tmp_path: Path) -> None:
+    answer = invoke("run", "--arch", "arm64", env={"PATH": str(tmp_path)})
     assert answer.code == 2
     assert "compiler aarch64-linux-gnu-gcc is missing" in answer.stderr
     assert "apt-get install gcc" in answer.stderr

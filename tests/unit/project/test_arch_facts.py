@@ -23,7 +23,10 @@ ALLOWED = {
 
 def names_in(path: Path) -> Iterator[str]:
     """Give the texts and identifiers that name an architecture; docstrings may, as examples."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    module = path.read_text(encoding="utf-8")
+    if not NAMES.search(module):
+        return
+    tree = ast.parse(module)
     words = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         match node:

@@ -39,6 +39,7 @@ def test_pre_commit_runs_what_make_check_runs() -> None:
     assert hooks == [*checks, "shellcheck"]
 
 
+@pytest.mark.slow
 def test_codespell_finds_nothing() -> None:
     codespell = Path(sys.executable).with_name("codespell")
     answer = subprocess.run([codespell], cwd=ROOT, capture_output=True, text=True, check=False)

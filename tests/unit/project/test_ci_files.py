@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.program import Invoke
+
 ROOT = Path(__file__).parents[3]
 CI = ROOT / "ci"
 GITHUB, GITLAB, JENKINS = CI / "github" / "thp-harness.yml", CI / "gitlab-ci.yml", CI / "Jenkinsfile"
@@ -126,12 +128,12 @@ class TestSystemd:
         units[0].write_text(units[0].read_text().replace("Type=oneshot", "Typo=oneshot"))
         assert "Typo" in verify(units).stderr
 
-    def test_the_commands_are_those_of_the_program(self) -> None:
+    def test_the_commands_are_those_of_the_program(self, invoke: Invoke) -> None:
         commands = re.findall(r"^Exec\w+=-?\S+/thp-harness (.*)$", UNITS[0].read_text(), re.MULTILINE)
         assert commands[0].startswith("nightly ")
         for command in commands:
-            answer = run(Path(sys.executable).with_name("thp-harness"), *command.split(), "--help")
-            assert (answer.returncode, answer.stderr) == (0, "")
+            answer = invoke(*command.split(), "--help")
+            assert (answer.code, answer.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from harness.sources.series.series import AppliedSeries, SeriesError, prepare_se
 from harness.sources.trees.remote import split_revision
 from harness.sources.trees.tree import LocalTree, prepare_tree
 from tests.samples.patch_mail import diff
-from tests.samples.tiny_kernel import NUMBERS, commit, git, make_kernel, make_series
+from tests.samples.tiny_kernel import NUMBERS, commit, git, head, make_kernel, make_series
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 
@@ -44,7 +44,7 @@ class Branch:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.kernel = make_kernel(folder / "linux")
-        self.base = git(self.kernel, "rev-parse", "HEAD")
+        self.base = head(self.kernel)
         self.cache = folder / "cache"
 
     def git(self, *arguments: str) -> str:
@@ -58,7 +58,7 @@ class Branch:
             (self.kernel / "mm" / name).write_bytes(content)
         self.git("add", "--all", "--force")
         self.git("commit", "--quiet", "--allow-empty", "--cleanup=verbatim", "-m", message)
-        return self.git("rev-parse", "HEAD")
+        return head(self.kernel)
 
     def odd_commits(self) -> list[str]:
         """One commit for each odd message, with Windows' ends of lines."""
