@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from results.model.run import LineRange, PlannedTest, Subject
+from results.model.run import Head, LineRange
 from results.model.walk import BootNote, BuildNote
 
 
@@ -101,18 +101,9 @@ class ArchBisection:
 
 
 @dataclass(frozen=True, slots=True)
-class Bisection:
+class Bisection(Head):
     """Everything that `bisect.json` says."""
 
-    id: str
-    started: str
-    """ISO 8601, UTC."""
-    seconds: float
-    harness: str
-    host: Mapping[str, str]
-    command: tuple[str, ...]
-    subject: Subject
-    planned: tuple[PlannedTest, ...]
     until: str
     confidence: float
     good: CommitNote

@@ -568,8 +568,8 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One run of the program: everything that `results.json` says."""
+class Head:
+    """The first fields of each run, walk and bisection."""
 
     id: str
     started: str
@@ -582,6 +582,12 @@ class Run:
     command: tuple[str, ...]
     subject: Subject
     planned: tuple[PlannedTest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Run(Head):
+    """One run of the program: everything that `results.json` says."""
+
     cells: tuple[Cell, ...]
     arches: tuple[ArchComparison, ...]
     verdict: Verdict

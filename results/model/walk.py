@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from results.model.run import BootEnd, CompilerWarning, LineRange, PlannedTest, Subject
+from results.model.run import BootEnd, CompilerWarning, Head, LineRange
 
 
 class PatchState(StrEnum):
@@ -191,18 +190,9 @@ class WalkRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class Walk(Head):
     """Everything that `walk.json` says."""
 
-    id: str
-    started: str
-    """ISO 8601, UTC."""
-    seconds: float
-    harness: str
-    host: Mapping[str, str]
-    command: tuple[str, ...]
-    subject: Subject
-    planned: tuple[PlannedTest, ...]
     boots: bool
     """False if the kernels were only to be built."""
     rows: tuple[WalkRow, ...]
