@@ -15,14 +15,12 @@ from harness.cluster.exchange import PARCELS, Exchange
 from harness.cluster.step_messages import Delivery, MissingCommit, Order, WorkerContext
 from harness.cluster.tags import Ability
 from harness.commands.cache.sharing import in_use
+from harness.commands.study import DISK_FREE_BYTES
 from harness.core.errors import HarnessError, InfrastructureError
 from harness.core.jobserver import Jobserver
 from harness.core.process import Children
 from harness.core.workspace import Workspace
 from harness.sources.git.worktree_pool import Worktrees
-
-FREE_BYTES = 3 << 30
-"""As much as a run on one machine wants to be free."""
 
 
 class WorkerSession:
@@ -89,10 +87,10 @@ class WorkerSession:
         self._cache.mkdir(parents=True, exist_ok=True)
         for folder in (self._cache, self._scratch):
             free = shutil.disk_usage(folder).free
-            if free < FREE_BYTES:
+            if free < DISK_FREE_BYTES:
                 raise InfrastructureError(
                     f"worker {self.name}: {folder} has {free >> 20} MiB left; "
-                    f"at least {FREE_BYTES >> 20} MiB are needed"
+                    f"at least {DISK_FREE_BYTES >> 20} MiB are needed"
                 )
 
     def _carry_out(self, order: Order, blank: Delivery, children: Children) -> Delivery:

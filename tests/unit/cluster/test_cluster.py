@@ -220,7 +220,7 @@ def test_a_worker_that_does_not_reach_the_exchange_says_so(bench: WorkerSession,
 def test_a_worker_without_room_says_so(
     bench: WorkerSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.cluster.node.worker_session.FREE_BYTES", 1 << 60)
+    monkeypatch.setattr("harness.cluster.node.worker_session.DISK_FREE_BYTES", 1 << 60)
     assert "MiB left" in bench.perform(order(tmp_path, lambda station: 7)).trouble
 
 
