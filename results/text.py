@@ -45,6 +45,11 @@ def join(names: Iterable[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
+def amount(number: int, noun: str, plural: str = "") -> str:
+    """Count things in English: `1 boot`, `2 boots`; `plural` where an s does not make it."""
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
+
+
 def first_line(text: str) -> str:
     """Return the first line that is not blank, or `no reason given`."""
     return next((line.strip() for line in text.splitlines() if line.strip()), "no reason given")

@@ -20,6 +20,7 @@ import click
 from harness.cli.options import as_json_option, console, print_json
 from harness.core.errors import UsageError
 from results.files import DAMAGED, lines_of, open_plain
+from results.text import amount
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -156,7 +157,7 @@ def _rows(log: ReadLog) -> dict[str, list[Row]]:
     for test in log.tests:
         missing = [leaf for leaf in test.leaves if leaf.status == "MISS" and leaf.path and not leaf.path[-1]]
         if missing:
-            words = f"{len(missing)} planned result{'s' if len(missing) > 1 else ''} never came"
+            words = f"{amount(len(missing), 'planned result')} never came"
             rows.setdefault("MISS", []).append((test.lines, "MISS", test.name, words))
         for leaf in (leaf for leaf in test.leaves if leaf not in missing):
             name = ": ".join(filter(None, (test.name, leaf.name)))
@@ -189,9 +190,7 @@ def _print_row(out: Console, file: str, lines: LineRange | None, word: str, name
 
 def _print_skips(out: Console, file: str, reasons: Counter[str]) -> None:
     for reason, times in reasons.most_common(SKIPS_SHOWN):
-        _print_row(
-            out, file, None, "SKIP", f"{times} result{'s' if times > 1 else ''}", reason or "no reason"
-        )
+        _print_row(out, file, None, "SKIP", amount(times, "result"), reason or "no reason")
 
 
 def _print_sums(out: Console, log: ReadLog, counts: dict[str, int]) -> None:
@@ -203,7 +202,7 @@ def _print_sums(out: Console, log: ReadLog, counts: dict[str, int]) -> None:
         "PASS": "passed",
     }
     sums = [f"{counts[status]} {word}" for status, word in words.items() if counts.get(status)]
-    reports = f"{len(log.splats)} report{'s' if len(log.splats) != 1 else ''} of the kernel"
+    reports = f"{amount(len(log.splats), 'report')} of the kernel"
     protocol = f" (boot {log.nonce})" if log.nonce else ""
     said = ", ".join([reports, *sums] if sums else [reports, "no test results"])
     out.print(f"{log.file}{protocol}: {said}", soft_wrap=True, markup=False, highlight=False)

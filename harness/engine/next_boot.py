@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results.compare.compare import failing_again
 from results.compare.splats import seen_once, unchecked_once
+from results.compare.tally import failing_again
 from results.model.run import Boot, BootEnd, Cell, PlannedTest, Status, TestResult
 
 FRUITLESS_BOOTS = 3

@@ -17,6 +17,7 @@ from harness.plan.prepare import Checkouts, patch_commit
 from harness.sources.git.mirror import open_mirror, tree_hash
 from results.journal.journal import patch_variant
 from results.model.run import Subject
+from results.text import amount
 
 
 class InertRecord(Record):
@@ -51,7 +52,7 @@ def choose(choice: Choice, count: int) -> tuple[int, ...]:
     for option, number in (*(("--only", number) for number in choice.only), ("--from", choice.first)):
         if number is not None and not 1 <= number <= count:
             raise UsageError(
-                f"{option} {number}: the series has {count} patch{'es' if count != 1 else ''}",
+                f"{option} {number}: the series has {amount(count, 'patch', 'patches')}",
                 hint=f"Choose from 1 to {count}; base is always there.",
             )
     asked = choice.only or range(choice.first or 1, count + 1)

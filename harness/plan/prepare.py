@@ -12,6 +12,7 @@ from pathlib import Path
 from harness.build.kernel.recipe import TINY
 from harness.config.arch import ArchRecord
 from harness.plan.plan import NamedTree, Plan
+from harness.sources.git.mirror import tree_hash
 from harness.sources.series.commits import CommitRange
 from harness.sources.series.find import find_source, is_local
 from harness.sources.series.mail.mbox import SeriesError
@@ -26,11 +27,10 @@ from harness.sources.trees.tree import (
     TreeCommit,
     TreeSource,
     prepare_tree,
-    tree_hash,
 )
 from results.journal.journal import Origin, patch_number
 from results.model.run import Patch, Subject
-from results.text import abbrev
+from results.text import abbrev, amount
 
 _MOST_NAMES = 4
 _NOT_IN_A_FOLDER_NAME = re.compile(r"[^A-Za-z0-9._-]+")
@@ -217,6 +217,6 @@ def _about_base(applied: AppliedSeries, tree: str, below: _Below) -> tuple[str, 
     there = {patch.patch_id for patch in below.patches}
     if lacking := [needed for needed in applied.prerequisites if needed not in there]:
         named = ", ".join(abbrev(needed) for needed in lacking[:_MOST_NAMES])
-        count = f"{len(lacking)} patch{'es' if len(lacking) > 1 else ''}"
+        count = amount(len(lacking), "patch", "patches")
         notes.append(f"the series names {count} below it (prerequisite-patch-id {named}): see --prerequisite")
     return tuple(notes)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from harness.config.arch import ArchRecord
 from harness.core.errors import UsageError
+from results.text import amount
 
 KERNELS = 2
 """Base and series; they are compared, so one machine has both."""
@@ -50,7 +51,7 @@ class Shard:
         if self.count > len(kernels):
             raise UsageError(
                 f"--shard {self}: there is not enough for {self.count} machines, the plan has "
-                f"{len(kernels)} architecture{'s' if len(kernels) > 1 else ''}",
+                f"{amount(len(kernels), 'architecture')}",
                 hint=f"Split it among {len(kernels)} at most.",
             )
         own = split(arches, self.count)[self.number - 1]

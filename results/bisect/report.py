@@ -25,7 +25,7 @@ from results.model.bisect import (
     Vote,
 )
 from results.model.run import Build, Cell
-from results.text import abbrev, join
+from results.text import abbrev, amount, join
 from results.walk.walk import boot_note, build_note
 
 EXIT_FOUND, EXIT_WRONG_ENDS, EXIT_UNKNOWN = 0, 2, 3
@@ -149,7 +149,7 @@ def _tally(votes: Sequence[Vote], *, booted: bool) -> str:
         return votes[-1].words
     count = {ballot: sum(vote.ballot is ballot for vote in votes) for ballot in Ballot}
     judged = count[Ballot.GOOD] + count[Ballot.BAD]
-    boots = f"{judged} boot{'s' if judged != 1 else ''}"
+    boots = amount(judged, "boot")
     void = f", {count[Ballot.NONE]} more without a vote" if count[Ballot.NONE] else ""
     if not judged:
         return f"{votes[-1].words}{f' ({len(votes)} boots)' if len(votes) > 1 else ''}"

@@ -25,7 +25,7 @@ from results.compare.bringup import new_warnings
 from results.compare.tally import reached_tests, runs_of, tally
 from results.model.bisect import Ballot, Vote
 from results.model.run import Boot, BootEnd, Build, Cell, CompilerWarning, LineRange, PlannedTest, TestResult
-from results.text import first_line
+from results.text import amount, first_line
 
 _TRIAL = "trial "
 
@@ -214,4 +214,4 @@ def _how(boot: Boot) -> str:
 
 
 def _count(tests: Sequence[PlannedTest]) -> str:
-    return f"{len(tests)} test{'s' if len(tests) != 1 else ''}"
+    return amount(len(tests), "test")

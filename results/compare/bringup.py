@@ -16,7 +16,7 @@ from results.model.run import (
     CompilerWarning,
     Verdict,
 )
-from results.text import first_line
+from results.text import amount, first_line
 
 
 def new_warnings(base: Build | None, series: Build | None) -> tuple[CompilerWarning, ...]:
@@ -37,7 +37,7 @@ def compare_warnings(warnings: Sequence[CompilerWarning]) -> list[Finding]:
     if not warnings:
         return []
     first = warnings[0]
-    count = f"{len(warnings)} new compiler warning{'s' if len(warnings) > 1 else ''}"
+    count = amount(len(warnings), "new compiler warning")
     flag = f" [{first.flag}]" if first.flag else ""
     return [Finding(Verdict.REGRESSION, f"{count}: {first.file}:{first.line}: {first.text}{flag}")]
 
@@ -153,4 +153,4 @@ def _how(boot: Boot) -> str:
 
 def _rate(some: Sequence[Boot], cell: Cell) -> str:
     counted = [boot for boot in cell.boots if not boot_is_infrastructures(boot)]
-    return f"{len(some)} of {len(counted)} boot{'s' if len(counted) != 1 else ''}"
+    return f"{len(some)} of {amount(len(counted), 'boot')}"

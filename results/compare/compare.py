@@ -22,14 +22,8 @@ from results.compare.leaves import compare_leaves
 from results.compare.measures.registry import compare_measures, measured_finding, telling
 from results.compare.roll_up import roll_up
 from results.compare.splats import compare_splats, lost_evidence_findings, splat_findings
-from results.compare.tally import (
-    boots_for,
-    failing_again,
-    is_infrastructure,
-    runs_of,
-    tally,
-)
-from results.compare.verdict import RunVerdict, is_exercised, most_serious, run_verdict
+from results.compare.tally import boots_for, is_infrastructure, runs_of, tally
+from results.compare.verdict import is_exercised, most_serious
 from results.model.run import (
     SEVERITY,
     ArchComparison,
@@ -44,17 +38,7 @@ from results.model.run import (
     TestComparison,
     Verdict,
 )
-
-__all__ = [
-    "RunVerdict",
-    "compare_arch",
-    "compare_claims",
-    "compare_splats",
-    "compare_test",
-    "failing_again",
-    "run_verdict",
-    "tally",
-]
+from results.text import amount
 
 _NAMES_SHOWN = 3
 
@@ -187,8 +171,8 @@ def _test_findings(tests: Sequence[TestComparison], told: Collection[str]) -> li
     if not count:
         what = "a known gap or a known failure" if failures else "a known gap"
         return [Finding(Verdict.NOT_EXERCISED, f"every test is {what}")]
-    known = f", {gaps} known gap{'s' if gaps > 1 else ''}" if gaps else ""
-    known += f", {failures} known failure{'s' if failures > 1 else ''}" if failures else ""
+    known = f", {amount(gaps, 'known gap')}" if gaps else ""
+    known += f", {amount(failures, 'known failure')}" if failures else ""
     said = f"{count} of {len(tests)} tests exercised and passing on both kernels{known}"
     return [Finding(Verdict.UNCHANGED, said)]
 

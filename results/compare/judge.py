@@ -6,6 +6,7 @@ from __future__ import annotations
 from results.compare.finding import SURE
 from results.compare.tally import Runs
 from results.model.run import Tally, Verdict
+from results.text import amount
 
 
 def judge_runs(base_runs: Runs, series_runs: Runs, base: Tally, series: Tally) -> tuple[Verdict, str]:
@@ -66,4 +67,4 @@ def _judge_not_failing(base_runs: Runs, base: Tally, series: Tally) -> tuple[Ver
 
 def _rate(runs: Runs) -> str:
     judged = len(runs.judged)
-    return f"{len(runs.failing)} of {judged} run{'s' if judged != 1 else ''}"
+    return f"{len(runs.failing)} of {amount(judged, 'run')}"

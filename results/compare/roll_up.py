@@ -10,6 +10,7 @@ from results.compare.known import EXCUSED
 from results.compare.leaves import GONE, NOT_REACHED
 from results.compare.verdict import GREEN, most_serious
 from results.model.run import SEVERITY, LeafComparison, Status, TestComparison, Verdict
+from results.text import amount
 
 _NAMES_SHOWN = 3
 
@@ -77,5 +78,5 @@ def _sentence(what: str, leaves: Sequence[LeafComparison]) -> str:
         return f"the test itself {what}: {why}"
     shown = ", ".join(named[:_NAMES_SHOWN])
     more = f" and {len(named) - _NAMES_SHOWN} more" if len(named) > _NAMES_SHOWN else ""
-    subtests = f"{len(named)} subtest{'s' if len(named) > 1 else ''}"
+    subtests = amount(len(named), "subtest")
     return f"{subtests} {what}: {shown}{more}" + (f" ({why})" if why else "")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results.model.run import SEVERITY, ArchComparison, TestComparison, Verdict
-from results.text import join
+from results.text import amount, join
 
 EXIT_CLEAN = 0
 EXIT_REGRESSION = 1
@@ -100,7 +100,7 @@ def _clean_headline(arches: Sequence[ArchComparison]) -> str:
     gaps = [
         arch.arch for arch in arches if arch.verdict in GAPS or any(test.known_gap for test in arch.tests)
     ]
-    lead = f"No regression, {fixed} test{'s' if fixed != 1 else ''} fixed" if fixed else "No regression"
+    lead = f"No regression, {amount(fixed, 'test')} fixed" if fixed else "No regression"
     known = f"; known gaps on {join(gaps)}" if gaps else ""
     failing = [arch.arch for arch in arches if any(test.known_failure for test in arch.tests)]
     known += f"; known failures on {join(failing)}" if failing else ""
@@ -125,5 +125,5 @@ def _short_reason(arch: ArchComparison) -> str:
     if not reason.startswith(tuple(f"{name} " for name in tests)):
         return reason
     more = len(tests) - 1
-    also = f"; so {'does' if more == 1 else 'do'} {more} more test{'s' if more != 1 else ''}" if more else ""
+    also = f"; so {'does' if more == 1 else 'do'} {amount(more, 'more test')}" if more else ""
     return reason.partition(": ")[0] + also

@@ -27,8 +27,6 @@ from results.model.run import Capabilities, LineRange, PlannedTest, Status, Test
 from results.splats.kernel_log import KernelLine, KernelLog
 from results.text import printable, without_printk_prefix
 
-__all__ = ["BootReport", "KernelLine", "printable", "read_report"]
-
 PROTOCOL_VERSION = "1"
 MOST_NOTES = 50
 MOST_FACTS = 1000

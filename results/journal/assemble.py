@@ -9,7 +9,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TypeVar
 
-from results.compare import compare
+from results.compare.compare import compare_arch
+from results.compare.verdict import run_verdict
 from results.console.report import read_report
 from results.files import open_plain
 from results.journal.journal import (
@@ -169,7 +170,7 @@ def assemble(run_dir: Path) -> Run:
 def conclude_run(plan: PlanFact, events: Sequence[Event], cells: Sequence[Cell]) -> Run:
     """Compare the cells of each architecture, and give the verdict."""
     arches = tuple(_compare(plan, cells, arch) for arch in plan.arches)
-    verdict = compare.run_verdict(arches)
+    verdict = run_verdict(arches)
     return Run(
         id=plan.id,
         started=events[0].time.isoformat(timespec="seconds"),
@@ -201,7 +202,7 @@ def compare_cells(plan: PlanFact, base: Cell, other: Cell, claims: Iterable[Clai
     gaps = tuple(gap for gap in plan.known_gaps if gap.arch == arch)
     failures = tuple(entry for entry in plan.known_failures if entry.arch == arch)
     allowed = arch in plan.allow_unexercised
-    return compare.compare_arch(
+    return compare_arch(
         arch,
         plan.planned,
         base,

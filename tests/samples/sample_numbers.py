@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-from results.compare.compare import compare_arch, run_verdict
+from results.compare.compare import compare_arch
+from results.compare.verdict import run_verdict
 from results.model.run import Boot, Cell, LineRange, PlannedTest, Run, Status, TestResult
 from tests.samples.cells import plan
 from tests.samples.data_words import COST, STORM, cost_lines, result_of, storm_line, sweep_lines, timing_lines

@@ -23,7 +23,7 @@ from results.bisect.report import conclude_bisection, name_of
 from results.bisect.search import FAILURES_OF_USE, Hint, Question, Search, SearchResult
 from results.journal.journal import decode, read_events
 from results.model.bisect import Bisection, BisectScope, EndFact, Mark, Rate, SearchEnding
-from results.text import abbrev
+from results.text import abbrev, amount
 
 MOST_AT_ONCE = 8
 """Upper bound of the concurrent guests of one search."""
@@ -206,13 +206,13 @@ class _ArchSearch:
         """Return the expected number of steps and boots."""
         question, rate = self._question, self._search.rate
         steps = steps_for(question.commits)
-        counted = f"{question.commits} commit{'s' if question.commits != 1 else ''}, {steps} steps"
+        counted = f"{amount(question.commits, 'commit')}, {steps} steps"
         if not rate.clean:
             rate = Rate(max(rate.failures, FAILURES_OF_USE), max(rate.boots, FAILURES_OF_USE))
         needed = effort(rate, question.commits, question.confidence)
         if not question.booted or not needed:
             return f"{counted}, no boots"
-        boots = f"{needed.quick} clean boot{'s' if needed.quick != 1 else ''}"
+        boots = amount(needed.quick, "clean boot")
         rounds = steps * _rounds(needed.quick, question.width)
         rounds += _rounds(needed.sure - needed.quick, question.width)
         seconds = rounds * self._work.expect_boot().seconds

@@ -20,7 +20,7 @@ from harness.sources.trees.tree import LocalTree
 from results.journal.journal import Origin, patch_variant
 from results.model.bisect import CommitNote
 from results.model.run import Subject
-from results.text import abbrev
+from results.text import abbrev, amount
 
 _PATCH = re.compile(r"(?:patch/)?([0-9]{1,4})")
 
@@ -103,7 +103,7 @@ def _patch_number(name: str, option: str, count: int) -> int:
     match = _PATCH.fullmatch("0" if name == "base" else name)
     if match is None or int(match[1]) > count:
         raise UsageError(
-            f"{option} {name}: the series has {count} patch{'es' if count != 1 else ''}",
+            f"{option} {name}: the series has {amount(count, 'patch', 'patches')}",
             hint="Name a patch by its number, 0 for the tree without any; "
             "for revisions of a tree: --tree PATH without --series.",
         )

@@ -14,7 +14,7 @@ from harness.sources.series.mail.mbox import Mail, SeriesError
 from harness.sources.series.mail.subject import Version
 from harness.sources.series.mail.thread import Thread
 from harness.sources.series.mail.whole import check_whole
-from results.text import join
+from results.text import amount, join
 
 _VERSION_OF_FILE = re.compile(r"v(\d{1,4})-\d+")
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9})?)?")
@@ -301,4 +301,4 @@ def _title(covers: list[Mail], patches: list[Mail]) -> str:
     more = len(patches) - 1
     if not more:
         return patches[0].subject
-    return f"{patches[0].subject} (and {more} more {'patch' if more == 1 else 'patches'})"
+    return f"{patches[0].subject} (and {amount(more, 'more patch', 'more patches')})"

@@ -22,9 +22,7 @@ from harness.sources.series.mail.letter import address, read_letter
 from harness.sources.series.mail.mbox import Mail, SeriesError, read_mails
 from harness.sources.series.order import OrderedSeries, SeriesChoice, order_series
 from results.model.run import FuzzedHunk, Letter, Patch
-from results.text import printable
-
-__all__ = ["AppliedSeries", "SeriesError", "prepare_series"]
+from results.text import amount, printable
 
 _FORMAT = "2"
 """Part of every cached series' name: raised when the same mails would give other commits."""
@@ -121,7 +119,7 @@ def _apply_range(
     ]
     first = found.cover or part.patches[0]
     more = len(patches) - 1
-    others = f" (and {more} more {'patch' if more == 1 else 'patches'})" if more and not found.cover else ""
+    others = f" (and {amount(more, 'more patch', 'more patches')})" if more and not found.cover else ""
     return AppliedSeries(
         commit=placed.commits[-1],
         tree=mirror.run("rev-parse", f"{placed.commits[-1]}^{{tree}}"),

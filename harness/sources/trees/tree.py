@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.sources.git.mirror import kernel_version, tree_hash
-from harness.sources.git.worktree import worktree
+from harness.sources.git.mirror import kernel_version
 from harness.sources.trees.debian import prepare_package
 from harness.sources.trees.remote import (
     fetch_local,
@@ -18,19 +17,6 @@ from harness.sources.trees.remote import (
     split_url,
 )
 from results.text import abbrev
-
-__all__ = [
-    "DebianSource",
-    "GitRemote",
-    "GitRevision",
-    "LocalTree",
-    "TreeCommit",
-    "TreeSource",
-    "kernel_version",
-    "prepare_tree",
-    "tree_hash",
-    "worktree",
-]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from results.compare.measures.sweep_rows import SweepRow, SweepRun, read_sweep
 from results.compare.tally import Runs, deciding_run
 from results.model.document import plain
 from results.model.run import Measurement, Status, TestComparison, Verdict
+from results.text import amount
 
 SUITE = "fault_sweep"
 """One case per operation, of the same name; one allocation of a call fails."""
@@ -226,7 +227,7 @@ def _judge_broken(test: TestComparison, base: _Side, series: _Side) -> tuple[Ver
         return verdict, f"{operation} breaks on both kernels {what}; on base {_what(everywhere)}"
     if not test.base.exercised:
         return Verdict.NOT_EXERCISED, f"{operation} breaks {_what(new[0])}; {test.reason}"
-    rate = f"{len(new)} of {len(series.faults)} run{'s' if len(series.faults) > 1 else ''}"
+    rate = f"{len(new)} of {amount(len(series.faults), 'run')}"
     said = f"{operation} breaks {_what(new[0])} with the series, {rate}; {_on_base(everywhere)}"
     is_sure = SURE <= len(new) == len(series.faults) or test.verdict is Verdict.REGRESSION
     return Verdict.REGRESSION if is_sure else Verdict.FLAKY, said
@@ -289,7 +290,7 @@ def _summary(items: Sequence[Measurement]) -> str:
     if on_series is None:
         return ""
     said = f"On base {_split_words(on_base)}." if on_base else "Base does not count failed splits."
-    count = f"Every allocation of {swept} operation{'s' if swept > 1 else ''} was made to fail."
+    count = f"Every allocation of {amount(swept, 'operation')} was made to fail."
     return f"{count} With the series {_split_words(on_series)}. {said}"
 
 
@@ -297,7 +298,7 @@ def _split_words(splits: tuple[int, int]) -> str:
     failed, well = splits
     if not failed:
         return "no split of a PMD failed for want of memory"
-    calls = f"the split of a PMD failed in {failed} call{'s' if failed > 1 else ''}"
+    calls = f"the split of a PMD failed in {amount(failed, 'call')}"
     return f"{calls} and was handled" if failed == well else f"{calls} and was handled in {well}"
 
 

@@ -24,6 +24,7 @@ from results.compare.measures.timing import machines_of, reading_note
 from results.compare.tally import Runs
 from results.model.document import plain
 from results.model.run import SEVERITY, Measurement, Reading, TestComparison, Verdict
+from results.text import amount
 
 SUITE = "fork_storm"
 
@@ -148,7 +149,7 @@ def _compare(test: TestComparison, base: Runs, series: Runs) -> Measurement | No
     item = Measurement(
         measure=SUITE,
         test=test.name,
-        subject=f"{both[0].forks} forks, {both[0].thps} THP{'s' if both[0].thps > 1 else ''}",
+        subject=f"{both[0].forks} forks, {amount(both[0].thps, 'THP')}",
         verdict=test.verdict,
         reason=test.reason,
         readings=tuple(_readings(on_base, on_series)),

@@ -17,6 +17,7 @@ from results.compare.measures.measure import Measure, reading
 from results.compare.tally import Runs, deciding_run
 from results.model.document import plain
 from results.model.run import Measurement, TestComparison, Verdict
+from results.text import amount
 
 SUITE = "pgtable_cost"
 
@@ -168,7 +169,7 @@ def _judge_leak(base: _Side, series: _Side) -> tuple[Verdict, str]:
         return Verdict.FIXED, f"page tables are left on base ({_left(base)}), none with the series"
     if base.leaking:
         return Verdict.FAILS_ON_BOTH, f"page tables are left on both kernels ({_left(series)})"
-    rate = f"{series.leaking} of {len(series.all)} run{'s' if len(series.all) > 1 else ''}"
+    rate = f"{series.leaking} of {amount(len(series.all), 'run')}"
     always = SURE <= series.leaking == len(series.all)
     said = f"page tables are left with the series ({_left(series)}, {rate}), none on base"
     return Verdict.REGRESSION if always else Verdict.FLAKY, said

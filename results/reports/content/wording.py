@@ -15,7 +15,7 @@ from results.model.run import (
     Tally,
     Verdict,
 )
-from results.text import printable
+from results.text import amount, printable
 
 SYMBOLS: Mapping[Verdict | Status, str] = {
     Verdict.UNCHANGED: "✓",
@@ -81,9 +81,8 @@ def place(log: str, lines: LineRange | None) -> str:
     return f"{log}:{lines.first}-{lines.last}"
 
 
-def count(number: int, noun: str, plural: str = "") -> str:
-    """Count things in English: `1 boot`, `2 boots`; `plural` where an s does not make it."""
-    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
+count = amount
+"""`1 boot`, `2 boots`: for templates."""
 
 
 def moment(iso: str) -> str:

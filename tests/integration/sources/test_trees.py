@@ -22,8 +22,10 @@ import pytest
 
 from harness.core.errors import InfrastructureError, UsageError
 from harness.sources.git.mirror import open_mirror
-from harness.sources.series.series import AppliedSeries, SeriesError, prepare_series
-from harness.sources.trees.tree import DebianSource, GitRemote, GitRevision, LocalTree, prepare_tree, worktree
+from harness.sources.git.worktree import worktree
+from harness.sources.series.mail.mbox import SeriesError
+from harness.sources.series.series import AppliedSeries, prepare_series
+from harness.sources.trees.tree import DebianSource, GitRemote, GitRevision, LocalTree, prepare_tree
 from tests.private_sshd import free_port
 from tests.samples.patch_mail import diff
 from tests.samples.tiny_kernel import ADDRESS, commit, git, make_kernel, make_series

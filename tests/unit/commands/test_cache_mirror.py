@@ -20,8 +20,9 @@ from harness.commands.cache.verify import verify
 from harness.core.errors import InfrastructureError
 from harness.sources.git.mirror import has_commit, open_mirror
 from harness.sources.git.repository import Repository
+from harness.sources.git.worktree import worktree
 from harness.sources.series.series import prepare_series
-from harness.sources.trees.tree import LocalTree, prepare_tree, worktree
+from harness.sources.trees.tree import LocalTree, prepare_tree
 from tests.samples.cache_entries import silent, store
 from tests.samples.tiny_kernel import commit, git, make_kernel, make_series
 

@@ -7,15 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.compare.compare import (
-    compare_arch,
-    compare_claims,
-    compare_splats,
-    compare_test,
-    failing_again,
-    run_verdict,
-    tally,
-)
+from results.compare.claims import compare_claims
+from results.compare.compare import compare_arch, compare_test
+from results.compare.splats import compare_splats
+from results.compare.tally import failing_again, tally
+from results.compare.verdict import run_verdict
 from results.model.run import (
     ArchComparison,
     Boot,

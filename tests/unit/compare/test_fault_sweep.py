@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from results.compare.compare import compare_arch, failing_again, run_verdict
+from results.compare.compare import compare_arch
 from results.compare.measures.fault_sweep import ranges
 from results.compare.measures.sweep_rows import SweepRun, read_sweep
+from results.compare.tally import failing_again
+from results.compare.verdict import run_verdict
 from results.model.run import ArchComparison, BootEnd, Cell, Measurement, Status, TestResult, Verdict
 from tests.samples.cells import plan, runs
 from tests.samples.data_words import MUNMAP, printed, result_of, skipped, sweep_lines, swept

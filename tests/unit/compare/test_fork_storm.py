@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from results.compare.compare import compare_arch, run_verdict
+from results.compare.compare import compare_arch
 from results.compare.measures.fork_storm import read_storms
+from results.compare.verdict import run_verdict
 from results.model.run import ArchComparison, Cell, Measurement, Status, TestResult, Verdict
 from tests.samples.cells import plan, runs
 from tests.samples.data_words import STORM, printed, result_of, storm_line

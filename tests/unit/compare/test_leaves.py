@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from results.compare.compare import compare_arch, compare_test, run_verdict
+from results.compare.compare import compare_arch, compare_test
+from results.compare.verdict import run_verdict
 from results.console.outcome import ProcessEnd, judge, judge_unfinished
 from results.model.run import (
     Boot,

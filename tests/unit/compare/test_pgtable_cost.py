@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from results.compare.compare import compare_arch, run_verdict
+from results.compare.compare import compare_arch
 from results.compare.measures.pgtable_cost import read_page_tables
+from results.compare.verdict import run_verdict
 from results.model.run import ArchComparison, Cell, Measurement, Status, TestResult, Verdict
 from tests.samples.cells import plan, runs
 from tests.samples.data_words import COST, cost_lines, printed, result_of

@@ -14,7 +14,8 @@ from harness.config.known_failures import FILE, read_known_failures
 from harness.core.errors import UsageError
 from harness.core.shipped import CONFIGS
 from harness.plan.plan import PlanRequest, make_plan
-from results.compare.compare import compare_arch, run_verdict
+from results.compare.compare import compare_arch
+from results.compare.verdict import run_verdict
 from results.model.run import ArchComparison, Cell, KnownFailure, Status, Verdict
 from tests.samples.cells import boot, cell, plan
 

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from results.console.protocol import LONGEST_LINE
-from results.console.report import BootReport, KernelLine, printable, read_report
+from results.console.report import BootReport, read_report
 from results.model.run import CounterChange, PlannedTest, Status, TestResult
 from results.splats import kernel_log
+from results.splats.kernel_log import KernelLine
+from results.text import printable
 from tests.samples.guestlog import NONCE, GuestLog, frame, ktap, planned
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "console"

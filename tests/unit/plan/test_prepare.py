@@ -13,8 +13,8 @@ from harness.plan.onto import rows, try_bases
 from harness.plan.plan import PlanRequest, make_plan
 from harness.plan.prepare import Checkouts, folder_name, prepare
 from harness.sources.git.mirror import open_mirror
+from harness.sources.series.mail.mbox import SeriesError
 from harness.sources.series.order import SeriesChoice
-from harness.sources.series.series import SeriesError
 from tests.samples.patch_mail import mail
 from tests.samples.tiny_kernel import NUMBERS, commit, git, make_kernel, make_series
 

@@ -13,8 +13,9 @@ import pytest
 from jinja2 import ChoiceLoader, DictLoader
 from rich.console import Console
 
-from results.compare.compare import compare_arch, run_verdict
+from results.compare.compare import compare_arch
 from results.compare.measures.registry import MEASURES
+from results.compare.verdict import run_verdict
 from results.dashboard.site import build_site
 from results.model.document import from_json, to_json
 from results.model.run import Run, Verdict

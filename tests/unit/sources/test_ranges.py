@@ -13,8 +13,9 @@ import pytest
 from harness.core.errors import InfrastructureError, UsageError
 from harness.sources.git.mirror import open_mirror
 from harness.sources.git.repository import Repository
+from harness.sources.series.mail.mbox import SeriesError
 from harness.sources.series.order import SeriesChoice
-from harness.sources.series.series import AppliedSeries, SeriesError, prepare_series
+from harness.sources.series.series import AppliedSeries, prepare_series
 from harness.sources.trees.remote import split_revision
 from harness.sources.trees.tree import LocalTree, prepare_tree
 from tests.samples.patch_mail import diff

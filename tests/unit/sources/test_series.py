@@ -13,10 +13,12 @@ import pytest
 
 from harness.core.errors import InfrastructureError, UsageError
 from harness.sources.git.mirror import open_mirror
+from harness.sources.git.worktree import worktree
 from harness.sources.series.diff import parse_diff
 from harness.sources.series.mail.lore import message_id
-from harness.sources.series.series import AppliedSeries, SeriesError, prepare_series
-from harness.sources.trees.tree import LocalTree, prepare_tree, worktree
+from harness.sources.series.mail.mbox import SeriesError
+from harness.sources.series.series import AppliedSeries, prepare_series
+from harness.sources.trees.tree import LocalTree, prepare_tree
 from tests.samples.tiny_kernel import ADDRESS, NUMBERS, commit, git, make_kernel, make_series
 
 TITLES = ["mm: thp: change 1", "mm: thp: change 2", "mm: thp: change 3"]

@@ -15,20 +15,13 @@ import pytest
 
 from harness.core.errors import InfrastructureError, UsageError
 from harness.core.locks import locked
-from harness.sources.git.mirror import locked_mirror, open_mirror
+from harness.sources.git.mirror import kernel_version, locked_mirror, open_mirror, tree_hash
 from harness.sources.git.repository import GitError, Repository
+from harness.sources.git.worktree import worktree
 from harness.sources.trees.apt import PackageFile, PackageLists
 from harness.sources.trees.debian import prepare_package
 from harness.sources.trees.tarball import CommitLabel, TarEntry, import_commit, tar_entries
-from harness.sources.trees.tree import (
-    DebianSource,
-    GitRemote,
-    LocalTree,
-    kernel_version,
-    prepare_tree,
-    tree_hash,
-    worktree,
-)
+from harness.sources.trees.tree import DebianSource, GitRemote, LocalTree, prepare_tree
 from tests.samples.tiny_kernel import FILES, MAKEFILE, commit, git, make_kernel
 
 

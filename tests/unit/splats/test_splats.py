@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.console.report import KernelLine, read_report
+from results.console.report import read_report
 from results.model.run import LineRange, Splat
 from results.splats.find import LONGEST_EXCERPT, MOST_SPLATS, find_splats
+from results.splats.kernel_log import KernelLine
 from results.splats.rules import LONGEST_REPORT, RULES, hints_at_report
 from tests.samples import splat_samples as sample
 from tests.samples.guestlog import planned

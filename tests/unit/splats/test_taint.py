@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from results.compare.compare import compare_splats
+from results.compare.splats import compare_splats
 from results.model.run import Boot, LineRange, Splat, Status, TestResult, Verdict
 from results.splats.rules import RULES
 from results.splats.taint import EXPLAINED, FLAGS, letters, unexplained_taints
