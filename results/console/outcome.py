@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from results.console.ktap import KtapDocument, KtapResult, overall, parse_ktap, sum_up, worst
+from results.console.ktap import parse_ktap
+from results.console.ktap_results import KtapDocument, KtapResult, overall, sum_up, worst
 from results.model.run import Leaf, LineRange, Status
 
 _SIGNALS = {

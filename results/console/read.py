@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
 
-from results.console.ktap import overall, parse_ktap
+from results.console.ktap import parse_ktap
+from results.console.ktap_results import overall
 from results.console.outcome import leaves_of
 from results.console.protocol import LONGEST_LINE, Frame, marker_for, read_frame, unescape
 from results.console.report import read_report

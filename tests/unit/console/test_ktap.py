@@ -5,15 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.console.ktap import (
-    DEEPEST_LEVEL,
-    MOST_MISSING_ROWS,
-    KtapDocument,
-    KtapResult,
-    overall,
-    parse_ktap,
-    worst,
-)
+from results.console.ktap import DEEPEST_LEVEL, MOST_MISSING_ROWS, parse_ktap
+from results.console.ktap_results import KtapDocument, KtapResult, overall, worst
 from results.model.run import Status
 
 
