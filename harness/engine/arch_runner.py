@@ -65,12 +65,6 @@ class ArchRunner:
         self._booted_images = self._images_booted_earlier()
         """Image hash → the variant that is booted for it."""
 
-    def try_out(self, checkout: Checkout) -> Cell:
-        """Build one commit and boot it; returns its cell."""
-        if kernel := self.build(checkout):
-            self.boot(checkout.variant, kernel)
-        return self.cell(checkout.variant)
-
     def cell(self, variant: str) -> Cell:
         """Return the cell of a variant, as far as its builds and boots have come."""
         return self.session.cell(self.arch.name, variant)

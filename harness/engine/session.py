@@ -20,7 +20,7 @@ from harness.core.workspace import Workspace
 from harness.engine.durations import DurationHistory
 from harness.engine.executor import Executor, RunContext, Site, ThisMachine
 from harness.engine.plan_fact import FoundTests, find_tests, plan_fact
-from harness.engine.run_folder import open_folder
+from harness.engine.run_folder import OpenedFolder, open_folder
 from harness.machines.host.lease import HostLease, take_host
 from harness.machines.lava.lab import open_lab
 from harness.plan.plan import Plan, claims, planned_tests
@@ -154,18 +154,7 @@ def open_session(
     fact = plan_fact(plan, checkouts, planned, command, scope, found)
     children = Children()
     lab = open_lab(plan.lab, plan.arches) if plan.lab else None
-    host = _take_host(plan, workspace, progress, children)
-    try:
-        opened = open_folder(plan, fact, workspace, progress)
-    except BaseException:
-        if host:
-            host.give_back()
-        raise
-    journal = Journal(opened.run_dir)
-    if opened.resumed:
-        journal.append("resume")
-    else:
-        journal.append("plan", opened.fact)
+    host, opened = _take_host_and_folder(plan, fact, workspace, progress, children)
     jobserver = Jobserver(plan.jobs)
     context = RunContext(plan, workspace, opened.run_dir, children, jobserver, host, lab)
     return Session(
@@ -178,7 +167,7 @@ def open_session(
         run_dir=opened.run_dir,
         lock=opened.lock,
         fact=opened.fact,
-        journal=journal,
+        journal=_begin_journal(opened),
         history=DurationHistory(workspace.state),
         cells=opened.cells,
         checks=list(opened.checks),
@@ -190,5 +179,23 @@ def open_session(
     )
 
 
-def _take_host(plan: Plan, workspace: Workspace, progress: Progress, children: Children) -> HostLease | None:
-    return take_host(plan.host, workspace.state, progress.log, children) if plan.host else None
+def _take_host_and_folder(
+    plan: Plan, fact: PlanFact, workspace: Workspace, progress: Progress, children: Children
+) -> tuple[HostLease | None, OpenedFolder]:
+    """Take the host of the plan, if it has one; no host stays taken if there is no folder for the run."""
+    host = take_host(plan.host, workspace.state, progress.log, children) if plan.host else None
+    try:
+        return host, open_folder(plan, fact, workspace, progress)
+    except BaseException:
+        if host:
+            host.give_back()
+        raise
+
+
+def _begin_journal(opened: OpenedFolder) -> Journal:
+    journal = Journal(opened.run_dir)
+    if opened.resumed:
+        journal.append("resume")
+    else:
+        journal.append("plan", opened.fact)
+    return journal

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 from sqlalchemy.engine import URL
 
-from results.store.engine import PATIENCE_SECONDS, StoreError, explained, open_engine, shown, tidy, writing
+from results.store.engine import PATIENCE_SECONDS, explained, open_engine, shown, tidy, writing
 from results.store.folder import RefusedError, Stamp, UnfinishedError, read_folder, stamp_of
 from results.store.rows import StoredFolder, clean
 from results.store.tables import DETAILS, FOLDERS, METADATA
@@ -275,6 +275,3 @@ def open_store(store: str, patience: float = PATIENCE_SECONDS) -> Store:
     from results.store.engine import address_of
 
     return Store(address_of(store), patience)
-
-
-__all__ = ["ImportState", "Imported", "Store", "StoreError", "Stored", "open_store"]

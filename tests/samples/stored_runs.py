@@ -13,8 +13,9 @@ from sqlalchemy import Connection, insert, inspect, select
 from results.model.document import to_json
 from results.model.run import CounterChange, Run
 from results.store import engine as engines
+from results.store.engine import StoreError
 from results.store.rows import StoredFolder, record_of
-from results.store.store import ImportState, Store, StoreError, open_store
+from results.store.store import ImportState, Store, open_store
 from results.store.tables import DETAILS, FOLDERS, MEASURES, METADATA, STEPS, STEPS_TABLE
 from tests.samples.sample_numbers import measured_run
 from tests.samples.sample_run import green_run, hostile_run, regression_run

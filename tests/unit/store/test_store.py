@@ -17,7 +17,8 @@ import pytest
 from harness.commands.results_store import VARIABLE, remember
 from harness.core.workspace import Workspace
 from results.model.document import to_json
-from results.store.store import StoreError, open_store
+from results.store.engine import StoreError
+from results.store.store import open_store
 from tests.program import Invoke, Program
 from tests.samples.sample_run import green_run, regression_run
 from tests.samples.stored_runs import *  # noqa: F403  (what every store must do)
