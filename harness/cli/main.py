@@ -31,6 +31,7 @@ from harness.cli.repro import repro_command
 from harness.cli.rerun import rerun_command
 from harness.cli.results import results_group
 from harness.cli.run import run_command
+from harness.cli.series import series_group
 from harness.cli.unexpected import unexpected
 from harness.cli.walk import walk_command
 from harness.core import version
@@ -128,6 +129,7 @@ for command in (
     bisect_command,
     judge_command,
     plan_command,
+    series_group,
     read_command,
     report_command,
     doctor_command,

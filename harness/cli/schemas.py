@@ -19,6 +19,8 @@ from harness.commands.cache.listing import Listing
 from harness.commands.forecast import Forecast
 from harness.commands.nightly import SCHEMA as NIGHTLY
 from harness.commands.nightly import NightReport
+from harness.commands.series_record import SCHEMA as SERIES_RECORD
+from harness.commands.series_record import WrittenRecord
 from harness.core.check import Check
 from harness.core.shipped import ROOT
 from harness.machines.host.check import SCHEMA as HOST_CHECK
@@ -56,6 +58,7 @@ def _of_commands() -> dict[str, dict[str, Any]]:
         "judge": _of_model(JudgeAnswer, JUDGE),
         "nightly": _of_model(NightReport, NIGHTLY),
         "read": _of_model(ReadAnswer, READ),
+        "series-record": _of_model(WrittenRecord, SERIES_RECORD),
     }
 
 

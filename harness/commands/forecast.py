@@ -21,9 +21,12 @@ from harness.core.progress import clock
 from harness.core.workspace import Workspace
 from harness.engine.durations import DurationHistory, build_kind
 from harness.machines import emulator
-from harness.plan.plan import Plan, planned_tests
+from harness.plan.derive.derive import derive, with_derivation
+from harness.plan.derive.line import DerivedLine
+from harness.plan.plan import Plan, claims, planned_tests
 from harness.plan.prepare import Checkouts, prepare
 from results.journal.journal import VARIANTS
+from results.model.run import Claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,10 @@ class Forecast:
     """The lab whose boards boot the kernels; empty for emulators."""
     notes: tuple[str, ...] = ()
     """How tree and series were read; as `Subject.notes`."""
+    derived: tuple[DerivedLine, ...] = ()
+    """What the diff of a series without a record asks for."""
+    claims: tuple[Claim, ...] = ()
+    """What the record, or the diff, says of counters."""
 
     @property
     def seconds(self) -> float:
@@ -82,6 +89,8 @@ def forecast(plan: Plan, workspace: Workspace) -> Forecast:
     workspace.create()
     checkouts = prepare(plan, workspace.cache, lambda line: None)
     subject = checkouts.subject
+    found = derive(plan, checkouts, workspace.cache)
+    plan = with_derivation(plan, found) if found.lines else plan
     return Forecast(
         tree=subject.tree,
         tree_version=subject.tree_version,
@@ -95,6 +104,8 @@ def forecast(plan: Plan, workspace: Workspace) -> Forecast:
         host=plan.host.name if plan.host else "",
         lab=plan.lab.name if plan.lab else "",
         notes=subject.notes,
+        derived=found.lines,
+        claims=claims(plan.series),
     )
 
 
@@ -159,6 +170,8 @@ def print_forecast(cast: Forecast, console: Console) -> None:
     if cast.lab:
         log(f"Lab     {cast.lab}")
     log(f"Tests   {len(cast.tests)} on each kernel")
+    for text in _derived(cast):
+        log(text)
     for arch, configuration in {cell.arch: cell.configuration for cell in cast.cells}.items():
         log(f"Config  {arch}: {configuration}")
     for line in cast.overrides:
@@ -171,6 +184,15 @@ def print_forecast(cast: Forecast, console: Console) -> None:
         table.add_row(cell.arch, cell.variant, build, clock(cell.boot_seconds))
     console.print(table)
     log(f"About {clock(cast.seconds)} in all.")
+
+
+def _derived(cast: Forecast) -> Iterator[str]:
+    for claim in cast.claims:
+        yield f"Claim   {claim.counter}: base {claim.base}, series {claim.series}"
+    if cast.derived:
+        yield "Diff    the series has no record; `thp-harness series init` writes one from these lines:"
+    for line in cast.derived:
+        yield f"        {line.text}"
 
 
 def _plain(console: Console) -> Any:

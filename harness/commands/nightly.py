@@ -28,6 +28,7 @@ from harness.core.workspace import Workspace
 from harness.engine.executor import Site, ThisMachine
 from harness.engine.run_folder import LOCK as RUN_LOCK
 from harness.engine.run_folder import finished_run
+from harness.plan.derive.derive import complete
 from harness.plan.plan import Plan
 from harness.plan.prepare import prepare
 from results.bisect.causes import new_causes
@@ -158,7 +159,9 @@ def _nothing_new(night: _Night) -> Path | None:
     """The run that has done all this already."""
     plan, workspace, log = night.request.plan, night.workspace, night.progress.log
     with in_use(workspace.cache, log):
-        found = finished_run(plan, prepare(plan, workspace.cache, log), workspace)
+        checkouts = prepare(plan, workspace.cache, log)
+        derived, checkouts = complete(plan, checkouts, workspace.cache, lambda line: None)
+        found = finished_run(derived, checkouts, workspace)
     if not found:
         return None
     earlier = assemble(found)

@@ -12,6 +12,7 @@ from harness.core.workspace import Workspace
 from harness.engine.arch_runner import ArchRunner
 from harness.engine.executor import Site
 from harness.engine.schedule import Task
+from harness.plan.derive.derive import complete
 from harness.plan.plan import Plan
 from harness.plan.prepare import prepare
 from results.journal.assemble import conclude_run
@@ -33,7 +34,8 @@ def run(
 
     def study() -> Study:
         checkouts = prepare(plan, workspace.cache, progress.log)
-        return Study(checkouts, lambda session: _tasks, one_arch_first=True)
+        derived, checkouts = complete(plan, checkouts, workspace.cache, progress.log)
+        return Study(checkouts, lambda session: _tasks, one_arch_first=True, plan=derived)
 
     return carry_out(plan, study, workspace, progress, command, site).concluded_by(conclude_run)
 

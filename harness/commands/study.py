@@ -47,6 +47,8 @@ class Study:
     """Build the kernels of one architecture before any other where builds share CPUs."""
     needs_all_tools: bool = False
     """Refuse to begin if an architecture lacks its tools, instead of leaving it out."""
+    plan: Plan | None = None
+    """The plan with what the sources ask for; None for the plan as it is."""
 
 
 def carry_out(
@@ -88,6 +90,7 @@ def carry_out_in_cache(
     study = prepare()
     if study.needs_all_tools and found[1]:
         raise next(iter(found[1].values()))
+    plan = study.plan or plan
     session = open_session(plan, workspace, progress, study.checkouts, command, study.scope, site)
     try:
         first_alone = study.one_arch_first and session.executor.shares_cpus

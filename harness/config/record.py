@@ -64,6 +64,11 @@ class NamedRecord(Record):
         """The file that holds the record; its name alone if it was not read from one."""
         return self._file or Path(f"{self.name}.yaml")
 
+    @property
+    def in_file(self) -> bool:
+        """Tell whether the record was read from a file, and not made of options."""
+        return self._file is not None
+
     def path(self, text: str) -> Path:
         """Return the path of a file that the record names, relative to the record."""
         return self.file.parent / Path(text).expanduser()

@@ -31,6 +31,7 @@ from results.model.run import Claim, Evidence, KnownFailure, KnownGap, PlannedTe
 DEFAULT_PLAN = "default"
 NAMES_IN_LABEL = 3
 DEFAULT_TESTS = ("thp_pmd_split", "pmd_split", "small_pages")
+"""Of a record that names none. For a series without a record they hold until its diff is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ def make_plan(request: PlanRequest, folders: Folders = None) -> Plan:
     else:
         arches_there = tuple(lab.boards) if lab else map(defaults.reference, defaults.arches)
         chosen = _choose_arches(request.arches or arches_there, folders)
-    arches = tuple(_with_memory(arch, suites) for arch in chosen)
+    arches = tuple(with_memory(arch, suites) for arch in chosen)
     names = {arch.name for arch in arches}
     if stray := {name.partition(":")[0] for name in request.allow_unexercised} - names:
         raise UsageError(f"--allow-unexercised {', '.join(sorted(stray))}: not an architecture of this run")
@@ -250,7 +251,7 @@ def _choose_suites(names: Iterable[str], folders: Folders) -> tuple[SuiteRecord,
     return tuple({suite.name: suite for suite in suites}.values())
 
 
-def _with_memory(arch: ArchRecord, suites: Iterable[SuiteRecord]) -> ArchRecord:
+def with_memory(arch: ArchRecord, suites: Iterable[SuiteRecord]) -> ArchRecord:
     """The architecture, with guests that have enough memory for all suites."""
     enough = max(arch.qemu.memory_mb, *(suite.memory_mb for suite in suites))
     return arch.model_copy(update={"qemu": arch.qemu.model_copy(update={"memory_mb": enough})})

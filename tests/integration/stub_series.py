@@ -13,7 +13,7 @@ IMAGE = "$(image): $(objects) image\n\t@mkdir -p $(@D)\n"
 WITH_TAIL = "$(image): $(objects) image mm/tail\n\t@mkdir -p $(@D)\n"
 
 PATCHES: tuple[tuple[str, dict[str, str]], ...] = (
-    ("mm: change an object, and no byte of the image", {"mm/huge_memory.c": "int huge = 2;\n"}),
+    ("mm: change an object, and no byte of the image", {"mm/number.c": "int huge = 2;\n"}),
     ("mm: change the image", {"mm/tail": "two"}),
     ("mm: add a warning", {"mm/before.c": WARNS}),
     ("selftests: add a test", {"tools/testing/selftests/mine.c": "", "MAINTAINERS": "us\n"}),

@@ -59,7 +59,7 @@ $(image): $(objects) image
 SOURCES = {
     "mm/before.c": "int before;\n",
     "mm/gate.c": "int gate;\n",
-    "mm/huge_memory.c": "int huge;\n",
+    "mm/number.c": "int huge;\n",
     "tools/testing/selftests/.gitignore": "",
 }
 
@@ -128,7 +128,7 @@ def make_stub_tree(
     shutil.copyfile(image, path / "image")
     commit(path, "base", base or {})
     _branch(path, "base")
-    commit(path, "mm: change a number", {"mm/huge_memory.c": "int huge = 2;\n", **(series or {})})
+    commit(path, "mm: change a number", {"mm/number.c": "int huge = 2;\n", **(series or {})})
     _branch(path, "topic")
     return StubTree(path, gate)
 

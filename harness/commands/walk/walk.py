@@ -15,6 +15,7 @@ from harness.core.progress import Progress
 from harness.core.workspace import Workspace
 from harness.engine.executor import Site
 from harness.engine.session import Session
+from harness.plan.derive.derive import complete
 from harness.plan.patches import Choice, choose, find_kernels, with_patches
 from harness.plan.plan import Plan
 from harness.plan.prepare import Checkouts, prepare
@@ -59,9 +60,12 @@ def walk(
 
     def study() -> Study:
         checkouts = prepare(plan, workspace.cache, progress.log)
+        derived, checkouts = complete(plan, checkouts, workspace.cache, progress.log)
         scope = _scope(request, checkouts, workspace.cache)
         checkouts = with_patches(checkouts, scope.own, workspace.cache)
-        return Study(checkouts, lambda session: _tasks(session, session.fact.walk or scope), scope)
+        return Study(
+            checkouts, lambda session: _tasks(session, session.fact.walk or scope), scope, plan=derived
+        )
 
     return carry_out(plan, study, workspace, progress, command, site).concluded_by(conclude_walk)
 

@@ -21,6 +21,7 @@ class Hunk:
     missing: int = 0
     stopped_by: str | None = None
     """The line that can't belong to it although it is not complete; None at the end of the text."""
+    new_start: int = 0
 
 
 @dataclass(slots=True)
@@ -100,7 +101,7 @@ def _note_property(file: FileDiff, line: str) -> None:
 
 
 def _read_hunk(start: re.Match[str], lines: _Lines) -> Hunk:
-    hunk = Hunk(int(start[1]))
+    hunk = Hunk(int(start[1]), new_start=int(start[3]))
     old, new = int(start[2] or 1), int(start[4] or 1)
     while old > 0 or new > 0:
         line = lines.ahead

@@ -46,7 +46,9 @@ def run_series(
         folder = tmp_path_factory.mktemp("series") / name
         shutil.copytree(STAND_IN, folder)
         shutil.copytree(FIXTURES / name, folder, dirs_exist_ok=True)
-        return thp_harness("run", "--arch", "x86_64", "--series", str(folder), "--json")
+        suites = ("thp_pmd_split", "pmd_split", "small_pages")
+        tests = [word for suite in suites for word in ("--tests", suite)]
+        return thp_harness("run", "--arch", "x86_64", "--series", str(folder), *tests, "--json")
 
     return run
 

@@ -31,7 +31,7 @@ def test_a_real_build_is_killed_without_losing_its_warnings(
     unique = f"splits_{os.getpid()}_{time.time_ns()}"
     (patches / "0003.patch").write_text(WARNS.read_text().replace("int i, splits;", f"int i, {unique};"))
     program = Program(thp_harness.cache_home, tmp_path / "state")
-    command = ("run", "--arch", "x86_64", "--series", str(patches), "--json")
+    command = ("run", "--arch", "x86_64", "--series", str(patches), "--tests", "pmd_split", "--json")
 
     building = program.start(*command, env=marker.environment)
     read_until(building, "x86_64 series: build …")

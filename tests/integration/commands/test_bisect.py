@@ -99,7 +99,7 @@ def test_the_state_of_git_is_nowhere_and_a_dirty_or_deleted_worktree_is_made_aga
 ) -> None:
     tree, commits = make_history(TWELVE)
     worktrees = program.cache / "worktrees"
-    (tree.path / "mm" / "huge_memory.c").write_text("int not_committed\n")
+    (tree.path / "mm" / "number.c").write_text("int not_committed\n")
     tree.gate.close()
     ends = ("--good", commits[0], "--bad", commits[-1])
     command = ("bisect", *QUICK, "--tree", str(tree.path), *ends, *DIES, "--json")
@@ -242,9 +242,9 @@ def test_ends_in_the_wrong_order_or_on_two_branches(
 def test_a_merge_is_gone_through(program: Program, make_history: Callable[[Sequence[str]], History]) -> None:
     tree, commits = make_history(("", ""))
     git(tree.path, "checkout", "--quiet", "-b", "side", commits[0])
-    commit(tree.path, "mm: aside", {"mm/huge_memory.c": "int aside;\n"})
+    commit(tree.path, "mm: aside", {"mm/number.c": "int aside;\n"})
     culprit = commit(tree.path, "mm: die aside", {"mm/which": "dead\n"})
-    commit(tree.path, "mm: aside, too", {"mm/huge_memory.c": "int aside, too;\n"})
+    commit(tree.path, "mm: aside, too", {"mm/number.c": "int aside, too;\n"})
     git(tree.path, "checkout", "--quiet", "topic")
     git(tree.path, "merge", "--quiet", "--no-edit", "side")
     last = commit(tree.path, "mm: after the merge", {"mm/tail": "last"})

@@ -89,7 +89,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setenv(SWITCH, "0")
     (tmp_path / "image").write_text("finished")
     (tmp_path / "cache").mkdir()
-    files = {"mm/huge_memory.c": WARNING, "arch/x86/configs/stub_defconfig": "CONFIG_FROM_STUB=y\n"}
+    files = {"mm/number.c": WARNING, "arch/x86/configs/stub_defconfig": "CONFIG_FROM_STUB=y\n"}
     return Bench(make_stub_tree(tmp_path / "tree", tmp_path / "image", series=files), tmp_path / "cache")
 
 
@@ -158,7 +158,7 @@ def test_another_configuration_leaves_no_warnings_behind(bench: Bench) -> None:
     bench.build()
     for objects in bench.cache.glob("objects/*/"):
         sealed = json.loads((objects / SEAL).read_text())
-        assert sealed["warnings"].keys() == {"mm/huge_memory.o"}
+        assert sealed["warnings"].keys() == {"mm/number.o"}
     assert len(list(bench.cache.glob("objects/*/"))) == 2
 
 
@@ -225,7 +225,7 @@ def test_a_build_that_fails_on_old_objects_is_made_again_from_nothing(bench: Ben
     (objects_of(bench) / "mm/before.o").write_text("no object")
     sealed = json.loads((objects_of(bench) / SEAL).read_text())
     Objects(objects_of(bench)).seal(sealed["tree"])
-    change(bench, "mm/huge_memory.c", "int huge = 3;\n")
+    change(bench, "mm/number.c", "int huge = 3;\n")
     build = bench.build()
     assert build.ok, build.error
     assert log_of(bench).count(AGAIN) == 1
@@ -233,20 +233,20 @@ def test_a_build_that_fails_on_old_objects_is_made_again_from_nothing(bench: Ben
 
 
 def test_a_failure_from_nothing_counts_at_once(bench: Bench) -> None:
-    change(bench, "mm/huge_memory.c", "int huge = ;\n")
+    change(bench, "mm/number.c", "int huge = ;\n")
     build = bench.build()
     assert (build.ok, build.error_is_infrastructure) == (False, False)
     assert AGAIN not in log_of(bench)
-    assert log_of(bench).count("CC      mm/huge_memory.o") == 1
+    assert log_of(bench).count("CC      mm/number.o") == 1
 
 
 def test_a_failure_that_comes_from_nothing_too_counts(bench: Bench) -> None:
     bench.build()
-    change(bench, "mm/huge_memory.c", "int huge = ;\n")
+    change(bench, "mm/number.c", "int huge = ;\n")
     build = bench.build()
     assert (build.ok, build.error_is_infrastructure) == (False, False)
     assert "expected expression" in build.error
-    assert log_of(bench).count("CC      mm/huge_memory.o") == 2
+    assert log_of(bench).count("CC      mm/number.o") == 2
 
 
 def test_a_clock_that_was_set_back_costs_time_and_no_kernel(bench: Bench) -> None:
@@ -256,7 +256,7 @@ def test_a_clock_that_was_set_back_costs_time_and_no_kernel(bench: Bench) -> Non
         os.utime(path, (time.time() + 86400,) * 2)
     sealed = json.loads((objects_of(bench) / SEAL).read_text())
     Objects(objects_of(bench)).seal(sealed["tree"])
-    change(bench, "mm/huge_memory.c", WARNING.replace("unused", "still"))
+    change(bench, "mm/number.c", WARNING.replace("unused", "still"))
     build = bench.build()
     assert build.ok
     assert [warning.text for warning in build.warnings] == ["unused variable 'still'"]
@@ -313,7 +313,7 @@ def test_a_warning_is_seen_again_when_the_object_comes_out_of_ccache(with_ccache
     assert after["cache_miss"] == misses
     assert not second.cached
     assert second.warnings == first.warnings
-    assert second.warnings[0].file == "mm/huge_memory.c"
+    assert second.warnings[0].file == "mm/number.c"
 
 
 @pytest.mark.skipif(not REAL_CCACHE, reason="ccache is not installed")
