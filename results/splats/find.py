@@ -15,7 +15,7 @@ from results.model.run import LineRange, Splat
 from results.splats.frames import first_frame, lock_place, plain_name, program_counter, system_call
 from results.splats.kernel_log import KernelLine
 from results.splats.machinery import is_machinery
-from results.splats.reports import Report, cut_into_reports
+from results.splats.reports import Report, cut_into_reports, said_behind_header
 from results.splats.rules import HEADER_LOST, Rule
 
 LONGEST_EXCERPT = 80
@@ -97,7 +97,7 @@ def _splat(report: Report) -> Splat:
     if rule.kind == "lockdep" and (usage := _rcu_usage(report.lines)):
         file, what = usage
     title = rule.title.format(what=what or "?") + (f" in {where}" if where else f" at {file}" if file else "")
-    message = _stable(report.message)
+    message = _stable(report.message or said_behind_header(report))
     signature = " | ".join(part for part in (rule.kind, what, file, where, message) if part)
     lines = LineRange(report.first.number, max(report.last, report.first.number))
     return Splat(rule.kind, title, signature, lines, tuple(report.raw[:LONGEST_EXCERPT]), report.first.test)

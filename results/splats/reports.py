@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from results.splats.frames import has_frame, starts_trace
 from results.splats.headers import Head, HeaderReader, source_of
@@ -38,7 +39,7 @@ class Report:
     """None behind `cut here`, as long as no header was seen."""
     header: re.Match[str] | None = None
     message: str = ""
-    """What WARN() was told to print, between `cut here` and the header."""
+    """What WARN() was told to print between `cut here` and the header; most architectures do so."""
     raw: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     """Without printk's prefix."""
@@ -123,6 +124,9 @@ def _begin(line: KernelLine, text: str, head: Head | None, report: Report | None
         report.rule, report.header = head.rule, head.match
         report.message = "" if head.rule.is_oops else _said(report, head.match)
         return None
+    if head.rule.traps and report.lines[-1:] == [_header_of_warning(report)]:
+        report.rule, report.header = head.rule, head.match
+        return None
     if _goes_on_with(report, head.rule):
         return None
     return Report(head.line, head.rule, head.match)
@@ -131,8 +135,29 @@ def _begin(line: KernelLine, text: str, head: Head | None, report: Report | None
 def _said(report: Report, header: re.Match[str]) -> str:
     """Return what WARN() was told to print; two lines of unknown origin may be another CPU's."""
     lines = [line for line in report.lines[1:] if line and not header.string.startswith(line)]
-    is_known = "][" in report.first.text.partition(CUT_HERE)[0] or len(lines) <= 1
-    return " ".join(lines) if is_known else ""
+    return " ".join(lines) if _says_who_prints(report) or len(lines) <= 1 else ""
+
+
+def said_behind_header(report: Report) -> str:
+    """Return what WARN() was told to print where that comes behind the header.
+
+    It does where an architecture (sparc) has no trap for WARN(): __warn() in kernel/panic.c.
+    """
+    header = _header_of_warning(report)
+    if header is None or header not in report.lines or not _says_who_prints(report):
+        return ""
+    behind = report.lines[report.lines.index(header) + 1 :]
+    words = tuple(takewhile(lambda line: not _TRACE_LINE.search(line), behind))
+    return " ".join(words) if len(words) < len(behind) else ""
+
+
+def _header_of_warning(report: Report) -> str | None:
+    is_warning = report.rule is not None and report.rule.kind == "warning"
+    return report.header.string if is_warning and report.header else None
+
+
+def _says_who_prints(report: Report) -> bool:
+    return "][" in report.first.text.partition(CUT_HERE)[0]
 
 
 def _awaits_its_trap(report: Report | None) -> bool:
