@@ -12,10 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Limits for a call while failures last; the first is a finding, the second is not. */
-#define LIMIT_MS 10000
-#define WAIT_LIMIT_MS 500
-
 /* The current attempt's. */
 static struct record *record;
 
@@ -136,7 +132,7 @@ static int wait_for(const struct sweep_op *op, pid_t pid, struct failures failur
 {
 	if (!failures.last)
 		return record_wait(pid);
-	return watch_attempt(record, pid, op->waits_for_memory ? WAIT_LIMIT_MS : LIMIT_MS);
+	return watch_attempt(record, pid, op->waits_for_memory);
 }
 
 const struct record *attempt_run(const struct sweep_op *op, struct failures failures)

@@ -12,6 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Limits for a call: the first makes a finding, the second does not. */
+#define LIMIT_MS 10000
+#define WAIT_LIMIT_MS 500
+
 /* Limit for a process to end after SIGKILL, and after its failures have ended. */
 #define GRACE_MS 3000
 #define PAUSE_MS 2
@@ -89,40 +93,43 @@ static bool call_ends(const struct record *record, pid_t pid, long limit_ms)
 	return true;
 }
 
-/* Blocked tasks also go to the kernel log: Documentation/admin-guide/sysrq.rst, command w. */
-static void show_stack(pid_t pid)
+/*
+ * The kernel shows no stack of a task that is running, but backtraces of all CPUs in its
+ * log, as it does for blocked tasks: Documentation/admin-guide/sysrq.rst, commands l and w.
+ */
+static void show_stack(pid_t pid, const char *when)
 {
 	char text[TEXT_SIZE], *line, *rest = text;
+	char state = state_of(pid);
 
-	ktap_note("the call has not ended: process %d, state %c, its stack:", (int)pid,
-		  state_of(pid));
+	ktap_note("%s: process %d, state %c, its stack:", when, (int)pid, state);
 	if (!read_of(pid, "stack", text))
 		return;
 	while ((line = strsep(&rest, "\n")))
 		if (*line)
 			ktap_note("  %s", line);
-	kfile_write("/proc/sysrq-trigger", "w");
+	kfile_write("/proc/sysrq-trigger", state == 'R' ? "l" : "w");
 }
 
-static void end_stuck(struct record *record, pid_t pid)
+static void end_stuck(struct record *record, pid_t pid, bool may_wait)
 {
 	record->stuck = true;
 	record->fired = fail_nth_has_fired_in(record->caller);
 	record->fired_is_known = true;
-	show_stack(record->caller);
+	if (!may_wait)
+		show_stack(record->caller, "the call has not ended");
 	kill(-pid, SIGKILL);
 	if (ends_within(record, pid, GRACE_MS))
 		return;
 	record->unkillable = true;
-	ktap_note("SIGKILL has not ended it; its stack:");
-	show_stack(record->caller);
+	show_stack(record->caller, "SIGKILL has not ended the call");
 	lasting_end_of(record->caller);
 	record->immortal = !ends_within(record, pid, GRACE_MS);
 }
 
-int watch_attempt(struct record *record, pid_t pid, long limit_ms)
+int watch_attempt(struct record *record, pid_t pid, bool may_wait)
 {
-	if (!call_ends(record, pid, limit_ms))
-		end_stuck(record, pid);
+	if (!call_ends(record, pid, may_wait ? WAIT_LIMIT_MS : LIMIT_MS))
+		end_stuck(record, pid, may_wait);
 	return record->immortal ? SIGKILL : record_wait(pid);
 }

@@ -6,11 +6,12 @@
 #include "sweep_record.h"
 
 /*
- * Wait until the attempt @pid, leader of a process group, ends or its call exceeds
- * @limit_ms, in time of the guest. Then print the stack of the caller, try SIGKILL,
- * end the failures, and record what ended the process. Return the status as of
- * waitpid(), or that of SIGKILL if it never ends.
+ * Wait until the attempt @pid, leader of a process group, ends or its call exceeds the
+ * limit, in time of the guest. Then print the stack of the caller, try SIGKILL, end the
+ * failures, and record what ended the process. @may_wait: not to end is no finding, so
+ * print no stack, and wait less. Return the status as of waitpid(), or that of SIGKILL
+ * if the process never ends.
  */
-int watch_attempt(struct record *record, pid_t pid, long limit_ms);
+int watch_attempt(struct record *record, pid_t pid, bool may_wait);
 
 #endif
