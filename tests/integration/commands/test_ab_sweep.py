@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A series that forgets a failed split; it comes before test_arches, which goes on with its objects."""
+"""Series that sweeps find; before test_arches, which goes on with the objects of these builds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.shipped import CONFIGS
-from tests.integration.commands.test_ab import FIXTURES, arch_of
+from tests.integration.commands.test_ab import FIXTURES, STAND_IN, arch_of, folder_of
 from tests.program import Answer, Program
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -35,3 +35,43 @@ def test_a_failed_split_that_is_ignored_is_found_by_the_sweep(
     wrong = [row["n"] for row in sweep["series"]["rows"] if row["why"]]
     assert wrong == [1]
     assert "madv_dontneed" in answer.json["headline"]
+
+
+MINCORE = """\
+name: {suite}
+about: mincore()
+program:
+  name: fault_sweep
+  wrapper: true
+needs: [thp]
+evidence: {{thp_fault_alloc: 1}}
+timeout_seconds: 90
+cases:
+  mincore: {{args: [{options}mincore]}}
+"""
+
+
+def test_a_retry_without_end_is_found_only_by_failures_that_last(
+    thp_harness: Program, ab_run: Answer, tmp_path: Path
+) -> None:
+    """One failure does it no harm; while all allocations fail, SIGKILL does not end it."""
+    suites = []
+    for suite, options in (("fault_sweep", ""), ("fault_sweep_lasting", "--lasting, ")):
+        record = tmp_path / f"{suite}.yaml"
+        record.write_text(MINCORE.format(suite=suite, options=options), encoding="utf-8")
+        suites += ["--tests", str(record)]
+    folder = tmp_path / "retries-without-end"
+    shutil.copytree(STAND_IN, folder)
+    shutil.copytree(FIXTURES / "retries-without-end", folder, dirs_exist_ok=True)
+    answer = thp_harness("run", "--arch", "x86_64", "--series", str(folder), *suites, "--json", timeout=1800)
+    arch = arch_of(answer)
+    verdicts = {test["name"]: test["verdict"] for test in arch["tests"]}
+    assert answer.code == 1
+    assert verdicts == {"fault_sweep.mincore": "unchanged", "fault_sweep_lasting.mincore": "regression"}
+    (sweep,) = [sweep for sweep in arch["measurements"] if sweep["verdict"] == "regression"]
+    rows = [(row["n"], row["result"], row["why"]) for row in sweep["series"]["rows"]]
+    assert rows == [(1, "unending", "cannot_be_killed"), (2, "ok", "")]
+    assert "mincore breaks at n = 1" in answer.json["headline"]
+    log = (folder_of(answer) / "logs" / "x86_64-series-1.log").read_text(encoding="utf-8")
+    backtraces = log.partition("sysrq: Show backtrace of all active CPUs")[2]
+    assert "sys_mincore+0x" in backtraces
