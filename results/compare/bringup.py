@@ -39,7 +39,8 @@ def compare_warnings(warnings: Sequence[CompilerWarning]) -> list[Finding]:
     first = warnings[0]
     count = amount(len(warnings), "new compiler warning")
     flag = f" [{first.flag}]" if first.flag else ""
-    return [Finding(Verdict.REGRESSION, f"{count}: {first.file}:{first.line}: {first.text}{flag}")]
+    text = f"{count}: {first.file}:{first.line}: {first.text}{flag}"
+    return [Finding(Verdict.REGRESSION, text, f"{count}: {first.file}")]
 
 
 def compare_builds(base: Build | None, series: Build | None) -> list[Finding]:
@@ -49,17 +50,24 @@ def compare_builds(base: Build | None, series: Build | None) -> list[Finding]:
             return [Finding(Verdict.INFRASTRUCTURE, f"{name} was not built")]
         if not build.ok and build.error_is_infrastructure:
             return [
-                Finding(Verdict.INFRASTRUCTURE, f"{name} could not be built here: {first_line(build.error)}")
+                Finding(
+                    Verdict.INFRASTRUCTURE,
+                    f"{name} could not be built here: {first_line(build.error)}",
+                    f"{name} could not be built: {first_line(build.error)}",
+                )
             ]
     assert base is not None
     assert series is not None
     if base.ok and series.ok:
         return []
     if base.ok:
-        return [Finding(Verdict.REGRESSION, f"does not build with the series: {first_line(series.error)}")]
+        text = f"does not build with the series: {first_line(series.error)}"
+        return [Finding(Verdict.REGRESSION, text, f"the series does not build: {first_line(series.error)}")]
     if series.ok:
-        return [Finding(Verdict.INFRASTRUCTURE, f"base does not build: {first_line(base.error)}")]
-    return [Finding(Verdict.FAILS_ON_BOTH, f"neither kernel builds: {first_line(series.error)}")]
+        text = f"base does not build: {first_line(base.error)}"
+        return [Finding(Verdict.INFRASTRUCTURE, text, "base does not build")]
+    text = f"neither kernel builds: {first_line(series.error)}"
+    return [Finding(Verdict.FAILS_ON_BOTH, text, "neither kernel builds")]
 
 
 def compare_boots(base: Cell, series: Cell) -> list[Finding]:
@@ -92,6 +100,7 @@ def _compare_bringup(base: Cell, series: Cell) -> list[Finding]:
             Finding(
                 Verdict.REGRESSION,
                 f"does not boot with the series ({rate}), base does: {_how(dead_series[0])}",
+                "the series does not boot",
             )
         ]
     if not _reached(base) and not _reached(series):

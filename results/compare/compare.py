@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from results.compare.bringup import compare_boots, compare_builds, compare_warnings, new_warnings
 from results.compare.claims import compare_claims
-from results.compare.finding import Finding
+from results.compare.finding import VERBS, Finding, idle_reason, named
 from results.compare.judge import judge_runs
 from results.compare.known import entry_notes, excuse, gap_of
 from results.compare.leaves import compare_leaves
@@ -132,6 +132,7 @@ def compare_arch(
         found,
         verdict=most_serious([finding.verdict for finding in findings]),
         reasons=tuple(finding.text for finding in findings),
+        summary=findings[0].brief if findings else "",
     )
 
 
@@ -155,13 +156,16 @@ def _test_findings(tests: Sequence[TestComparison], told: Collection[str]) -> li
     """Group the tests of which the same is to be said, and that were not told of yet."""
     if not tests:
         return [Finding(Verdict.NOT_EXERCISED, "no test was planned")]
-    groups: dict[tuple[Verdict, str], list[str]] = {}
+    groups: dict[tuple[Verdict, str], list[TestComparison]] = {}
     for test in tests:
         is_known = test.known_gap or test.known_failure
         if test.verdict is not Verdict.UNCHANGED and not is_known and test.name not in told:
-            groups.setdefault((test.verdict, test.reason), []).append(test.name)
+            groups.setdefault((test.verdict, test.reason), []).append(test)
     findings = [
-        Finding(verdict, _sentence(names, reason, len(tests))) for (verdict, reason), names in groups.items()
+        Finding(
+            verdict, _sentence([test.name for test in group], reason, len(tests)), _short(tests, group[0])
+        )
+        for (verdict, reason), group in groups.items()
     ]
     if findings or told:
         return findings
@@ -175,6 +179,17 @@ def _test_findings(tests: Sequence[TestComparison], told: Collection[str]) -> li
     known += f", {amount(failures, 'known failure')}" if failures else ""
     said = f"{count} of {len(tests)} tests exercised and passing on both kernels{known}"
     return [Finding(Verdict.UNCHANGED, said)]
+
+
+def _short(tests: Sequence[TestComparison], first: TestComparison) -> str:
+    """Say what became of all tests of a verdict whose reasons differ in numbers only."""
+    alike = [test for test in tests if test.verdict is first.verdict and not test.known_gap]
+    alike = [test for test in alike if not test.known_failure]
+    if first.verdict in VERBS:
+        names = named([test.name for test in alike])
+        return f"{names} {VERBS[first.verdict][len(alike) > 1]}"
+    alike = [test for test in alike if idle_reason(test) == idle_reason(first)]
+    return f"{named([test.name for test in alike])} {first.verdict}: {idle_reason(first)}"
 
 
 def _sentence(names: Sequence[str], reason: str, total: int) -> str:
@@ -191,7 +206,7 @@ def _names(names: Sequence[str], total: int) -> str:
 
 def _claim_findings(claims: Sequence[ClaimComparison]) -> list[Finding]:
     return [
-        Finding(claim.verdict, f"claim: {claim.reason}")
+        Finding(claim.verdict, f"claim: {claim.reason}", f"claim on {claim.claim.counter} does not hold")
         for claim in claims
         if claim.verdict is not Verdict.UNCHANGED
     ]

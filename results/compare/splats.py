@@ -179,7 +179,7 @@ def _tests_around(boot: Boot, splat: Splat) -> set[str]:
 def splat_findings(splats: Sequence[SplatComparison]) -> list[Finding]:
     """Put in words what was found."""
     return [
-        Finding(splat.verdict, f"the kernel reports {splat.title} ({splat.reason})")
+        Finding(splat.verdict, f"the kernel reports {splat.title} ({splat.reason})", splat.title)
         for splat in splats
         if splat.verdict is not Verdict.UNCHANGED
     ]

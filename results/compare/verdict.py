@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from results.compare.finding import brief
 from results.model.run import SEVERITY, ArchComparison, TestComparison, Verdict
 from results.text import amount, join
 
@@ -73,26 +74,31 @@ def _is_clean(arch: ArchComparison) -> bool:
     return not any(test.base.exercised and not test.series.exercised for test in arch.tests)
 
 
+_LEADS = {
+    Verdict.INFRASTRUCTURE: "No verdict: ",
+    Verdict.FLAKY: "Flaky: ",
+    Verdict.FAILS_ON_BOTH: "No new failure: ",
+}
+
+
 def _unproven(arches: Sequence[ArchComparison], worst: ArchComparison) -> RunVerdict:
-    count = _exercised_phrase(arches)
-    match worst.verdict:
-        case Verdict.INFRASTRUCTURE:
-            text = f"No verdict on {worst.arch}: {_reason(worst)}; {count}."
-        case Verdict.FLAKY:
-            text = f"Flaky on {worst.arch}, no verdict: {_reason(worst)}; {count}."
-        case Verdict.FAILS_ON_BOTH:
-            text = f"No new failure, but both kernels fail on {worst.arch}: {_reason(worst)}; {count}."
-        case Verdict.UNSUPPORTED:
-            text = f"Not everything can be tested on {worst.arch}: {_reason(worst)}; {count}."
-        case _:
-            text = f"Not everything was exercised on {worst.arch}: {_reason(worst)}; {count}."
+    alike = [arch for arch in arches if arch.verdict is worst.verdict and _summary(arch) == _summary(worst)]
+    lead = _LEADS.get(worst.verdict, "")
+    text = f"{lead}{_on(worst, alike)}. {_exercised_phrase(arches)}."
     return RunVerdict(worst.verdict, text, EXIT_UNPROVEN)
 
 
+def _on(arch: ArchComparison, alike: Sequence[ArchComparison]) -> str:
+    """`3 timing tests not exercised on x86_64: the clock is too coarse`."""
+    head, colon, why = _summary(arch).partition(": ") if arch.verdict in GAPS else (_summary(arch), "", "")
+    return f"{head} on {join([each.arch for each in alike])}{colon}{why}"
+
+
 def _regression_headline(regressed: Sequence[ArchComparison]) -> str:
+    first = regressed[0]
     others = [arch.arch for arch in regressed[1:]]
     also = f" Also on {join(others)}." if others else ""
-    return f"Regression on {regressed[0].arch}: {_short_reason(regressed[0])}.{also}"
+    return f"Regression on {first.arch}: {_summary(first).rstrip('.!')}.{also}"
 
 
 def _clean_headline(arches: Sequence[ArchComparison]) -> str:
@@ -114,16 +120,6 @@ def _exercised_phrase(arches: Sequence[ArchComparison]) -> str:
     return f"{exercised} of {len(tests)} tests exercised on both kernels on {where}"
 
 
-def _reason(arch: ArchComparison) -> str:
-    return arch.reasons[0].rstrip(".") if arch.reasons else str(arch.verdict)
-
-
-def _short_reason(arch: ArchComparison) -> str:
-    """Say what regressed without what the test printed; that stands with the test."""
-    reason = _reason(arch)
-    tests = [test.name for test in arch.tests if test.verdict is Verdict.REGRESSION]
-    if not reason.startswith(tuple(f"{name} " for name in tests)):
-        return reason
-    more = len(tests) - 1
-    also = f"; so {'does' if more == 1 else 'do'} {amount(more, 'more test')}" if more else ""
-    return reason.partition(": ")[0] + also
+def _summary(arch: ArchComparison) -> str:
+    """Return the short words of an architecture; runs of older versions have none."""
+    return arch.summary or brief(arch.reasons[0] if arch.reasons else str(arch.verdict))

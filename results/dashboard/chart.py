@@ -29,24 +29,31 @@ class Curve:
 
     name: str
     points: Sequence[Point]
+    color: int = 0
+    """The same for base and series of an architecture."""
+    is_base: bool = False
+    """Drawn thin, and without dots."""
 
 
 def chart(curves: Sequence[Curve], nights: int, scale: tuple[float, float]) -> Markup:
     """Draw curves above the same nights, between the ends of a scale; legend and labels are the page's."""
     low, high = scale
     parts = [
-        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(", ".join(curve.name for curve in curves))}, base line to top: '
+        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="group" '
+        f'aria-label="{escape(", ".join(dict.fromkeys(curve.name for curve in curves)))}, base line to top: '
         f'{low:g} to {high:g}; the numbers are in the table below">'
     ]
     parts += [f'<path class="grid" d="M0 {y}H{WIDTH}"/>' for y in (MARGIN, HEIGHT // 2, HEIGHT - MARGIN)]
-    for number, curve in enumerate(curves):
+    for curve in curves:
         at = [(_x(point.place, nights), _y(point.value, low, high), point) for point in curve.points]
         path = "L".join(f"{x:g} {y:g}" for x, y, _ in at)
-        parts.append(f'<g class="curve c{number % 6}"><path class="line" d="M{path}"/>')
-        for x, y, point in at:
-            dot = f'<path class="dot" d="M{x:g} {y:g}h0"><title>{escape(point.words)}</title></path>'
-            parts.append(f'<a href="{escape(point.href)}">{dot}</a>' if point.href else dot)
+        side = " of-base" if curve.is_base else ""
+        parts.append(f'<g class="curve c{curve.color % 6}{side}"><path class="line" d="M{path}"/>')
+        for x, y, point in () if curve.is_base else at:
+            words = escape(point.words)
+            dot = f'<path class="dot" d="M{x:g} {y:g}h0"><title>{words}</title></path>'
+            link = f'<a href="{escape(point.href)}" tabindex="-1" aria-label="{words}">{dot}</a>'
+            parts.append(link if point.href else dot)
         parts.append("</g>")
     return Markup("".join((*parts, "</svg>")))
 

@@ -49,7 +49,11 @@ def plots(line: Line, log_line: LogLine, root: str) -> list[Plot]:
     ):
         measures = [one for one in group if any(row.series is not None for row in one.rows.values())]
         if measures:
-            curves = [_curve(one, line, places, log_line, root) for one in measures]
+            curves = [
+                curve
+                for number, one in enumerate(measures)
+                for curve in _curves(one, number, line, places, log_line, root)
+            ]
             varies = any(len({point.value for point in curve.points}) > 1 for curve in curves)
             relative = _as_percent(curves)
             low, high = bounds(relative or curves)
@@ -63,7 +67,11 @@ def plots(line: Line, log_line: LogLine, root: str) -> list[Plot]:
 
 def _as_percent(curves: Sequence[Curve]) -> list[Curve]:
     """Scale curves that are far apart to percent of their medians; return none if they are near, or at 0."""
-    middles = [median(point.value for point in curve.points) for curve in curves]
+    of_arch: dict[str, list[float]] = {}
+    for curve in curves:
+        of_arch.setdefault(curve.name, []).extend(point.value for point in curve.points)
+    middle_of = {name: median(values) for name, values in of_arch.items()}
+    middles = [middle_of[curve.name] for curve in curves]
     if min(middles) <= 0 or max(middles) < _APART * min(middles):
         return []
     return [
@@ -75,21 +83,30 @@ def _as_percent(curves: Sequence[Curve]) -> list[Curve]:
     ]
 
 
-def _curve(measure: TrackedNumber, line: Line, places: dict[int, int], log_line: LogLine, root: str) -> Curve:
-    points = []
+def _curves(
+    measure: TrackedNumber, number: int, line: Line, places: dict[int, int], log_line: LogLine, root: str
+) -> list[Curve]:
+    """One curve with the series, and one of base unless base never had the number."""
+    sides: dict[str, list[Point]] = {"series": [], "base": []}
     for night in line.nights:
         row: Row | None = measure.rows.get(night.key)
-        if row is not None and row.series is not None:
-            words = f"{measure.arch}, {night.day}: {quantity(row.series, measure.unit)}"
-            href = log_line(night.key, row.log, row.line)
-            mark = " (simulated)" if night.simulated else ""
-            points.append(Point(places[night.key], row.series, words + mark, href and root + href))
-    return Curve(measure.arch, points)
+        for side, points in sides.items():
+            value = getattr(row, side, None)
+            if row is not None and value is not None:
+                words = f"{measure.arch}, {side}, {night.day}: {quantity(value, measure.unit)}"
+                href = log_line(night.key, row.log, row.line)
+                mark = " (simulated)" if night.simulated else ""
+                points.append(Point(places[night.key], value, words + mark, href and root + href))
+    return [
+        Curve(measure.arch, points, number, is_base=side == "base")
+        for side, points in sides.items()
+        if points
+    ]
 
 
 def seconds(line: Line, name: str, log_line: LogLine, root: str) -> tuple[Markup, str, str]:
     """How long a test took with the series, on every architecture; with the least and the most in words."""
-    curves = []
+    curves: list[Curve] = []
     for arch in line.arches:
         rows = line.tests.get((name, arch), {})
         points = []
@@ -100,7 +117,7 @@ def seconds(line: Line, name: str, log_line: LogLine, root: str) -> tuple[Markup
                 href = log_line(night.key, row.series_log, row.series_line)
                 points.append(Point(place, row.series_seconds, words, href and root + href))
         if points:
-            curves.append(Curve(arch, points))
+            curves.append(Curve(arch, points, len(curves)))
     if not curves:
         return Markup(""), "", ""
     low, high = bounds(curves)

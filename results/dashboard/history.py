@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -288,12 +289,28 @@ def _trends(
     nights: Sequence[Night],
 ) -> dict[tuple[str, str], Trend]:
     tested = {arch: [night for night in nights if night.key in rows] for arch, rows in arch_rows.items()}
+    suites = _suites(tests)
     trends = {}
     for (name, arch), rows in tests.items():
         seen = {key: outcome_of_row(row) for key, row in rows.items()}
         if arch in tested:
-            trends[name, arch] = trend_of(tested[arch], seen)
+            sizes = suites[name.rpartition(".")[0], arch]
+            asked = [night for night in tested[arch] if night.key in seen or _had_suite(sizes, night.key)]
+            trends[name, arch] = trend_of(asked, seen)
     return trends
+
+
+def _suites(tests: Mapping[tuple[str, str], Mapping[int, Row]]) -> dict[tuple[str, str], Counter[int]]:
+    """Count the tests of each suite on each architecture, by night."""
+    sizes: dict[tuple[str, str], Counter[int]] = {}
+    for (name, arch), rows in tests.items():
+        sizes.setdefault((name.rpartition(".")[0], arch), Counter()).update(rows.keys())
+    return sizes
+
+
+def _had_suite(sizes: Counter[int], night: int) -> bool:
+    """Tell whether a night ran a suite, not only a few tests of it that somebody chose by hand."""
+    return 2 * sizes[night] >= max(sizes.values())
 
 
 def outcome_of_row(row: Row) -> Outcome:

@@ -21,12 +21,15 @@ _LONGEST_LINE = 600
 _MOST_BYTES = 64 << 20
 
 _STYLE = """
-:root{color-scheme:light dark}body{margin:0;font:13px/1.45 ui-monospace,"DejaVu Sans Mono",monospace}
+:root{color-scheme:light dark}
+body{margin:0;background:#fff;color:#1d2024;font:13px/1.45 ui-monospace,"DejaVu Sans Mono",monospace}
+a{color:#0f4c99}h1{font-size:1em;font-weight:600;margin:0;display:inline}
 header{padding:.6rem 1rem;font-family:system-ui,"DejaVu Sans",sans-serif;border-bottom:1px solid #8888}
 pre{margin:0;padding:.5rem 1rem 40vh;white-space:pre-wrap;overflow-wrap:anywhere}
 i{font-style:normal;display:block;padding-left:5.5em;text-indent:-5.5em}
-i::before{content:attr(id);display:inline-block;width:5em;margin-right:.5em;text-indent:0;opacity:.6;text-align:right}
+i::before{content:attr(id);display:inline-block;width:5em;margin-right:.5em;text-indent:0;opacity:.75;text-align:right}
 i:target{background:#fd08;outline:2px solid #c80;scroll-margin-top:30vh}
+@media (prefers-color-scheme:dark){body{background:#13151a;color:#e4e6ea}a{color:#8ab8ff}}
 """
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -50,7 +53,7 @@ def log_page(run_dir: Path, log: str, title: str, back: str, wanted: set[int]) -
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{name}</title>'
-        f'<style>{_STYLE}</style></head><body><header><a href="{back}">The run</a> · {name}</header>'
+        f'<style>{_STYLE}</style></head><body><header><a href="{back}">The run</a> · <h1>{name}</h1></header>'
         f"<main><pre>{body}</pre></main></body></html>\n"
     )
 

@@ -17,18 +17,21 @@ from urllib.parse import quote
 from jinja2 import Environment
 from markupsafe import Markup
 
+from results.compare.measures.permutation import p_in_words
 from results.dashboard import charts, wordings
 from results.dashboard.history import DashboardData, Line, Row, outcome_of_row, read_history
 from results.dashboard.logs import log_page
 from results.dashboard.machines import machines
+from results.dashboard.nights import NightReport, report_of
 from results.files import read_plain
 from results.model.document import DOCUMENTS, FolderKind, ResultsError, from_json
 from results.model.walk import PatchResult, Walk
 from results.reports.content import excerpt, walk_words, wording
+from results.reports.content.finding import Finding, FindingKind
 from results.reports.html.web_page import page_values, strict_environment
 from results.store.folder import MOST_DOCUMENT_BYTES
 from results.store.store import Store
-from results.store.trends import Change, step_in_words
+from results.store.trends import Change, Night, step_in_words
 from results.text import quantity
 from results.walk.verdict import own_faults
 
@@ -125,6 +128,7 @@ class _Site:
         }
         self.runs |= {row.id: row for row, _ in self.history.findings}
         self._there: dict[tuple[int, str], bool] = {}
+        self._reports: dict[int, NightReport] = {}
         self.environment = environment()
         self.values = page_values(self.environment, STYLES, SCRIPT)
 
@@ -167,6 +171,23 @@ class _Site:
         if line:
             lines.add(line)
         return f"{self._log_page(key, log)}{f'#L{line}' if line else ''}"
+
+    def report_of(self, line: Line, night: Night) -> NightReport:
+        """Return the findings of a night."""
+        if night.key not in self._reports:
+            self._reports[night.key] = report_of(line, night, self.history.findings)
+        return self._reports[night.key]
+
+    def new_findings(self, line: Line) -> list[Finding]:
+        """Return the findings of the last night, other than tests, that the night before did not have."""
+        before = line.previous(line.last)
+        known = {one.address for one in self.report_of(line, before).found} if before else set()
+        found = self.report_of(line, line.last).found
+        return [one for one in found if one.address not in known and one.kind is not FindingKind.TEST]
+
+    def finding_line(self, key: int, finding: Finding) -> str:
+        """The page of the log of a finding, at its first line."""
+        return self.log_line(key, finding.log, finding.lines.first if finding.lines else None)
 
     def walk_of(self, folder: Row) -> Walk | None:
         """A walk's patches and architectures, if its folder is still there."""
@@ -266,6 +287,7 @@ def environment() -> Environment:
         charts=charts,
         machines=machines,
         quantity=quantity,
+        p_in_words=p_in_words,
         step_in_words=step_in_words,
         outcome_of_row=outcome_of_row,
         Change=Change,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from results.compare.measures.measure import Measure
 from results.compare.measures.registry import measure_of
 from results.dashboard.history import Line, Row
-from results.model.run import Verdict
+from results.model.run import SEVERITY, Verdict
 from results.store.trends import Change, Night, Outcome
 
 SIGNS: Mapping[Outcome, str] = {
@@ -153,6 +153,14 @@ def lines(text: str) -> list[str]:
     """Lines, so that each can be made visible by itself."""
     return text.split("\n")
 
+
+MOST_NIGHTS = 60
+"""Columns of a grid of nights, and rows of a table of numbers."""
+MOST_RUNS = 150
+"""Rows of the page of runs, of each series."""
+
+HEAT_LEGEND = tuple(sorted(Verdict, key=lambda verdict: -SEVERITY[verdict]))
+"""Verdicts of the heat grid, worst first."""
 
 SEARCHES: Mapping[str, str] = {
     "walk": "Walk; safe to bisect:",

@@ -499,6 +499,8 @@ class ArchComparison:
     measurements: tuple[Measurement, ...] = ()
     notes: tuple[str, ...] = ()
     """Known failures that pass now, or whose entry has expired."""
+    summary: str = ""
+    """The most serious reason, short: `3 timing tests not exercised: the clock is too coarse`."""
     gone_tests: tuple[str, ...] = ()
     """Tests that base's tree has and the series' tree lacks, so that neither kernel ran them."""
 

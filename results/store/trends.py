@@ -133,7 +133,7 @@ def outcome_of(verdict: str, series_status: str, exercised: bool, failures: int,
         return Outcome.UNSUPPORTED
     if series_status == Status.MISS:
         return Outcome.MISSING
-    return Outcome.PASS if exercised else Outcome.IDLE
+    return Outcome.PASS if exercised and verdict != Verdict.NOT_EXERCISED else Outcome.IDLE
 
 
 def trend_of(nights: Sequence[Night], seen: Mapping[int, Outcome]) -> Trend:

@@ -63,7 +63,7 @@ def _write(path: Path, lines: list[str]) -> None:
 
 def _console(boot: Boot) -> list[str]:
     lines = [f"[    {n / 100:.6f}] Linux boots, line {n + 1} of {boot.id}" for n in range(30)]
-    lines += SPLAT_LINES if boot.splats else []
+    lines += boot.splats[0].excerpt if boot.splats else []
     for result in boot.tests:
         lines += [f"[    3.{len(lines):06d}] THP:5f0c:{len(lines)}: out {line}" for line in result.output]
         lines += [f"[    3.{len(lines):06d}] THP:5f0c:{len(lines)}: end {result.name} {result.status}"]

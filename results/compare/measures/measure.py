@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from results.compare.measures.permutation import EFFECT_PERCENT, SIGNIFICANT_P
 from results.compare.tally import Runs
 from results.model.run import SEVERITY, Measurement, Reading, TestComparison, Verdict
 
@@ -65,6 +66,13 @@ def says_more(item: Measurement, test: TestComparison) -> bool:
     if item.reason == test.reason or test.known_gap:
         return False
     return item.verdict is Verdict.REGRESSION or SEVERITY[item.verdict] > SEVERITY[test.verdict]
+
+
+def is_notable(item: Measurement) -> bool:
+    """Tell whether a number changed for sure, and no verdict tells of it."""
+    if item.verdict is not Verdict.UNCHANGED or item.p is None or item.change_percent is None:
+        return False
+    return item.p <= SIGNIFICANT_P and abs(item.change_percent) >= EFFECT_PERCENT
 
 
 def reading(

@@ -8,7 +8,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from results.compare import measures
-from results.compare.finding import Finding
+from results.compare.finding import Finding, brief
 from results.compare.measures.measure import Measure, says_more
 from results.compare.tally import runs_of
 from results.model.run import Cell, Measurement, PlannedTest, TestComparison
@@ -53,7 +53,8 @@ def telling(items: Sequence[Measurement], tests: Sequence[TestComparison]) -> tu
 
 def measured_finding(item: Measurement) -> Finding:
     """Say in words what a test measured."""
-    return Finding(item.verdict, measure_of(item.measure).finding(item))
+    text = measure_of(item.measure).finding(item)
+    return Finding(item.verdict, text, brief(text.partition(" (")[0]))
 
 
 def by_measure(items: Sequence[Measurement]) -> list[tuple[Measure, list[Measurement]]]:

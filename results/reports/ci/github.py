@@ -15,13 +15,14 @@ from pathlib import Path
 
 from results.model.run import Run, Verdict
 from results.reports.content import excerpt, lookup, wording
-from results.reports.content.findings import MOST_REASON, Trouble, gap_lines, gaps, grouped, troubles
+from results.reports.content.finding import MOST_REASON, Finding
+from results.reports.content.findings import findings
+from results.reports.content.folds import Gap, arch_words, folds, gaps, grouped
 from results.reports.content.measured import overviews, sentences
 from results.text import abbrev
 
-_MOST_TROUBLES = 20
-_MOST_LINES = 40
-_MOST_GAPS = 40
+_MOST_FINDINGS = 20
+_MOST_FOLDS = 80
 _MOST_ANNOTATIONS = 10
 """Errors of a step that the runner shows, and as many warnings."""
 _PUNCTUATION = re.compile(r"([\\`*_\[\]#!|~@$])")
@@ -29,17 +30,16 @@ _PUNCTUATION = re.compile(r"([\\`*_\[\]#!|~@$])")
 
 def step_summary(run: Run, run_dir: Path) -> str:
     """Write what belongs into the file that GITHUB_STEP_SUMMARY names."""
-    wrong = troubles(run)
+    found = findings(run)
     parts = [
         f"## {wording.SYMBOLS[run.verdict]} {_text(run.headline)}",
         *_doubts(run),
         "\n".join(_table(run)),
-        "\n".join(_subject(run)),
+        *(_told(finding, run_dir) for finding in found[:_MOST_FINDINGS]),
+        *([f"And {len(found) - _MOST_FINDINGS} more."] if len(found) > _MOST_FINDINGS else []),
+        *_folded(run),
         *_measured(run),
-        *(_told(trouble, run_dir) for trouble in wrong[:_MOST_TROUBLES]),
-        *([f"And {len(wrong) - _MOST_TROUBLES} more."] if len(wrong) > _MOST_TROUBLES else []),
-        *_not_tested(run, Verdict.NOT_EXERCISED, "Not exercised"),
-        *_not_tested(run, Verdict.UNSUPPORTED, "Unsupported"),
+        "\n".join(_subject(run)),
         f"thp-harness {run.harness}, run {_text(run.id)}, {wording.duration(run.seconds)}. "
         f"Exit code {run.exit_code}: {wording.EXIT_MEANINGS.get(run.exit_code, 'unknown')}.",
     ]
@@ -48,11 +48,11 @@ def step_summary(run: Run, run_dir: Path) -> str:
 
 def workflow_commands(run: Run) -> str:
     """Write workflow commands: an error for each regression, warnings for what proves nothing."""
-    wrong = troubles(run)
-    errors = [trouble for trouble in wrong if trouble.verdict is Verdict.REGRESSION and not trouble.excused]
-    others = [trouble for trouble in wrong if trouble not in errors]
+    found = findings(run)
+    errors = [one for one in found if one.verdict is Verdict.REGRESSION and not one.excused]
+    others = [one for one in found if one not in errors]
     lines = [
-        *_capped("error", [_annotation("error", trouble) for trouble in errors]),
+        *_capped("error", [_annotation("error", one) for one in errors]),
         *_capped("warning", [*_unfinished(run), *_warnings(run, others)]),
     ]
     return "".join(f"{line}\n" for line in lines)
@@ -77,7 +77,7 @@ def _table(run: Run) -> Iterator[str]:
         for variant in ("base", "series"):
             cell = lookup.cell_of(run, arch.arch, variant)
             cells.append(wording.kernel_summary(arch, variant, cell))
-        cells.append(f"{wording.SYMBOLS[arch.verdict]} {arch.verdict}")
+        cells.append(f"{wording.SYMBOLS[arch.verdict]} {arch_words(arch)}")
         cells += [column[number] for column in columns.values()]
         yield f"| {' | '.join(map(_text, cells))} |"
 
@@ -99,29 +99,32 @@ def _measured(run: Run) -> Iterator[str]:
         )
 
 
-def _told(trouble: Trouble, run_dir: Path) -> str:
-    """One thing that went wrong, its log folded in."""
-    known = f" (known failure: {trouble.excused})" if trouble.excused else ""
-    mark = wording.SYMBOLS[trouble.verdict]
-    parts = [f"### {mark} {trouble.verdict} on {_text(trouble.arch)}: {_text(trouble.what)}"]
-    parts += [_text(f"{trouble.reason}{known}")] if trouble.reason or known else []
-    if quoted := trouble.quote(run_dir, _MOST_LINES):
+def _told(finding: Finding, run_dir: Path) -> str:
+    """One finding, its log folded in."""
+    mark = wording.SYMBOLS[finding.verdict]
+    parts = [f"### {mark} {finding.verdict} on {_text(finding.arch)}: {_text(finding.title)}"]
+    parts += [_text(finding.reason)] if finding.reason else []
+    if finding.facts:
+        parts.append("\n".join(f"- {name}: {_text(value)}" for name, value in finding.facts))
+    if quoted := finding.quote(run_dir):
         # numbers in front: no line of a log begins a line of ours
-        lines = "\n".join(f"{number:>6}  {escape(wording.visible(line))}" for number, line in quoted)
-        title = escape(wording.visible(trouble.place))
+        lines = "\n".join(f"{number or '':>6}  {escape(wording.visible(line))}" for number, line in quoted)
+        title = escape(wording.visible(finding.place or finding.title))
         parts.append(f"<details><summary>{title}</summary>\n\n<pre>\n{lines}\n</pre>\n\n</details>")
-    elif trouble.log:
-        parts.append(_text(trouble.place))
+    elif finding.log:
+        parts.append(_text(finding.place))
+    if finding.command:
+        parts.append(_text(finding.command))
     return "\n\n".join(parts)
 
 
-def _not_tested(run: Run, verdict: Verdict, title: str) -> Iterator[str]:
-    lines = gap_lines(run, verdict)
-    shown = [f"- {_text(line)}" for line in lines[:_MOST_GAPS]]
-    if len(lines) > _MOST_GAPS:
-        shown.append(f"- and {len(lines) - _MOST_GAPS} more")
-    if shown:
-        yield f"### {wording.SYMBOLS[verdict]} {title}, so nothing is said of\n\n" + "\n".join(shown)
+def _folded(run: Run) -> Iterator[str]:
+    """What needs no attention or was not tested, a line each."""
+    lines = [f"- {wording.SYMBOLS[it.verdict] if it.verdict else '△'} {_text(it.words)}" for it in folds(run)]
+    if len(lines) > _MOST_FOLDS:
+        lines = [*lines[:_MOST_FOLDS], f"- and {len(lines) - _MOST_FOLDS} more"]
+    if lines:
+        yield "### In short\n\n" + "\n".join(lines)
 
 
 def _text(text: str) -> str:
@@ -136,19 +139,21 @@ def _unfinished(run: Run) -> list[str]:
     return [_command("warning", "incomplete", wording.unfinished("run"))]
 
 
-def _warnings(run: Run, wrong: list[Trouble]) -> Iterator[str]:
+def _warnings(run: Run, found: list[Finding]) -> Iterator[str]:
     """What excuses nothing and proves nothing; known gaps are no news."""
-    yield from (_annotation("warning", trouble) for trouble in wrong if not trouble.excused)
-    for gap in gaps(run):
-        if not gap.known:
-            title = f"{gap.arch}: {wording.count(len(gap.tests), 'test')} {gap.verdict}"
-            yield _command("warning", title, f"{', '.join(gap.tests)}: {gap.reason}")
+    yield from (_annotation("warning", finding) for finding in found if not finding.excused)
+    yield from (_gap(gap) for gap in gaps(run) if not gap.known)
 
 
-def _annotation(level: str, trouble: Trouble) -> str:
-    where = f" ({trouble.place})" if trouble.place else ""
-    title = f"{trouble.verdict} on {trouble.arch}: {trouble.what}"
-    return _command(level, title, f"{trouble.reason or trouble.what}{where}")
+def _gap(gap: Gap) -> str:
+    title = f"{', '.join(gap.arches)}: {wording.count(len(gap.tests), 'test')} {gap.verdict}"
+    return _command("warning", title, f"{', '.join(gap.tests)}: {gap.reason}")
+
+
+def _annotation(level: str, finding: Finding) -> str:
+    where = f" ({finding.place})" if finding.place else ""
+    title = f"{finding.verdict} on {finding.arch}: {finding.title}"
+    return _command(level, title, f"{finding.reason or finding.title}{where}")
 
 
 def _capped(level: str, commands: list[str]) -> list[str]:

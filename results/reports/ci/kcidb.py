@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +25,8 @@ from results.journal.journal import Origin
 from results.model.document import plain
 from results.model.run import Boot, BootEnd, Build, Cell, Patch, Run, Splat, Status, TestResult
 from results.reports.content import excerpt, lookup, measured, wording
+from results.reports.content.finding import Finding
+from results.reports.content.findings import findings
 
 ORIGIN = "thp_harness"
 VERSION = {"major": 5, "minor": 3}
@@ -45,7 +48,7 @@ _UNITS: Mapping[str, tuple[tuple[str, str], float]] = {
 Node = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Submission:
     """What a report needs beyond its run."""
 
@@ -61,6 +64,14 @@ class Submission:
     def id(self, *parts: str) -> str:
         """Name a thing of this run."""
         return f"{self.origin}:{wording.visible('/'.join((self.run.id, *parts)))}"
+
+    @cached_property
+    def _findings(self) -> Mapping[tuple[str, str], Finding]:
+        return {(finding.arch, finding.name): finding for finding in reversed(findings(self.run))}
+
+    def finding(self, arch: str, name: str) -> Finding | None:
+        """Return the finding of a test, or of the signature of a report of the kernel."""
+        return self._findings.get((arch, name))
 
     def link(self, log: str) -> Node:
         """Say where a log can be read, if it can."""
@@ -220,7 +231,7 @@ def _test(of: Submission, cell: Cell, boot: Boot, result: TestResult) -> Node:
     node["misc"] |= {
         "reason": _text(reason),
         "log": wording.place(boot.log, result.lines),
-        **_judged(of.run, cell, result.name),
+        **_judged(of, cell, result.name),
     }
     return node
 
@@ -230,13 +241,28 @@ def _unproven(run: Run, result: TestResult) -> str | None:
     return unmet_evidence(result.counters, planned) if planned else None
 
 
-def _judged(run: Run, cell: Cell, name: str) -> Node:
+def _judged(of: Submission, cell: Cell, name: str) -> Node:
     """The verdict on the series, which KCIDB could only guess from single runs."""
     if cell.variant == "base":
         return {}
-    tests = [(arch, test) for arch in run.arches if arch.arch == cell.arch for test in arch.tests]
+    tests = [(arch, test) for arch in of.run.arches if arch.arch == cell.arch for test in arch.tests]
     found = next((measured.worst(arch, test) for arch, test in tests if test.name == name), None)
-    return {"verdict": found.verdict, "verdict_reason": _text(found.reason)} if found else {}
+    if found is None:
+        return {}
+    finding = of.finding(cell.arch, name)
+    return {
+        "verdict": found.verdict,
+        "verdict_reason": _text(found.reason),
+        **({"finding": _finding(finding)} if finding else {}),
+    }
+
+
+def _finding(finding: Finding) -> Node:
+    return {
+        "title": _text(finding.title),
+        **{name.replace(" ", "_"): _text(value) for name, value in finding.facts},
+        "command": _text(finding.command),
+    }
 
 
 def _counters(of: Submission, cell: Cell, boot: Boot, result: TestResult) -> Iterator[Node]:
@@ -283,7 +309,7 @@ def _splats(of: Submission) -> tuple[list[Node], list[Node]]:
     for cell in of.run.cells:
         for boot in cell.boots if cell.build else ():
             for number, splat in enumerate(boot.splats, 1):
-                issue = _issue(of, splat)
+                issue = _issue(of, splat, of.finding(cell.arch, splat.signature))
                 issues[issue["id"]] = issue
                 incidents.append(
                     {
@@ -300,14 +326,14 @@ def _splats(of: Submission) -> tuple[list[Node], list[Node]]:
     return list(issues.values()), incidents
 
 
-def _issue(of: Submission, splat: Splat) -> Node:
+def _issue(of: Submission, splat: Splat, finding: Finding | None) -> Node:
     return {
         "id": f"{of.origin}:{wording.visible(excerpt.cut_line(splat.signature))}",
         "version": 1,
         "origin": of.origin,
         "report_subject": _text(splat.title),
         "culprit": {"code": True},
-        "misc": {"kind": _text(splat.kind)},
+        "misc": {"kind": _text(splat.kind), **({"finding": _finding(finding)} if finding else {})},
     }
 
 

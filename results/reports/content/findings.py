@@ -1,19 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a report must tell of a run: what went wrong, worst first, and what was not tested, by reason."""
+"""The findings of a run, worst first."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
 
-from results.compare.verdict import GAPS
+from results.compare.finding import VERBS
+from results.compare.measures.measure import says_more
+from results.compare.measures.registry import measured_finding
+from results.compare.tally import guest_died_in
 from results.model.run import (
     SEVERITY,
     ArchComparison,
+    Boot,
+    Build,
     Cell,
-    LineRange,
+    LeafComparison,
+    Measurement,
     Run,
     SplatComparison,
     Status,
@@ -21,132 +27,111 @@ from results.model.run import (
     TestComparison,
     Verdict,
 )
-from results.reports.content import excerpt, lookup, wording
-from results.reports.content.excerpt import NumberedLines
+from results.reports.content import lookup, wording
+from results.reports.content.finding import Finding, FindingKind
+from results.reports.content.folds import was_booted
 
-MOST_REASON = 600
-"""Characters of a reason that a report shows."""
-Said = TypeVar("Said", bound=Hashable)
 BAD = (Verdict.REGRESSION, Verdict.INFRASTRUCTURE, Verdict.FLAKY, Verdict.FAILS_ON_BOTH)
+_KINDS = {kind: rank for rank, kind in enumerate(FindingKind)}
+_WHERE = {"base": "on base", "series": "with the series"}
+_TIMES = 5
+"""Boots that a reproducing command asks for."""
+_ERROR_LINE = re.compile(r"\b(?:fatal )?error: |\*\*\* |undefined reference", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """One thing that went wrong."""
-
-    arch: str
-    verdict: Verdict
-    what: str
-    """`pmd_split.mremap`, `build of series`, `splat: TITLE`, …"""
-    reason: str
-    log: str = ""
-    """Where to read it, relative to the run folder; empty if nowhere."""
-    lines: LineRange | None = None
-    """None of a log means its end."""
-    excused: str = ""
-    """Why it has no part in the verdict: a known failure's reason."""
-
-    @property
-    def place(self) -> str:
-        """Where to read it, in words."""
-        return wording.place(self.log, self.lines) if self.log else ""
-
-    def quote(self, run_dir: Path, most: int) -> NumberedLines:
-        """Read at most `most` lines that show it."""
-        if self.lines:
-            return excerpt.read_lines(run_dir, self.log, self.lines, most) or ()
-        return (excerpt.read_tail(run_dir, self.log, most) if self.log else ()) or ()
+def findings(run: Run) -> list[Finding]:
+    """Everything that went wrong, worst first; what a known failure excuses comes last."""
+    found = [finding for arch in run.arches for finding in _of_arch(run, arch)]
+    return sorted(
+        found,
+        key=lambda finding: (bool(finding.excused), -SEVERITY[finding.verdict], _KINDS[finding.kind]),
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Tests that say nothing on an architecture, all for the same reason."""
-
-    arch: str
-    verdict: Verdict
-    reason: str
-    known: str
-    """Why this is no news, if it is none."""
-    tests: tuple[str, ...]
-
-
-def troubles(run: Run) -> list[Trouble]:
-    """Everything that went wrong, worst first, then by architecture."""
-    found = [trouble for arch in run.arches for trouble in _of_arch(run, arch)]
-    return sorted(found, key=lambda trouble: (bool(trouble.excused), -SEVERITY[trouble.verdict]))
-
-
-def gap_lines(run: Run, verdict: Verdict) -> list[str]:
-    """Say what was not tested: `SUITE.TEST, TEST on ARCH, ARCH: reason`.
-
-    Known gaps are grouped by their reason, and architectures by their words.
-    """
-    tests: dict[tuple[str, str], list[str]] = {}
-    for gap in gaps(run):
-        if gap.verdict is verdict:
-            words = f"known, {gap.known}" if gap.known else excerpt.cut_line(gap.reason, MOST_REASON)
-            tests.setdefault((gap.arch, words), []).extend(gap.tests)
-    same = grouped(((_by_suite(names), words), arch) for (arch, words), names in tests.items())
-    return [f"{names} on {', '.join(arches)}: {words}" for (names, words), arches in same.items()]
-
-
-def grouped(pairs: Iterable[tuple[Said, str]]) -> dict[Said, list[str]]:
-    """Group names by their words, in order."""
-    groups: dict[Said, list[str]] = {}
-    for words, name in pairs:
-        groups.setdefault(words, []).append(name)
-    return groups
-
-
-def _by_suite(names: Iterable[str]) -> str:
-    """`pmd_split.mremap, munmap` for two tests of a suite."""
-    suites = grouped((suite, case) for suite, _, case in (name.rpartition(".") for name in names))
-    return "; ".join(f"{suite}.{', '.join(cases)}" for suite, cases in suites.items())
-
-
-def gaps(run: Run) -> list[Gap]:
-    """Everything that was not tested; tests of the same reason stand together."""
-    groups: dict[tuple[str, Verdict, str, str], list[str]] = {}
-    for arch in run.arches:
-        allowed = "--allow-unexercised" if arch.allowed_unexercised else ""
-        for test in arch.tests:
-            if test.verdict in GAPS:
-                known = test.known_gap or allowed
-                groups.setdefault((arch.arch, test.verdict, test.reason, known), []).append(test.name)
-    return [Gap(*key, tuple(tests)) for key, tests in groups.items()]
-
-
-def _of_arch(run: Run, arch: ArchComparison) -> Iterator[Trouble]:
+def _of_arch(run: Run, arch: ArchComparison) -> Iterator[Finding]:
     found = [
-        *(each for cell in run.cells if cell.arch == arch.arch for each in _of_cell(arch, cell)),
-        *(_of_test(run, arch, test) for test in arch.tests if test.verdict in BAD),
+        *(_of_build(run, arch, cell, cell.build) for cell in _cells(run, arch) if _is_broken(cell)),
+        *(each for cell in _cells(run, arch) for each in _of_boots(run, arch, cell)),
         *(_of_splat(run, arch, splat) for splat in arch.splats if splat.verdict in BAD),
-        *_of_numbers(run, arch),
-        *(
-            Trouble(arch.arch, claim.verdict, f"claim: {claim.claim.counter}", claim.reason)
-            for claim in arch.claims
-            if claim.verdict in BAD
-        ),
-        *(
-            Trouble(arch.arch, Verdict.REGRESSION, "new warning", f"{each.file}:{each.line}: {each.text}")
-            for each in arch.new_warnings
-        ),
+        *_of_tests(run, arch),
+        *_of_measures(run, arch),
+        *_of_claims(run, arch),
+        *_of_warnings(run, arch),
     ]
     yield from found
-    if arch.verdict in BAD and not any(trouble.verdict is arch.verdict for trouble in found):
-        yield Trouble(arch.arch, arch.verdict, arch.arch, "; ".join(arch.reasons[:1]))
+    is_told = any(finding.verdict is arch.verdict for finding in found)
+    if arch.verdict in BAD and not is_told and was_booted(run, arch):
+        yield _finding(run, arch, FindingKind.OTHER, arch.verdict, arch.arch, "; ".join(arch.reasons[:1]))
 
 
-def _of_cell(arch: ArchComparison, cell: Cell) -> Iterator[Trouble]:
-    """A build that failed, and boots that did not come to their end, on the architecture's own account."""
-    build = cell.build
-    if build and not build.ok:
-        verdict = Verdict.INFRASTRUCTURE if build.error_is_infrastructure else _blame(arch, cell)
-        yield Trouble(arch.arch, verdict, f"build of {cell.variant}", build.error, build.log)
+def _finding(
+    run: Run,
+    arch: ArchComparison,
+    kind: FindingKind,
+    verdict: Verdict,
+    name: str,
+    title: str,
+    variant: str = "series",
+) -> Finding:
+    cell = lookup.cell_of(run, arch.arch, variant)
+    profile = cell.build.configuration if cell and cell.build else ""
+    return Finding(kind, verdict, arch.arch, name, title, profile=profile)
+
+
+def _cells(run: Run, arch: ArchComparison) -> list[Cell]:
+    return [cell for cell in run.cells if cell.arch == arch.arch]
+
+
+def command(run: Run, arch: str, variant: str, test: str = "", *, boots: bool = True) -> str:
+    """Name the one command that shows a finding again."""
+    how = ("rerun", f"{arch}/{variant}", "--times", str(_TIMES)) if boots else ("repro", f"{arch}/{variant}")
+    return shlex.join(("thp-harness", *how, "--run", run.id, *(("--test", test) if test else ())))
+
+
+def _is_broken(cell: Cell) -> bool:
+    return cell.build is not None and not cell.build.ok
+
+
+def _of_build(run: Run, arch: ArchComparison, cell: Cell, build: Build | None) -> Finding:
+    assert build is not None
+    who = "the series" if cell.variant == "series" else cell.variant
+    title = f"{who} could not be built" if build.error_is_infrastructure else f"{who} does not build"
+    verdict = Verdict.INFRASTRUCTURE if build.error_is_infrastructure else _blame(arch, cell)
+    finding = _finding(run, arch, FindingKind.BUILD, verdict, f"build {cell.variant}", title, cell.variant)
+    lines = [line for line in build.error.splitlines() if line.strip()]
+    errors = [line.strip() for line in lines if _ERROR_LINE.search(line)] or lines
+    return replace(
+        finding,
+        reason=errors[0] if errors else "",
+        said=tuple(lines[:8]),
+        log=build.log,
+        command=command(run, arch.arch, cell.variant, boots=False),
+    )
+
+
+def _of_boots(run: Run, arch: ArchComparison, cell: Cell) -> Iterator[Finding]:
+    """Boots that the kernel ended, and no test or report of the kernel is told for; by the way they ended."""
+    told = {boot for splat in arch.splats if splat.verdict in BAD for boot in splat.series_boots}
+    bad = [test for test in arch.tests if test.verdict in BAD]
+    told |= {tally.boot or "" for test in bad for tally in (test.base, test.series)}
+    ends: dict[str, list[Boot]] = {}
     for boot in () if cell.boots_of else cell.boots:
-        if boot.end.is_kernels:
-            what = f"boot {boot.id}: {boot.end}"
-            yield Trouble(arch.arch, _blame(arch, cell), what, boot.detail, boot.log)
+        in_test = any(guest_died_in(boot, result) for result in boot.tests)
+        if boot.end.is_kernels and not (boot.id in told and (in_test or boot.splats)):
+            ends.setdefault(str(boot.end), []).append(boot)
+    for end, boots in ends.items():
+        where = _WHERE.get(cell.variant, cell.variant)
+        finding = _finding(
+            run, arch, FindingKind.BOOT, _blame(arch, cell), f"boot {cell.variant} {end}",
+            f"{end} {where}", cell.variant,
+        )  # fmt: skip
+        yield replace(
+            finding,
+            reason=boots[0].detail,
+            rate=f"{len(boots)} of {wording.count(len(cell.boots), 'boot')} {where}",
+            log=boots[0].log,
+            command=command(run, arch.arch, cell.variant),
+        )
 
 
 def _blame(arch: ArchComparison, cell: Cell) -> Verdict:
@@ -156,13 +141,86 @@ def _blame(arch: ArchComparison, cell: Cell) -> Verdict:
     return arch.verdict if arch.verdict in BAD[1:] else Verdict.FAILS_ON_BOTH
 
 
-def _of_test(run: Run, arch: ArchComparison, test: TestComparison) -> Trouble:
+def _of_splat(run: Run, arch: ArchComparison, splat: SplatComparison) -> Finding:
+    seen = lookup.sightings(run, splat)
+    log, lines = (seen[-1][0].log, seen[-1][1].lines) if seen else ("", None)
+    known = ((splat.series_boots, "series"), (splat.base_boots, "base"))
+    rates = []
+    for boots, variant in known:
+        cell = lookup.cell_of(run, arch.arch, variant)
+        total = max(len(cell.boots) if cell else 0, len(boots))
+        rates.append(f"{len(boots)} of {wording.count(total, 'boot')} {_WHERE[variant]}")
+    finding = _finding(run, arch, FindingKind.SPLAT, splat.verdict, splat.signature, splat.title)
+    reason = "" if splat.reason == "only with the series" else splat.reason
+    return replace(
+        finding,
+        reason=f"while {splat.example.test} ran" if splat.example.test and not reason else reason,
+        rate=", ".join(rates),
+        log=log,
+        lines=lines,
+        said=() if seen else splat.example.excerpt,
+        command=command(run, arch.arch, "series", splat.example.test or ""),
+    )
+
+
+def _of_tests(run: Run, arch: ArchComparison) -> Iterator[Finding]:
+    """Tests that went wrong; those that never ran for one reason are one finding."""
+    silent: dict[tuple[Verdict, str, str], list[TestComparison]] = {}
+    for test in arch.tests:
+        if test.verdict not in BAD:
+            continue
+        if _ran(test):
+            yield _of_test(run, arch, test)
+        elif was_booted(run, arch):
+            silent.setdefault((test.verdict, test.reason, test.known_failure), []).append(test)
+    for (verdict, reason, known), tests in silent.items():
+        if len(tests) == 1:
+            yield _of_test(run, arch, tests[0])
+            continue
+        title = f"{len(tests)} tests {VERBS[verdict][1]}"
+        finding = _finding(run, arch, FindingKind.TEST, verdict, reason, title)
+        names = ", ".join(test.name for test in tests)
+        yield replace(
+            finding, reason=f"{reason} ({names})", excused=known, command=command(run, arch.arch, "series")
+        )
+
+
+def _ran(test: TestComparison) -> bool:
+    sides = (test.base, test.series)
+    return any(tally.boot is not None and tally.status is not Status.MISS for tally in sides)
+
+
+def _of_test(run: Run, arch: ArchComparison, test: TestComparison) -> Finding:
     tally = _telling(test)
+    variant = "base" if tally is test.base else "series"
     boot = lookup.boot_of(run, tally.boot)
     said = tally.reason if tally.reason and tally.reason not in test.reason else ""
-    reason = f"{test.reason}: {said}" if said else test.reason
-    log = boot.log if boot else ""
-    return Trouble(arch.arch, test.verdict, test.name, reason, log, tally.lines, test.known_failure)
+    finding = _finding(run, arch, FindingKind.TEST, test.verdict, test.name, _title(test), variant)
+    return replace(
+        finding,
+        reason=_measured_reason(arch, test) or (f"{test.reason}: {said}" if said else test.reason),
+        rate=_rate(test) if _ran(test) else "",
+        log=boot.log if boot else "",
+        lines=tally.lines,
+        command=command(run, arch.arch, variant, test.name),
+        excused=test.known_failure,
+    )
+
+
+def _title(test: TestComparison) -> str:
+    one, many = VERBS[test.verdict]
+    leaves = failing_leaves(test)
+    if not leaves:
+        return f"{test.name} {one}"
+    verb = one if len(leaves) == 1 else many
+    return f"{wording.count(len(leaves), 'subtest')} of {test.name} {verb}"
+
+
+def failing_leaves(test: TestComparison) -> list[LeafComparison]:
+    """Return the named subtests that make the verdict of a test."""
+    return [
+        leaf for leaf in test.leaves if leaf.verdict is test.verdict and leaf.name and not leaf.known_failure
+    ]
 
 
 def _telling(test: TestComparison) -> Tally:
@@ -171,22 +229,65 @@ def _telling(test: TestComparison) -> Tally:
     return test.base if test.series.status in well and test.base.status not in well else test.series
 
 
-def _of_splat(run: Run, arch: ArchComparison, splat: SplatComparison) -> Trouble:
-    seen = lookup.sightings(run, splat)
-    log, lines = (seen[-1][0].log, seen[-1][1].lines) if seen else ("", None)
-    boots = len(splat.base_boots), len(splat.series_boots)
-    where = f"in {wording.count(boots[0], 'boot')} of base, {boots[1]} with the series"
-    which = where if boots[0] else f"only with the series, in {wording.count(boots[1], 'boot')}"
-    return Trouble(arch.arch, splat.verdict, splat.title, which, log, lines)
+def _rate(test: TestComparison) -> str:
+    sides = ((test.series, "with the series"), (test.base, "on base"))
+    return ", ".join(
+        f"{tally.failures} of {wording.count(tally.runs, 'run')} {where}"
+        for tally, where in sides
+        if tally.runs
+    )
 
 
-def _of_numbers(run: Run, arch: ArchComparison) -> Iterator[Trouble]:
+def _measured_reason(arch: ArchComparison, test: TestComparison) -> str:
+    """What a test measured explains more than its status."""
+    for item in arch.measurements:
+        if item.test == test.name and item.verdict in BAD and says_more(item, test):
+            return measured_finding(item).text
+    return ""
+
+
+def _of_measures(run: Run, arch: ArchComparison) -> Iterator[Finding]:
     """What a test measured, unless it is told of the test itself."""
-    told = {test.name for test in arch.tests if test.verdict in BAD}
     tests = {test.name: test for test in arch.tests}
     for item in arch.measurements:
-        if item.verdict in BAD and item.test not in told:
-            test = tests.get(item.test)
-            boot = lookup.boot_of(run, test.series.boot) if test else None
-            lines = test.series.lines if test else None
-            yield Trouble(arch.arch, item.verdict, item.test, item.reason, boot.log if boot else "", lines)
+        test = tests.get(item.test)
+        if item.verdict in BAD and (test is None or test.verdict not in BAD):
+            yield _of_measure(run, arch, item, test)
+
+
+def _of_measure(run: Run, arch: ArchComparison, item: Measurement, test: TestComparison | None) -> Finding:
+    boot = lookup.boot_of(run, test.series.boot) if test else None
+    title = f"{item.test} {VERBS[item.verdict][0]}"
+    finding = _finding(run, arch, FindingKind.MEASURE, item.verdict, item.test, title)
+    return replace(
+        finding,
+        reason=measured_finding(item).text,
+        log=boot.log if boot else "",
+        lines=test.series.lines if test else None,
+        command=command(run, arch.arch, "series", item.test),
+    )
+
+
+def _of_claims(run: Run, arch: ArchComparison) -> Iterator[Finding]:
+    for item in arch.claims:
+        if item.verdict in BAD and was_booted(run, arch):
+            counter = item.claim.counter
+            finding = _finding(
+                run, arch, FindingKind.CLAIM, item.verdict, counter, f"claim on {counter} does not hold"
+            )
+            yield replace(finding, reason=item.reason, command=command(run, arch.arch, "series"))
+
+
+def _of_warnings(run: Run, arch: ArchComparison) -> Iterator[Finding]:
+    if arch.new_warnings:
+        first = arch.new_warnings[0]
+        title = wording.count(len(arch.new_warnings), "new compiler warning")
+        cell = lookup.cell_of(run, arch.arch, "series")
+        finding = _finding(run, arch, FindingKind.WARNING, Verdict.REGRESSION, "warnings", title)
+        yield replace(
+            finding,
+            reason=f"{first.file}:{first.line}: {first.text}",
+            log=cell.build.log if cell and cell.build else "",
+            said=tuple(f"{each.file}:{each.line}: {each.text}" for each in arch.new_warnings),
+            command=command(run, arch.arch, "series", boots=False),
+        )

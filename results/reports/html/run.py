@@ -14,6 +14,9 @@ from jinja2 import Environment
 from results.model.run import SEVERITY, ArchComparison, Boot, LineRange, Run, Status, TestComparison, Verdict
 from results.reports.content import build_facts, excerpt, lookup, measured, wording
 from results.reports.content.excerpt import NumberedLines
+from results.reports.content.findings import findings
+from results.reports.content.folds import folds, notable, was_booted
+from results.reports.content.tiles import tiles
 from results.reports.html.web_page import page_values, slug, strict_environment
 
 _OUTPUT_LINES_GREEN = 12
@@ -26,7 +29,9 @@ _SHORT_COMMAND = 90
 
 def render_html(run: Run, run_dir: Path) -> str:
     """Render the report page of a run, to be saved in its run folder: links to logs are relative."""
-    return render_page("report.html", ("report.css",), run_dir, run=run)
+    return render_page(
+        "report.html", ("report.css",), run_dir, run=run, findings=findings(run), folds=folds(run)
+    )
 
 
 def render_page(template: str, styles: Sequence[str], folder: Path, **values: object) -> str:
@@ -41,6 +46,11 @@ class _Logs:
 
     def __init__(self, run_dir: Path) -> None:
         self._run_dir = run_dir
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self._run_dir
 
     def link(self, log: str) -> str | None:
         """Return a relative address of a log that is there."""
@@ -68,6 +78,9 @@ def _environment() -> Environment:
         wording=wording,
         lookup=lookup,
         measured=measured,
+        notable=notable,
+        tiles=tiles,
+        was_booted=was_booted,
         build_rows=build_facts.build_rows,
         probe_rows=build_facts.probe_rows,
         identical_images=build_facts.identical_images,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from results.model.walk import Walk
 from results.reports.content import walk_words
+from results.reports.content.search_findings import walk_findings
 from results.reports.html.run import render_page
 from results.walk.verdict import own_faults
 
@@ -14,4 +15,7 @@ from results.walk.verdict import own_faults
 def render_walk(walk: Walk, folder: Path) -> str:
     """Render the page of a walk, to be saved in its folder: links to logs are relative."""
     styles = ("report.css", "walk.css")
-    return render_page("walk.html", styles, folder, run=walk, words=walk_words, own_faults=own_faults)
+    found = walk_findings(walk)
+    return render_page(
+        "walk.html", styles, folder, run=walk, words=walk_words, own_faults=own_faults, findings=found
+    )

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from results.bisect.report import name_of
 from results.model.bisect import ArchBisection, Ballot, Bisection, CommitNote, CommitResult, Mark
 from results.reports.content import wording
+from results.reports.content.search_findings import narrowed_command
 from results.reports.mail.text import greeting, header, wrapped
 from results.text import abbrev, join
 
@@ -101,26 +102,3 @@ def _reproduction(bisection: Bisection, arches: Sequence[ArchBisection]) -> Iter
             yield from (f"  {command}" for command in look.build.commands)
             if look.boots:
                 yield f"  {shlex.join(look.boots[0].command)}"
-
-
-def narrowed_command(bisection: Bisection, arches: Sequence[ArchBisection]) -> str:
-    """The command that asks the same of the culprit and the commit before it only."""
-    culprit = arches[0].culprit
-    assert culprit
-    good = arches[0].before or bisection.good
-    skipped = {"--good", "--bad", "--arch"}
-    words: list[str] = []
-    rest = iter(bisection.command)
-    for word in rest:
-        if word in skipped:
-            next(rest, None)
-        elif word.partition("=")[0] not in skipped and word not in ("--json", "-q", "--quiet"):
-            words.append(word)
-    for arch in arches:
-        words += ["--arch", arch.arch]
-    return shlex.join((*words, "--good", _option(good), "--bad", _option(culprit)))
-
-
-def _option(commit: CommitNote) -> str:
-    kind, _, name = commit.name.partition("/")
-    return name if kind == "patch" else abbrev(commit.id)

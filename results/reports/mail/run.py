@@ -10,14 +10,17 @@ from pathlib import Path
 from results.compare.evidence import total_change
 from results.model.run import ArchComparison, Cell, Run, Verdict
 from results.reports.content import excerpt, lookup, wording
-from results.reports.content.findings import MOST_REASON, Trouble, gap_lines, grouped, troubles
+from results.reports.content.finding import MOST_REASON, Finding
+from results.reports.content.findings import findings
+from results.reports.content.folds import folds, grouped
 from results.reports.content.measured import overviews, sentences
 from results.reports.mail import text
 from results.reports.mail.text import wrapped
 from results.text import abbrev
 
-_MOST_TROUBLES = 10
-_MOST_LINES = 24
+_MOST_FINDINGS = 10
+_LONGEST_SUBJECT = 120
+"""Characters of a finding in the subject."""
 _INDENT = "  "
 _SIGNS = str.maketrans({"→": "->", "–": "-", "µ": "u", "×": "x"})
 
@@ -25,21 +28,21 @@ _SIGNS = str.maketrans({"→": "->", "–": "-", "µ": "u", "×": "x"})
 def report_mail(run: Run, run_dir: Path, cc: Sequence[str] = ()) -> str:
     """Write the mail with its headers; `cc` are further addresses."""
     letter = run.subject.letter
-    wrong = troubles(run)
+    found = findings(run)
     parts = [
-        _header(run, cc),
+        _header(run, found, cc),
         text.greeting(letter.author if letter else ""),
         wrapped("this series was built and booted, with and without it:"),
         "\n".join(_subject(run)),
         *_doubts(run),
         wrapped(run.headline),
         "\n".join(_table(run)),
+        *(_told(finding, run_dir) for finding in found[:_MOST_FINDINGS]),
+        *_left_out(len(found) - _MOST_FINDINGS),
+        *_folded(run),
         *_evidence(run),
         *_measured(run),
-        *(_told(trouble, run_dir) for trouble in wrong[:_MOST_TROUBLES]),
-        *_left_out(len(wrong) - _MOST_TROUBLES),
-        *_not_tested(run),
-        "\n".join(_reproduction(run, wrong)),
+        "\n".join(_reproduction(run, found)),
         f"-- \nthp-harness {run.harness}, run {wording.visible(run.id)}",
     ]
     head, *body = map(_plain, parts)
@@ -57,22 +60,25 @@ def cover_block(run: Run) -> str:
         *_doubts(run),
         "\n".join(_table(run)),
         wrapped(run.headline),
+        *map(_said, findings(run)[:_MOST_FINDINGS]),
+        *_folded(run),
         *_evidence(run),
         *_measured(run),
-        *map(_said, troubles(run)[:_MOST_TROUBLES]),
-        *_not_tested(run),
         wrapped("Reproduce with:") + f"\n\n{_INDENT}{_command(run)}",
     ]
     return text.harmless("\n\n".join(map(_plain, parts))) + "\n"
 
 
-def _header(run: Run, cc: Sequence[str]) -> str:
+def _header(run: Run, found: Sequence[Finding], cc: Sequence[str]) -> str:
     letter = run.subject.letter
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    worst = f"{excerpt.cut_line(found[0].headline, _LONGEST_SUBJECT)}{more}: " if found else ""
+    subject = f"Test report: {worst}{wording.series_name(run.subject)}"
     if letter is None:
-        return text.header("", cc, f"Test report: {wording.series_name(run.subject)}")
+        return text.header("", cc, subject)
     others = [address for address in (*letter.recipients, *cc) if address != letter.author]
     if not letter.message_id:
-        return text.header(letter.author, others, f"Test report: {wording.series_name(run.subject)}")
+        return text.header(letter.author, others, subject)
     identifier = f"<{wording.visible(letter.message_id)}>"
     thread = (f"In-Reply-To: {identifier}", f"References: {identifier}")
     return text.header(letter.author, others, f"Re: {letter.subject}", thread)
@@ -191,18 +197,20 @@ def _claimed(arch: ArchComparison) -> Iterator[str]:
 _KINDS = (_claimed, sentences)
 
 
-def _told(trouble: Trouble, run_dir: Path) -> str:
-    """One thing that went wrong, with the lines of its log."""
-    quoted = trouble.quote(run_dir, _MOST_LINES)
-    return "\n".join((_said(trouble), *(("", *_quotation(quoted)) if quoted else ())))
+def _told(finding: Finding, run_dir: Path) -> str:
+    """One finding, with the decisive lines of its log."""
+    quoted = finding.quote(run_dir)
+    return "\n".join((_said(finding), *(("", *_quotation(quoted)) if quoted else ())))
 
 
-def _said(trouble: Trouble) -> str:
-    known = f"Known failure: {trouble.excused}" if trouble.excused else ""
-    lines = [line for line in (*_short(trouble.reason).splitlines(), known) if line]
-    place = [f"{_INDENT}({wording.visible(trouble.place)})"] if trouble.log else []
-    head = f"{str(trouble.verdict).capitalize()} on {trouble.arch}: {trouble.what}"
-    return "\n".join((wrapped(_short(head)), *(wrapped(line, _INDENT) for line in lines), *place))
+def _said(finding: Finding) -> str:
+    head = f"{str(finding.verdict).capitalize()} on {finding.arch}: {finding.title}"
+    lines = [*_short(finding.reason).splitlines(), *(f"{name}: {_short(it)}" for name, it in finding.facts)]
+    place = [f"{_INDENT}({wording.visible(finding.place)})"] if finding.log else []
+    command = [f"{_INDENT}{wording.visible(finding.command)}"] if finding.command else []
+    return "\n".join(
+        (wrapped(_short(head)), *(wrapped(line, _INDENT) for line in lines if line), *place, *command)
+    )
 
 
 def _short(text: str) -> str:
@@ -224,21 +232,19 @@ def _left_out(more: int) -> Iterator[str]:
         yield wrapped(f"And {more} more, see the report.")
 
 
-def _not_tested(run: Run) -> Iterator[str]:
-    for verdict, title in (
-        (Verdict.NOT_EXERCISED, "Not exercised, so nothing is said of:"),
-        (Verdict.UNSUPPORTED, "Not possible on the machine, so nothing is said of:"),
-    ):
-        if lines := [wrapped(line, "  - ", "    ") for line in gap_lines(run, verdict)]:
-            yield f"{title}\n\n" + "\n".join(lines)
+def _folded(run: Run) -> Iterator[str]:
+    """What needs no attention or was not tested, a line each."""
+    lines = [wrapped(_short(fold.words), "  - ", "    ") for fold in folds(run)]
+    if lines:
+        yield "In short:\n\n" + "\n".join(lines)
 
 
-def _reproduction(run: Run, wrong: Sequence[Trouble]) -> Iterator[str]:
+def _reproduction(run: Run, found: Sequence[Finding]) -> Iterator[str]:
     """Commands: they are not wrapped."""
     yield "How to reproduce:"
     yield ""
     yield f"{_INDENT}{_command(run)}"
-    arches = dict.fromkeys(trouble.arch for trouble in wrong if not trouble.excused)
+    arches = dict.fromkeys(finding.arch for finding in found if not finding.excused)
     if arches:
         yield "\nor without thp-harness, with the script that this prints:\n"
         yield from (f"{_INDENT}thp-harness repro {arch}/series" for arch in arches)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from rich.text import Text
+
 from results.model.run import ArchComparison, Measurement, Verdict
 from results.reports.content.measured import MeasuredSection, pair, sections
 from results.reports.terminal.page import INDENT, STYLES, Page
@@ -21,9 +23,9 @@ def print_measured(page: Page, arch: ArchComparison) -> None:
             names = ", ".join(item.subject for item in group)
             _print_judged(page, group[0].verdict, f"{names}: {group[0].conclusion or group[0].reason}")
         if section.summary:
-            page.line(INDENT + section.summary)
+            page.folded(page.text(section.summary), INDENT)
         for note in section.notes:
-            page.line(INDENT + note, STYLES[Verdict.UNSUPPORTED])
+            page.folded(page.text(note, STYLES[Verdict.UNSUPPORTED]), INDENT)
         page.line()
 
 
@@ -43,8 +45,10 @@ def _print_conclusion(page: Page, item: Measurement) -> None:
     if item.conclusion:
         _print_judged(page, item.verdict, f"{item.subject}: {item.conclusion}")
     if item.verdict is not Verdict.UNCHANGED and item.reason not in item.conclusion and item.conclusion:
-        page.line(INDENT * 3 + item.reason)
+        page.folded(page.text(item.reason), INDENT * 3)
 
 
 def _print_judged(page: Page, verdict: Verdict, words: str) -> None:
-    page.console.print(page.text(INDENT) + page.marked(verdict) + page.text(f"  {words}"), soft_wrap=True)
+    """Print a conclusion; `unchanged` is the verdict of no rule, so it is not said beside a difference."""
+    mark = Text() if verdict is Verdict.UNCHANGED else page.marked(verdict) + Text("  ")
+    page.folded(mark + page.text(words), INDENT)

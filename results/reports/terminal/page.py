@@ -30,16 +30,9 @@ STYLES = {
 }
 
 INDENT = "  "
+_LEAST_ROOM = 20
+"""Columns of a paragraph, however narrow the terminal is."""
 _ASCII = str.maketrans({"→": "->", "–": "-", "µ": "u", "…": "...", "×": "x"})
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Something to tell below the tables: its mark, one line, and what supports it."""
-
-    words: str
-    mark: Verdict | Status | None
-    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +53,40 @@ class Page:
         safe = shown.encode(encoding, "backslashreplace").decode(encoding)
         return Text(safe, style=style)
 
-    def marked(self, mark: Verdict | Status) -> Text:
-        """Show a verdict or status as symbol and word."""
-        word = f"{wording.SYMBOLS[mark]} {mark}" if self.unicode else str(mark)
-        return self.text(word, STYLES.get(mark, ""))
+    def marked(self, mark: Verdict | Status, words: str | None = None) -> Text:
+        """Show a verdict or status as symbol and word, or with other words; without Unicode as word only."""
+        said = str(mark) if words is None or not (words or self.unicode) else words
+        shown = f"{wording.SYMBOLS[mark]} {said}".rstrip() if self.unicode else said
+        return self.text(shown, STYLES.get(mark, ""))
+
+    @property
+    def moved(self) -> str:
+        """The sign of a number that changed."""
+        return "△" if self.unicode else "changed:"
+
+    def folded(self, words: Text, indent: str = "") -> None:
+        """Print a paragraph; a terminal gets it folded between words, everything else in one line."""
+        if not self.console.is_terminal:
+            self.console.print(Text(indent) + words, soft_wrap=True)
+            return
+        room = max(self.console.width - len(indent) - len(INDENT), _LEAST_ROOM)
+        for number, line in enumerate(words.wrap(self.console, room, overflow="fold")):
+            line.rstrip()
+            self.console.print(Text(indent + (INDENT if number else "")) + line, soft_wrap=True)
 
     def line(self, words: str = "", style: str = "") -> None:
         """Print one line, however long; the terminal may wrap it, nothing is cut."""
         self.console.print(self.text(words, style), soft_wrap=True)
 
-    def finding(self, finding: Note) -> None:
-        """Print a finding and what supports it."""
-        head = Text(INDENT)
-        if finding.mark:
-            head += self.marked(finding.mark) + self.text("  ")
-        self.console.print(head + self.text(finding.words), soft_wrap=True)
-        for line in filter(None, finding.lines):
-            self.line(INDENT * 3 + line)
-
     def table(self, *headers: str, first_width: int = 0) -> Table:
-        """Begin a table; where the line is too short the other columns give way to the first."""
+        """Begin a table, with a first column of just this width: a minimum would crop the others."""
         if self.console.is_terminal:
             table = Table(box=box.SIMPLE_HEAD, show_edge=False, header_style="bold", padding=(0, 1, 0, 0))
         else:
             table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for number, header in enumerate(headers):
-            table.add_column(header, overflow="fold", min_width=first_width if number == 0 else None)
+            width = first_width if number == 0 and first_width else None
+            table.add_column(header, overflow="fold", width=width)
         return table
 
     def show(self, table: Table) -> None:

@@ -4,28 +4,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from results.model.run import (
-    SEVERITY,
-    ArchComparison,
-    BootEnd,
-    Run,
-    Status,
-    Subject,
-    Tally,
-    TestComparison,
-    Verdict,
-)
+from results.model.run import ArchComparison, Run, Status, Subject, Tally, TestComparison, Verdict
 from results.reports.content import lookup, wording
+from results.reports.content.findings import findings
+from results.reports.content.folds import arch_words, folds, was_booted
+from results.reports.terminal.findings import print_findings
 from results.reports.terminal.measured import print_measured
-from results.reports.terminal.page import INDENT, STYLES, Note, Page
+from results.reports.terminal.page import INDENT, STYLES, Page
 from results.text import abbrev
 
+_PADDING = 2
+"""Columns between two columns of a table."""
+_LEAST_COUNTERS = 14
+"""Columns that are left to the counters: a table that is too wide would be cropped."""
 _LONGEST_NAME = 32
 """Columns that a test's name may claim before the counters; a longer one is folded."""
 
@@ -34,11 +30,13 @@ def print_run(run: Run, console: Console, run_dir: Path) -> None:
     """Print what a run found; the last line is `Run folder: PATH`."""
     page = Page(console)
     _print_matrix(page, run)
+    print_findings(page, findings(run), run_dir)
     for arch in run.arches:
         _print_tests(page, run, arch)
-        _print_claims(page, arch)
+        _print_claims(page, run, arch)
         print_measured(page, arch)
-        _print_details(page, run, arch)
+    _print_folds(page, run)
+    _print_notes(page, run)
     print_subject(page, run.subject)
     _print_headline(page, run)
     page.line(f"Run folder: {run_dir}")
@@ -52,20 +50,23 @@ def _print_matrix(page: Page, run: Run) -> None:
             page.text(arch.arch, "bold"),
             page.text(wording.kernel_summary(arch, "base", cells[0])),
             page.text(wording.kernel_summary(arch, "series", cells[1])),
-            page.marked(arch.verdict),
+            page.marked(arch.verdict, arch_words(arch)),
         )
     page.show(table)
 
 
 def _print_tests(page: Page, run: Run, arch: ArchComparison) -> None:
-    """Print a line per test under a line per suite: whole names leave no room for counters."""
-    if not arch.tests:
+    """Print the tests of which something is to be said, a line per test under a line per suite."""
+    told = [test for test in arch.tests if test.verdict is not Verdict.UNCHANGED]
+    if not told or not was_booted(run, arch):
         return
-    width = max(len(test.name.rpartition(".")[2]) for test in arch.tests) + len(INDENT)
-    headers = (arch.arch, "base", "series", "verdict", "moved: base | series")
-    table = page.table(*headers, first_width=min(width, _LONGEST_NAME))
+    names = max(len(test.name.rpartition(".")[2]) for test in told) + len(INDENT)
+    words = [(_status(test.base), _status(test.series), f"  {test.verdict}") for test in told]
+    taken = sum(max(map(len, column)) + _PADDING for column in zip(*words, strict=True)) + _PADDING
+    width = min(names, _LONGEST_NAME, max(page.console.width - taken - _LEAST_COUNTERS, _LEAST_COUNTERS))
+    table = page.table(arch.arch, "base", "series", "verdict", "moved: base | series", first_width=width)
     seen = ""
-    for test in arch.tests:
+    for test in told:
         suite, _, case = test.name.rpartition(".")
         if suite != seen:
             table.add_row(page.text(suite, "bold"))
@@ -80,8 +81,8 @@ def _print_tests(page: Page, run: Run, arch: ArchComparison) -> None:
     page.show(table)
 
 
-def _print_claims(page: Page, arch: ArchComparison) -> None:
-    if not arch.claims:
+def _print_claims(page: Page, run: Run, arch: ArchComparison) -> None:
+    if not was_booted(run, arch) or all(item.verdict is Verdict.UNCHANGED for item in arch.claims):
         return
     table = page.table("claim", "claimed: base | series", "seen: base | series", "verdict")
     for item in arch.claims:
@@ -111,111 +112,32 @@ def _counters(page: Page, run: Run, test: TestComparison) -> Text:
     return Text("\n").join(page.text(line) for line in words)
 
 
-def _print_details(page: Page, run: Run, arch: ArchComparison) -> None:
-    findings = [
-        *_arch_findings(arch),
-        *_test_findings(run, arch),
-        *_claim_findings(arch),
-        *_splat_findings(run, arch),
-        *_warning_findings(arch),
-        *_kernel_findings(run, arch),
-    ]
-    if not findings:
-        return
-    page.line(arch.arch, "bold")
-    for finding in findings:
-        page.finding(finding)
+def _print_folds(page: Page, run: Run) -> None:
+    """Print what needs no attention or was not tested, one line each."""
+    for fold in folds(run):
+        mark = page.marked(fold.verdict, "") if fold.verdict else page.text(page.moved)
+        page.folded(Text.assemble(mark, " ", page.text(fold.words)))
     page.line()
 
 
-def _arch_findings(arch: ArchComparison) -> Iterator[Note]:
+def _print_notes(page: Page, run: Run) -> None:
+    """Print each note once, with the boots that it is about."""
+    said = [f"{arch.arch}: {note}" for arch in run.arches for note in _notes(run, arch)]
+    for note in said:
+        page.folded(page.text(note))
+    if said:
+        page.line()
+
+
+def _notes(run: Run, arch: ArchComparison) -> Iterator[str]:
     if arch.allowed_unexercised:
-        yield Note("Not everything need be exercised here: --allow-unexercised", Verdict.UNSUPPORTED)
-    for note in arch.notes:
-        yield Note(note, None)
-    if arch.verdict is not Verdict.UNCHANGED:
-        of_tests = tuple(f"{test.name} " for test in arch.tests)  # told with the tests
-        for reason in arch.reasons:
-            if not reason.startswith(of_tests):
-                yield Note(reason, None)
-
-
-def _test_findings(run: Run, arch: ArchComparison) -> Iterator[Note]:
-    told = [test for test in arch.tests if test.verdict is not Verdict.UNCHANGED]
-    told.sort(key=lambda test: (-SEVERITY[test.verdict], test.reason, _known(test)))
-    for (verdict, reason, known), group in groupby(told, key=_what_is_said):
-        tests = list(group)
-        failed = [test for test in tests if _failures(run, test)]
-        for test in failed:
-            yield Note(test.name, verdict, (reason, known, *_failures(run, test)))
-        idle = [test.name for test in tests if test not in failed]
-        if idle:
-            head = idle[0] if len(idle) == 1 else wording.count(len(idle), "test")
-            yield Note(head, verdict, (reason, known))
-
-
-def _what_is_said(test: TestComparison) -> tuple[Verdict, str, str]:
-    return test.verdict, test.reason, _known(test)
-
-
-def _known(test: TestComparison) -> str:
-    if test.known_failure:
-        return f"known failure: {test.known_failure}"
-    return f"known gap: {test.known_gap}" if test.known_gap else ""
-
-
-def _failures(run: Run, test: TestComparison) -> list[str]:
-    """Say of each kernel on which a test went wrong why, and where to read it."""
-    lines = []
-    for variant, tally in (("base", test.base), ("series", test.series)):
-        if tally.status in (Status.FAIL, Status.ERROR, Status.MISS):
-            why = "" if tally.reason in test.reason else f" {tally.reason}"
-            lines.append(f"{variant}: {tally.status}{why} {_place(run, tally)}")
-    return lines
-
-
-def _place(run: Run, tally: Tally) -> str:
-    boot = lookup.boot_of(run, tally.boot)
-    return wording.place(boot.log, tally.lines) if boot else ""
-
-
-def _claim_findings(arch: ArchComparison) -> Iterator[Note]:
-    for item in arch.claims:
-        if item.verdict is not Verdict.UNCHANGED:
-            yield Note(f"claim: {item.claim.counter}", item.verdict, (item.reason,))
-
-
-def _splat_findings(run: Run, arch: ArchComparison) -> Iterator[Note]:
-    for splat in arch.splats:
-        places = (wording.place(boot.log, found.lines) for boot, found in lookup.sightings(run, splat))
-        yield Note(f"splat: {splat.title}", splat.verdict, tuple(places))
-
-
-def _warning_findings(arch: ArchComparison) -> Iterator[Note]:
-    for warning in arch.new_warnings:
-        yield Note(f"new warning: {warning.file}:{warning.line}: {warning.text}", None)
-
-
-def _kernel_findings(run: Run, arch: ArchComparison) -> Iterator[Note]:
-    for cell in (cell for cell in run.cells if cell.arch == arch.arch):
-        if cell.build and not cell.build.ok:
-            mark = Verdict.INFRASTRUCTURE if cell.build.error_is_infrastructure else Status.FAIL
-            lines = (*cell.build.error.splitlines(), cell.build.log)
-            yield Note(f"build of {cell.variant}", mark, lines)
-        for boot in cell.boots:
-            if boot.end is not BootEnd.DONE:
-                mark = Status.ERROR if boot.end.is_kernels else Verdict.INFRASTRUCTURE
-                yield Note(f"boot {boot.id} ({boot.purpose}): {boot.end}", mark, (boot.detail, boot.log))
-    yield from _notes(run, arch)
-
-
-def _notes(run: Run, arch: ArchComparison) -> Iterator[Note]:
-    """Tell every note once, with the boots that it is about."""
+        yield "not everything need be exercised: --allow-unexercised"
+    yield from arch.notes
+    yield from (f"{name} is gone with the series" for name in arch.gone_tests)
     boots = [boot for cell in run.cells if cell.arch == arch.arch for boot in cell.boots]
     for note in dict.fromkeys(note for boot in boots for note in boot.notes):
         about = [boot.id for boot in boots if note in boot.notes]
-        which = "all boots" if len(about) == len(boots) else ", ".join(about)
-        yield Note(f"{which}: {note}", None)
+        yield note if len(about) == len(boots) else f"{', '.join(about)}: {note}"
 
 
 def print_subject(page: Page, subject: Subject) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
@@ -11,10 +10,12 @@ from rich.console import Console
 from rich.text import Text
 
 from results.model.run import Verdict
-from results.model.walk import Fault, PatchResult, Safe, Walk, WalkRow
+from results.model.walk import PatchResult, Safe, Walk
 from results.reports.content import walk_words as words
 from results.reports.content import wording
-from results.reports.terminal.page import STYLES, Note, Page
+from results.reports.content.search_findings import walk_findings
+from results.reports.terminal.findings import print_findings
+from results.reports.terminal.page import STYLES, Page
 from results.reports.terminal.run import print_subject
 from results.walk.verdict import own_faults
 
@@ -29,9 +30,8 @@ def print_walk(walk: Walk, console: Console, folder: Path) -> None:
     """Print what a walk found; the last line is `Walk folder: PATH`."""
     page = Page(console)
     _print_matrix(page, walk)
-    for row in walk.rows:
-        for finding in _findings(walk, row):
-            page.finding(finding)
+    print_findings(page, walk_findings(walk), folder)
+    _print_unknown(page, walk)
     _print_inherited(page, walk)
     _print_columns(page, walk)
     print_subject(page, walk.subject)
@@ -70,23 +70,15 @@ def _cell(page: Page, step: PatchResult) -> Text:
     return page.text(mark + words.short(step), style)
 
 
-def _findings(walk: Walk, row: WalkRow) -> Iterator[Note]:
-    if row.safe is Safe.YES or row.safe is Safe.INHERITS or (row.safe is Safe.UNKNOWN and not walk.boots):
-        return
-    head = f"{f'patch {row.number}: ' if row.number else ''}{row.subject}"
-    steps = {
-        column.arch: step for column in walk.columns for step in column.steps if step.number == row.number
-    }
-    lines = [
-        f"{arch}: {fault.text} {wording.place(fault.log, fault.lines)}{_doubt(fault)}"
-        for arch, step in steps.items()
-        for fault in own_faults(step)
-    ]
-    yield Note(head, words.LOOKS_OF_SAFE[row.safe], tuple(lines or [row.because]))
-
-
-def _doubt(fault: Fault) -> str:
-    return "" if fault.after >= fault.since - 1 else f" (introduced by {fault.culprit})"
+def _print_unknown(page: Page, walk: Walk) -> None:
+    """Print why a patch is not known to be safe although no fault of its own was found."""
+    faulty = {step.number for column in walk.columns for step in column.steps if own_faults(step)}
+    for row in walk.rows:
+        settled = row.safe in (Safe.YES, Safe.INHERITS) or (row.safe is Safe.UNKNOWN and not walk.boots)
+        if not settled and row.number not in faulty:
+            mark = page.marked(words.LOOKS_OF_SAFE[row.safe])
+            name = f"patch {row.number}: " if row.number else ""
+            page.folded(Text.assemble(mark, page.text(f"  {name}{row.subject}: {row.because}")))
 
 
 def _print_inherited(page: Page, walk: Walk) -> None:
@@ -96,7 +88,7 @@ def _print_inherited(page: Page, walk: Walk) -> None:
         if rows[0].safe is Safe.INHERITS:
             first, last = rows[0].number, rows[-1].number
             name = f"patch {first}" if first == last else f"patches {first} to {last}"
-            page.finding(Note(f"{name}: {because}", None))
+            page.folded(page.text(f"{name}: {because}"))
     page.line()
 
 

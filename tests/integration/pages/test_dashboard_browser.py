@@ -68,7 +68,7 @@ def test_from_what_broke_to_the_line_of_the_log_in_two_clicks(visit: Visit) -> N
     box = line.bounding_box()
     assert box and box["y"] < 900
     page.get_by_role("link", name="The run").click()
-    page.get_by_text("run tonight").wait_for()
+    page.get_by_text("run tonight", exact=True).wait_for()
 
 
 def test_the_heat_map_leads_to_the_architecture_of_the_run(visit: Visit) -> None:
@@ -157,10 +157,10 @@ def test_a_screen_reader_hears_words(visit: Visit) -> None:
     page = visit()
     row = page.get_by_role("row", name="arm64").first
     assert row.get_by_role("link", name="regression").count() >= 1
-    assert page.locator("svg[role=img]:not([aria-label])").count() == 0
+    assert page.locator("svg[role=group]:not([aria-label])").count() == 0
     numbers = visit("numbers.html")
-    assert numbers.locator("svg[role=img]").count() > 0
-    assert numbers.locator("svg[role=img]:not([aria-label])").count() == 0
+    assert numbers.locator("svg[role=group]").count() > 0
+    assert numbers.locator("svg[role=group]:not([aria-label])").count() == 0
     for field in numbers.locator("input, select").all():
         assert field.evaluate("field => field.labels.length") == 1
 

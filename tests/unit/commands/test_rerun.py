@@ -169,7 +169,7 @@ def test_a_splat_has_a_rate_even_if_every_test_passes(tmp_path: Path) -> None:
     (splat,) = cell.splats
     assert (splat.boots, splat.coming.seen) == (("x86_64-base-4-1",), 0.25)
     assert rerun.exit_code == 1
-    assert "in 1 of 4 boots, 25 % (0.6 % to 80.6 %)" in shown(rerun)
+    assert "rate: 1 of 4 boots, 25 % (0.6 % to 80.6 %)" in shown(rerun)
 
 
 def test_a_pass_without_evidence_is_neither_a_pass_nor_a_failure(tmp_path: Path) -> None:

@@ -21,8 +21,10 @@ from results.dashboard.site import SiteError, address, build_site
 from results.model.document import to_json
 from results.model.run import Run, Status, Verdict
 from results.store.store import Store, open_store
+from results.store.trends import Outcome
 from results.walk.verdict import own_faults
 from tests.program import Invoke, Program
+from tests.samples.sample_life import LONG_SPLAT, long_splat_run
 from tests.samples.sample_numbers import measured_run
 from tests.samples.sample_parts import TESTS, arch_of, comparison_of, write_logs
 from tests.samples.sample_run import green_run, hostile_run, regression_run, troubled_run
@@ -88,6 +90,16 @@ def nights(*runs: Run) -> list[Run]:
     ]
 
 
+def grown(factor: float) -> Run:
+    """A run whose kernels are larger, on architectures with images of different sizes."""
+    run = green_run()
+    cells = tuple(
+        replace(cell, build=cell.build and replace(cell.build, image_bytes=round(size * factor)))
+        for cell, size in zip(run.cells, (10_000_000, 10_000_000, 40_000_000, 40_000_000), strict=True)
+    )
+    return replace(run, cells=cells)
+
+
 @pytest.mark.slow
 def test_a_month_is_on_pages_of_which_every_link_leads_somewhere(site: Path) -> None:
     pages = {page: Links(page) for page in site.rglob("*.html")}
@@ -105,6 +117,7 @@ def test_a_month_is_on_pages_of_which_every_link_leads_somewhere(site: Path) -> 
 @pytest.mark.slow
 def test_the_first_page_is_small_and_takes_nothing_from_elsewhere(site: Path) -> None:
     assert (site / "index.html").stat().st_size < 200_000
+    assert not re.search(r"p = \d(\.\d+)?e-", (site / "numbers.html").read_text())
     for page in site.rglob("*.html"):
         text = page.read_text()
         assert not re.search(r'(src|href)="?(https?:)?//', text), page
@@ -132,6 +145,58 @@ def test_what_changed_is_said_in_words(tmp_path: Path) -> None:
         "thp_pmd_split.partial_mremap fails on arm64 since 2025-06-03; it passed last on 2025-06-02"
     )
     assert any("is flaky on arm64: bad in 1 of 1 nights" in one.words for one in line.open)
+
+
+def test_a_report_of_the_kernel_is_news_though_every_test_passes(tmp_path: Path) -> None:
+    build_site(store_of(tmp_path, *nights(green_run(), green_run(), long_splat_run())), tmp_path / "site")
+    text = (tmp_path / "site" / "index.html").read_text()
+    assert "every test is as it was" not in text
+    assert re.search(r"kernel BUG at mm/huge_memory.c:2871!</a> is new on x86_64", text)
+    (line,) = history_of(tmp_path / "again", *nights(green_run(), long_splat_run())).lines
+    assert line.news == []
+
+
+def test_a_trace_is_shown_line_by_line(tmp_path: Path) -> None:
+    build_site(store_of(tmp_path, *nights(long_splat_run())), tmp_path / "site")
+    text = (tmp_path / "site" / "splats.html").read_text()
+    assert "\\x0a" not in text
+    assert f"{LONG_SPLAT[1]}\n{LONG_SPLAT[2]}\n" in text
+
+
+def test_a_run_of_other_tests_makes_none_go_missing(tmp_path: Path) -> None:
+    """A hand run of two tests says nothing of those that it did not choose."""
+    by_hand = replace(
+        green_run(), arches=tuple(replace(arch, tests=arch.tests[:2]) for arch in green_run().arches)
+    )
+    (line,) = history_of(tmp_path, *nights(green_run(), green_run(), by_hand)).lines
+    assert line.news == []
+    assert not any("missing" in one.words for one in line.open)
+
+
+def test_a_test_that_is_dropped_from_its_suite_is_missing(tmp_path: Path) -> None:
+    fewer = replace(
+        green_run(), arches=tuple(replace(arch, tests=arch.tests[:-1]) for arch in green_run().arches)
+    )
+    (line,) = history_of(tmp_path, *nights(green_run(), green_run(), fewer)).lines
+    assert [one.words for one in line.news] == [f"{TESTS[-1]} is gone missing on x86_64 and arm64"]
+
+
+def test_what_a_run_calls_not_exercised_has_no_tick(tmp_path: Path) -> None:
+    """Exercised with the series, but not on base: the same words on the run's page and in the history."""
+    run = green_run()
+    first = run.arches[0].tests[0]
+    idle = replace(
+        first, base=replace(first.base, exercised=False), verdict=Verdict.NOT_EXERCISED, reason="idle on base"
+    )
+    arch = replace(run.arches[0], tests=(idle, *run.arches[0].tests[1:]))
+    (line,) = history_of(tmp_path, *nights(replace(run, arches=(arch,)))).lines
+    assert line.trends[first.name, "x86_64"].outcome is Outcome.IDLE
+
+
+def test_a_chart_shows_base_beside_the_series(tmp_path: Path) -> None:
+    (line,) = history_of(tmp_path, *nights(grown(1), grown(1.2), grown(1))).lines
+    plot = next(plot for plot in plots(line, lambda *_: "", "") if plot.what == "kernel image")
+    assert (plot.svg.count('class="curve'), plot.svg.count(" of-base")) == (4, 2)
 
 
 def test_a_tree_that_is_broken_without_the_series_is_told_as_such(tmp_path: Path) -> None:
@@ -261,16 +326,7 @@ def test_a_chart_has_a_dot_for_each_number_inside_its_picture() -> None:
 
 def test_noise_is_not_blown_up_to_fill_a_chart(tmp_path: Path) -> None:
     """Curves that are far apart are drawn in percent of their own median, but never closer than five."""
-    run = green_run()
-
-    def grown(run: Run, factor: float) -> Run:
-        cells = tuple(
-            replace(cell, build=cell.build and replace(cell.build, image_bytes=round(size * factor)))
-            for cell, size in zip(run.cells, (10_000_000, 10_000_000, 40_000_000, 40_000_000), strict=True)
-        )
-        return replace(run, cells=cells)
-
-    (line,) = history_of(tmp_path, *nights(grown(run, 1), grown(run, 1.0001), grown(run, 1))).lines
+    (line,) = history_of(tmp_path, *nights(grown(1), grown(1.0001), grown(1))).lines
     plot = next(plot for plot in plots(line, lambda *_: "", "") if plot.what == "kernel image")
     assert (plot.relative, plot.low, plot.high) == (True, "-5 %", "+5 %")
 

@@ -138,7 +138,10 @@ def test_github(run: Run) -> None:
     text = step_summary(run, NOWHERE)
     assert f"- x86\\_64: munmap: {SAID}" in text
     assert "| flushes |" in text
-    assert "::error title=regression on x86_64%3A tlb_flushes.munmap::" in workflow_commands(run)
+    assert (
+        "::error title=regression on x86_64%3A tlb_flushes.munmap fails with the series::"
+        in workflow_commands(run)
+    )
 
 
 def test_store_and_dashboard(run: Run, tmp_path: Path) -> None:

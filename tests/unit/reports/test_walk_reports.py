@@ -78,9 +78,10 @@ def test_the_matrix_in_words() -> None:
 
 def test_whatever_is_bad_is_told_with_its_place_and_inheritance_once() -> None:
     text = shown(mixed_walk())
-    assert "patch 4: mm: change 4" in text
-    assert re.search(r"x86_64: mine\.one fails .* logs/x86_64-patch-4-1\.log:\d+-\d+", text)
-    assert len(re.findall(r"^  patch 3: x86_64: inherited: patch 2 adds ", text, re.M)) == 1
+    assert "introduced: patch 4, mm: change 4\n" in text
+    assert re.search(r"x86_64: mine\.one fails .*\n(  .*\n)+?  log: logs/x86_64-patch-4-1\.log:\d+-\d+", text)
+    assert "$ thp-harness rerun x86_64/patch/4 --times 5 --run 20260101-000000-walk --test mine.one" in text
+    assert len(re.findall(r"^patch 3: x86_64: inherited: patch 2 adds ", text, re.M)) == 1
     assert "built anew: arm64" not in text
     assert "patch 3 on arm64 could not be rebuilt from scratch: disk full" in text
     assert "drawn with --seed 7" in text

@@ -124,6 +124,7 @@ def test_any_history_has_a_trend_within_it(letters: str) -> None:
         ("unchanged", "PASS", True, (1, 3), Outcome.FLAKY),
         ("unsupported", "SKIP", False, (0, 1), Outcome.UNSUPPORTED),
         ("not exercised", "PASS", False, (0, 1), Outcome.IDLE),
+        ("not exercised", "PASS", True, (0, 1), Outcome.IDLE),
         ("not exercised", "MISS", False, (0, 0), Outcome.MISSING),
         ("infrastructure", "MISS", False, (0, 0), Outcome.LOST),
     ],

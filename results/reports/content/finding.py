@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One finding, as every output shows it: what, where, how often, since which patch, proof, and a command."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from pathlib import Path
+
+from results.model.run import LineRange, Verdict
+from results.reports.content import excerpt, wording
+from results.reports.content.decisive import DECISIVE_LINES, decisive
+from results.reports.content.excerpt import NumberedLines
+
+MOST_REASON = 600
+"""Characters of a reason that a report shows."""
+_LINES_READ = 400
+"""Of a range of a log, from which the decisive ones are chosen."""
+
+
+class FindingKind(StrEnum):
+    """What a finding is about; findings of one verdict are in this order."""
+
+    BUILD = "build"
+    BOOT = "boot"
+    SPLAT = "splat"
+    TEST = "test"
+    MEASURE = "measure"
+    CLAIM = "claim"
+    WARNING = "warning"
+    PATCH = "patch"
+    COMMIT = "commit"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that went wrong on one architecture."""
+
+    kind: FindingKind
+    verdict: Verdict
+    arch: str
+    name: str
+    """The same for the same finding in another run: the test, the signature of the splat, …"""
+    title: str
+    """A short sentence without the architecture: `pmd_split.mremap fails with the series`."""
+    reason: str = ""
+    """Why, in full; empty if the title says it all."""
+    profile: str = ""
+    """Configuration of the kernel."""
+    rate: str = ""
+    """`2 of 2 boots with the series, 0 of 1 on base`."""
+    introduced: str = ""
+    """The first bad patch or commit, and its author, as far as they are known."""
+    log: str = ""
+    """Where to read it, relative to the folder; empty if nowhere."""
+    lines: LineRange | None = None
+    """None of a log means its end."""
+    said: tuple[str, ...] = ()
+    """Decisive lines that are in no log of their own: new warnings, the first error of a compiler."""
+    command: str = ""
+    """Reproduces it."""
+    patch: int | None = None
+    """Number of the patch that introduced it, in a walk."""
+    excused: str = ""
+    """Why it has no part in the verdict: a known failure's reason."""
+
+    @property
+    def headline(self) -> str:
+        """The title with the architecture, as the subject of a mail has it."""
+        return f"{self.title} [{self.arch}]"
+
+    @property
+    def address(self) -> str:
+        """Name of its page and anchor: the same in each run that has this finding."""
+        patch = "" if self.patch is None else f"patch {self.patch}"
+        parts = "\0".join((self.kind, self.arch, self.name, patch))
+        digest = sha256(parts.encode(errors="replace")).hexdigest()
+        readable = re.sub(r"[^A-Za-z0-9_]+", "-", f"{self.arch}-{self.name}").strip("-")[:60]
+        return f"finding-{readable}-{digest[:8]}"
+
+    @property
+    def place(self) -> str:
+        """Where to read it, in words."""
+        return wording.place(self.log, self.lines) if self.log else ""
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """What is known beyond title and reason, by name; empty values are left out."""
+        facts = (
+            ("rate", self.rate),
+            ("kernel", self.profile),
+            ("introduced", self.introduced),
+            ("known failure", self.excused),
+        )
+        return [(name, value) for name, value in facts if value]
+
+    def quote(self, folder: Path, most: int = DECISIVE_LINES) -> NumberedLines:
+        """Read the decisive lines, at most `most`; those that are in no log have no number."""
+        if self.said:
+            return tuple((0, line) for line in self.said[:most])
+        if not self.log:
+            return ()
+        if self.lines:
+            return decisive(excerpt.read_lines(folder, self.log, self.lines, _LINES_READ) or (), most)
+        return decisive(excerpt.read_tail(folder, self.log, _LINES_READ) or (), most)
