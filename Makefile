@@ -6,6 +6,7 @@
 # make quick          the tests that take seconds
 # make check          ruff, mypy, the import contracts, codespell (shellcheck is one of the quick tests)
 # make schemas        the JSON schemas in docs/, made from the code
+# make pictures       the pictures of the README, taken with chromium of sample runs
 # make demo-nights    a month of made-up nights before a run, for the dashboard (RUN=name, else the last)
 # make bench          figures against the plain commands, hours (ONLY=name for one)
 
@@ -17,7 +18,7 @@ ARGS ?=
 ONLY ?=
 RUN ?= latest
 
-.PHONY: run test test-nightly quick check schemas demo-nights bench packages test-packages clean
+.PHONY: run test test-nightly quick check schemas pictures demo-nights bench packages test-packages clean
 
 run: packages
 	$(BIN)/thp-harness run $(addprefix --arch ,$(ARCH)) $(ARGS)
@@ -41,6 +42,9 @@ check: $(VENV)/ready
 
 schemas: $(VENV)/ready
 	$(BIN)/python -m harness.cli.schemas
+
+pictures: $(VENV)/ready
+	$(BIN)/python -m tests.samples.pictures
 
 demo-nights: $(VENV)/ready
 	$(BIN)/python -m tests.samples.simulate $(RUN) $(ARGS)

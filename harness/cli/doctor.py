@@ -22,7 +22,7 @@ def doctor_command(arches: tuple[str, ...], packages: bool, as_json: bool) -> in
     Exit status: 0 nothing is missing, 3 something is.
     """
     from harness.build.toolchain import missing_packages
-    from harness.commands.doctor import chosen_arches, examine
+    from harness.commands.doctor import chosen_arches, examine, verdict
     from harness.core.workspace import from_environment
 
     chosen = chosen_arches(arches)
@@ -31,4 +31,7 @@ def doctor_command(arches: tuple[str, ...], packages: bool, as_json: bool) -> in
         return 0
     checks = examine(chosen, from_environment())
     document = {"schema": "thp-harness/doctor/1", "checks": [check.as_document() for check in checks]}
-    return print_checks_found(checks, document, as_json)
+    code = print_checks_found(checks, document, as_json)
+    if not as_json:
+        click.echo(f"\n{verdict(checks, missing_packages(chosen))}")
+    return code

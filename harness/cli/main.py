@@ -31,6 +31,7 @@ from harness.cli.repro import repro_command
 from harness.cli.rerun import rerun_command
 from harness.cli.results import results_group
 from harness.cli.run import run_command
+from harness.cli.sections import write_tasks
 from harness.cli.series import series_group
 from harness.cli.unexpected import unexpected
 from harness.cli.walk import walk_command
@@ -44,6 +45,10 @@ RESUME = "The same command resumes the work."
 
 class Commands(click.Group):
     """Turns errors into messages, and every way to stop into an exit status."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by task."""
+        write_tasks(self, ctx, formatter)
 
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Run a command; neither a user's mistake nor an internal error shows a traceback."""
@@ -104,7 +109,7 @@ def _show_version(context: click.Context, _: click.Parameter, asked: bool) -> No
 
 @click.group(
     cls=Commands,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
     epilog='Shell completion: eval "$(_THP_HARNESS_COMPLETE=bash_source thp-harness)" (or zsh, fish).',
 )
 @click.option(

@@ -9,6 +9,7 @@ import click
 
 from harness.cli.options import as_json_option, log, print_document
 from harness.cli.planning import make_plan_of, planning, sharding
+from harness.cli.sections import SectionedCommand
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from harness.plan.plan import Plan
 
 
-@click.command("plan")
+@click.command("plan", cls=SectionedCommand)
 @planning
 @sharding
 @click.option(

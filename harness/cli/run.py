@@ -10,9 +10,10 @@ import click
 from harness.cli.cluster import clustering, site_of
 from harness.cli.options import as_json_option, finish, progress, quiet_option, typed_command
 from harness.cli.planning import make_plan_of, planning, sharding
+from harness.cli.sections import SectionedCommand
 
 
-@click.command("run")
+@click.command("run", cls=SectionedCommand)
 @planning
 @sharding
 @clustering

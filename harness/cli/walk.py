@@ -10,10 +10,11 @@ import click
 from harness.cli.cluster import clustering, site_of
 from harness.cli.options import as_json_option, finish, progress, quiet_option, typed_command
 from harness.cli.planning import make_plan_of, planning
+from harness.cli.sections import SectionedCommand
 from harness.core.errors import UsageError
 
 
-@click.command("walk")
+@click.command("walk", cls=SectionedCommand)
 @planning
 @click.option(
     "--only", type=int, multiple=True, metavar="N", help="Patch number; may be repeated.  [default: all]"

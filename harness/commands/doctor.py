@@ -41,6 +41,18 @@ def chosen_arches(names: Sequence[str]) -> tuple[ArchRecord, ...]:
     return tuple(find(ArchRecord, name) for name in wanted)
 
 
+def verdict(checks: Sequence[Check], packages: Sequence[str]) -> str:
+    """Sum up all checks in one sentence, with the one command that installs everything that is missing."""
+    wrong = [check for check in checks if check.ok is False]
+    install = f"sudo {_install(packages)}" if packages else ""
+    if not wrong:
+        return f"Ready. Optional: {install}" if install else "Ready: `thp-harness run` can start."
+    by_hand = [check for check in wrong if check.fix and not (install and check.fix.startswith("apt-get "))]
+    steps = [*([install] if install else []), *(f"{check.name}: {check.fix}" for check in by_hand)]
+    names = ", ".join(check.name for check in wrong)
+    return "\n".join((f"Not ready: {names}." + (" To mend:" if steps else ""), *(f"  {it}" for it in steps)))
+
+
 def examine(arches: Sequence[ArchRecord], workspace: Workspace) -> tuple[Check, ...]:
     """Check everything that runs on these architectures need."""
     history = DurationHistory(workspace.state)

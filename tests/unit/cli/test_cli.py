@@ -12,6 +12,9 @@ import click
 import pytest
 
 from harness.cli.main import main
+from harness.cli.sections import TASKS
+from harness.commands.doctor import verdict
+from harness.core.check import Check
 from harness.core.version import describe
 from results.journal.journal import JOURNAL
 from tests.program import Invoke, Program
@@ -56,6 +59,37 @@ def test_every_command_and_option_has_help_that_fits(name: str) -> None:
     assert command is main or not command.get_short_help_str(50).endswith("...")
     options = [each for each in command.params if isinstance(each, click.Option)]
     assert [option.name for option in options if not option.help] == []
+
+
+@pytest.mark.parametrize("command", [(), ("run",), ("walk",), ("nightly",), ("plan",), ("doctor",)])
+def test_help_fits_into_80_columns(invoke: Invoke, command: tuple[str, ...]) -> None:
+    page = invoke(*command, "-h", env={"COLUMNS": "200"}).stdout
+    assert [line for line in page.splitlines() if len(line) > 80] == []
+
+
+def test_help_is_grouped_by_task(invoke: Invoke) -> None:
+    page = invoke("-h").stdout
+    titles = [line for line in page.splitlines() if line and not line.startswith(" ") and line.endswith(":")]
+    assert titles == ["Options:", "Test a series:", "Look into results:", "Every night:", "Machines:"]
+    assert {name for names in TASKS.values() for name in names} == set(main.commands)
+    options = invoke("run", "-h").stdout
+    assert options.index("What is tested:") < options.index("--series") < options.index("On what:")
+    assert options.index("On what:") < options.index("--arch") < options.index("How:")
+
+
+def test_the_doctor_ends_with_one_verdict_and_one_command() -> None:
+    fine, lacking = (
+        Check("memory", True, "8 GiB"),
+        Check("arm64: QEMU", False, "missing", "apt-get install q"),
+    )
+    full = Check("cache folder", False, "0 MiB free", "Make room.")
+    assert verdict([fine], ()) == "Ready: `thp-harness run` can start."
+    assert verdict([fine, lacking], ("q", "gcc-arm")) == (
+        "Not ready: arm64: QEMU. To mend:\n  sudo apt-get install q gcc-arm"
+    )
+    assert verdict([lacking, full], ("q",)).splitlines()[1:] == [
+        "  sudo apt-get install q", "  cache folder: Make room."
+    ]  # fmt: skip
 
 
 def test_version(program: Program) -> None:
