@@ -107,6 +107,7 @@ def order_series(
         patches += _fixups(thread, notes)
     _require_diffs(patches)
     notes += check_whole(patches)
+    notes += [f"left out the diff of the cover letter “{cover.subject}”" for cover in covers if cover.files]
     notes += [note for mail in patches for note in mail.notes]
     return OrderedSeries(
         _title(covers, patches), tuple(patches), tuple(dict.fromkeys(notes)), [*covers, *patches][0]
@@ -264,7 +265,7 @@ def _by_number(
         raise SeriesError(
             f"{_patches(missing)} of {total} {'are' if len(missing) > 1 else 'is'} missing in {name}",
             hint="Get the whole thread (the Message-ID of any of its mails will do), or take a part of "
-            f"the series: --patches {there[0]}-{there[-1]}.",
+            f"the series: --patches {_as_list(there)}.",
         )
     if there[-1] > total:
         thread.notes.append(
@@ -293,6 +294,14 @@ def _require_diffs(patches: Iterable[Mail]) -> None:
                 f"{mail.label} in {mail.source} holds no diff",
                 hint="Is the file cut off, or the mail an HTML one?",
             )
+
+
+def _as_list(numbers: Sequence[int]) -> str:
+    """Numbers as `--patches` takes them."""
+    first, last = numbers[0], numbers[-1]
+    if len(numbers) == last - first + 1 > 1:
+        return f"{first}-{last}"
+    return ",".join(map(str, numbers))
 
 
 def _title(covers: list[Mail], patches: list[Mail]) -> str:

@@ -34,6 +34,32 @@ WORDS = st.sampled_from(
         ("[PATCH mm/vmscan 1/2] mm: x", 1, 2, None),
         ("[PATCH v2 1/2 mm: x", 1, 2, "v2"),
         ("PATCH v2 1/3: mm: x", 1, 3, "v2"),
+        ("[PATCH v2][2/3] mm: x", 2, 3, "v2"),
+        ("[2/3] [PATCH v2] mm: x", 2, 3, "v2"),
+        ("[v2 PATCH 2/3] mm: x", 2, 3, "v2"),
+        ("[PATCH/v2 2/3] mm: x", 2, 3, "v2"),
+        ("[PATCH, v2, 2/3] mm: x", 2, 3, "v2"),
+        ("[PATCH v2 (2/3)] mm: x", 2, 3, "v2"),
+        ("[PATCH v2 2/3;] mm: x", 2, 3, "v2"),
+        ("[PATCH v2 #2/3] mm: x", 2, 3, "v2"),
+        ("[PATCH v2 2of3] mm: x", 2, 3, "v2"),
+        ("[PATCH v2 2/3][RESEND] mm: x", 2, 3, "v2"),
+        ("[PATCH v2\u00a02/3] mm: x", 2, 3, "v2"),
+        ("[PATCH v2 2／3] mm: x", 2, 3, "v2"),
+        ("{PATCH v2 2/3} mm: x", 2, 3, "v2"),
+        ("【PATCH v2 2/3】 mm: x", 2, 3, "v2"),
+        ("［PATCH v2 2／3］ mm: x", 2, 3, "v2"),
+        ("[PATCH version 2 2/3] mm: x", 2, 3, "v2"),
+        ("[PATCH ver2 2/3] mm: x", 2, 3, "v2"),
+        ("[PATCH ver. 2/3] mm: x", 2, 3, None),
+        ("[PATCH v.2 2/3] mm: x", 2, 3, "v2"),
+        ("[PATCH v2.0 2/3] mm: x", 2, 3, "v2"),
+        ("[PATCH v1->v2 2/3] mm: x", 2, 3, "v2"),
+        ("[PATCH v2-rc 2/3] mm: x", 2, 3, "v2"),
+        ("[PATCH AUTOSEL 6.12 2/3] mm: x", 2, 3, None),
+        ("[PATCH 6.12-rc1 2/3] mm: x", 2, 3, None),
+        ("[PATCH RFC2 2/3] mm: x", 2, 3, None),
+        ("[PATCH x86/mm 002/120] mm: x", 2, 120, None),
         ("[PATCH 0/3] mm: x", 0, 3, None),
         ("[PATCH 6.12.y] mm: x", None, None, None),
         ("[PATCH] mm: x", None, None, None),
@@ -45,6 +71,14 @@ def test_numbers_and_versions(text: str, number: int | None, total: int | None, 
     assert (subject.number, subject.total) == (number, total)
     assert (str(subject.version) if subject.version else None) == version
     assert (subject.title, subject.is_unclear, subject.is_reply) == ("mm: x", False, False)
+
+
+@pytest.mark.parametrize(
+    "title", ["{a,b}: take 1/2 of it", "mm: fix 1/2 of x", "mm: x [1/2]", "v3: mm", 'Revert "mm: 1/2"']
+)
+def test_titles_with_numbers_of_their_own(title: str) -> None:
+    subject = read_subject(f"[PATCH v2 2/3] {title}")
+    assert (subject.number, subject.total, str(subject.version), subject.title) == (2, 3, "v2", title)
 
 
 @pytest.mark.parametrize("prefix", ["v22/3", "2-3", "#2", "2|3", "v2 2:3", "2\\3"])

@@ -83,6 +83,41 @@ class TestNumbers:
         with pytest.raises(SeriesError, match=r"\(<m10@kernel.example>\) and .*<m20@kernel"):
             read(*mails)
 
+    def test_missing_ones_and_what_to_type_for_the_others(self, read: Read) -> None:
+        mails = [mail(f"{{PATCH {n}/4}} mm: {n}", n * 10, number=f"m{n}") for n in (3, 1, 4)]
+        with pytest.raises(SeriesError, match="patch 2 of 4 is missing") as failure:
+            read(*mails)
+        assert "--patches 1,3,4." in failure.value.hint
+        assert titles(read(*mails, patches="1,3,4")) == ["mm: 1", "mm: 3", "mm: 4"]
+
+    def test_version_as_a_word(self, read: Read) -> None:
+        old = [mail(f"[PATCH v2 {n}/2] mm: {n}", n * 10, number=f"o{n}") for n in (1, 2)]
+        new = [mail(f"[PATCH version 3 {n}/2] mm: {n}", n * 15, number=f"n{n}") for n in (1, 2)]
+        series = read(*new, *old)
+        assert [patch.message_id for patch in series.patches] == ["n1@kernel.example", "n2@kernel.example"]
+        assert series.notes == ("took version v3 of the series, left out v2",)
+
+    def test_cover_letter_with_a_diff(self, read: Read) -> None:
+        series = read(*(mail(f"[PATCH {n}/2] mm: {n}", n * 10 + 10, number=f"m{n}") for n in (0, 1, 2)))
+        assert titles(series) == ["mm: 1", "mm: 2"]
+        assert series.notes == ("left out the diff of the cover letter “mm: 0”",)
+
+    @pytest.mark.parametrize(
+        ("subjects", "said"),
+        [
+            (["[PATCH 1/2] a", "[PATCH 2/3] b"], "holds several series, numbered n/2 and n/3"),
+            (["[PATCH 1/2] a", "[PATCH v2 2/2] b"], "patch 1 of 2 is missing"),
+            (["[PATCH 1/2] a", "[PATCH 2/2] b", "[PATCH 1/2] c", "[PATCH 2/2] d"], "has patch 1/2 twice"),
+            (["[PATCH 0/2] a", "[PATCH 1/2] b"], "patch 2 of 2 is missing"),
+            (["Fwd: [PATCH 1/2] a", "Fwd: [PATCH 2/2] b"], "holds no patch"),
+        ],
+        ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    )
+    def test_mixtures_are_refused(self, read: Read, subjects: list[str], said: str) -> None:
+        mails = [mail(text, n * 8, number=f"m{n}") for n, text in enumerate(subjects, 1)]
+        with pytest.raises(SeriesError, match=said):
+            read(*mails)
+
     def test_patch_beyond_the_last(self, read: Read) -> None:
         series = read(*(mail(f"[PATCH {n}/2] mm: {n}", n * 10, number=f"m{n}") for n in (3, 1, 2)))
         assert titles(series) == ["mm: 1", "mm: 2", "mm: 3"]

@@ -11,11 +11,15 @@ import re
 from dataclasses import dataclass, field
 from functools import total_ordering
 
-_NUMBER = re.compile(r"(?<![\d.])#?(\d{1,4})\s*(?:/|\bof\b)\s*(\d{1,4})(?!\d)(?!\.\d)(?!/\d)", re.IGNORECASE)
+_NUMBER = re.compile(r"(?<![\d.])#?(\d{1,4})\s*(?:/|of)\s*(\d{1,4})(?!\d)(?!\.\d)(?!/\d)", re.IGNORECASE)
 _VERSION = re.compile(
     r"(?:(?<![A-Za-z0-9])|(?<=PATCH)|(?<=RFC)|(?<=RESEND)|(?<=/\d)|(?<=/\d\d))"
-    r"v(\d{1,4})((?:\.\d{1,4}){0,4})([a-z]?)(?![A-Za-z0-9]|\.\d)",
+    r"v(?:\.|er\.?|ersion\.?|ersion (?=\d+(?!\d|\s*(?:/|of))))?"
+    r"(\d{1,4})((?:\.\d{1,4}){0,4})([a-z]?)(?![A-Za-z0-9]|\.\d)",
     re.IGNORECASE,
+)
+_OTHER_BRACKETS = re.compile(
+    r"[{【［]([^}】］]*(?:PATCH|RFC|\d\s*[/／]\s*\d)[^}】］]*)[}】］]", re.IGNORECASE
 )
 _LONGEST = 2000
 """Characters of a subject that are read; more than one line of mail may have (RFC 5322, 2.1.1)."""
@@ -119,7 +123,10 @@ def _prefix_and_title(text: str) -> tuple[str, str]:
     """Separate brackets at the beginning, which may be nested, from the rest."""
     prefixes: list[str] = []
     rest = text
-    while rest.startswith("["):
+    while rest.startswith("[") or (other := _OTHER_BRACKETS.match(rest)):
+        if not rest.startswith("["):
+            assert other
+            rest = f"[{other[1]}]{rest[other.end() :]}"
         end = _closing(rest)
         if end is None:  # never closed
             found = re.match(r"\[+((?:[^\[\]\s:]+\s+)*?\S*?\d+/\d+)[:,]?\s+", rest)
@@ -132,7 +139,7 @@ def _prefix_and_title(text: str) -> tuple[str, str]:
         rest = rest[end + 1 :].lstrip()
     if not prefixes and (found := _BARE.match(rest)):
         return found[1], rest[found.end() :]
-    return " ".join(" ".join(prefixes).split()), rest.strip()
+    return " ".join(" ".join(prefixes).replace("／", "/").split()), rest.strip()
 
 
 def _closing(text: str) -> int | None:
