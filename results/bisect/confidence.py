@@ -87,10 +87,10 @@ class Posterior:
 
     def share(self, suspects: Collection[str], seen: Sequence[Rate]) -> float:
         """Return the probability that the culprit is one of these; 0 if no candidate explains the votes."""
-        failures = sum(rate.failures for rate in seen)
+        votes = [(rate.failures, rate.clean) for rate in seen]
         ours = total = 0.0
         for ways, alike in self._alike.items():
-            weight = self._explains(ways, seen, failures)
+            weight = self._explains(ways, votes)
             total += weight * len(alike)
             ours += weight * sum(candidate in suspects for candidate in alike) if weight else 0
         return ours / total if total else 0.0
@@ -103,13 +103,14 @@ class Posterior:
         return likelihood(failures + 1, clean) / likelihood(failures, clean)
 
     @staticmethod
-    def _explains(ways: Sequence[bool | None], seen: Sequence[Rate], failures: int) -> float:
-        clean = 0
-        for makes_bad, rate in zip(ways, seen, strict=True):
-            if makes_bad is None or (rate.failures and not makes_bad):
-                return 0.0
+    def _explains(ways: Sequence[bool | None], votes: Sequence[tuple[int, int]]) -> float:
+        failures = clean = 0
+        for makes_bad, (failed, passed) in zip(ways, votes, strict=True):
             if makes_bad:
-                clean += rate.clean
+                failures += failed
+                clean += passed
+            elif makes_bad is None or failed:
+                return 0.0
         return likelihood(failures, clean)
 
 

@@ -71,6 +71,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Shop:
         text = f"git:{kernel}@{base}..HEAD"
         series.append(prepare_series(text, base, cache, False, silent).commit)
         git(kernel, "reset", "--quiet", "--hard", base)
+    git(kernel, "repack", "-adq")  # fewer files to copy
     return Shop(kernel, cache, (trees[0], trees[1]), (series[0], series[1]))
 
 

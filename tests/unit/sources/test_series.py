@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -24,10 +25,17 @@ from tests.samples.tiny_kernel import ADDRESS, NUMBERS, commit, git, make_kernel
 TITLES = ["mm: thp: change 1", "mm: thp: change 2", "mm: thp: change 3"]
 
 
+@cache
+def formatted(kernel: Path, commits: str, *arguments: str) -> str:
+    return git(kernel, "format-patch", "--stdout", *arguments, commits) + "\n"
+
+
 @dataclass(frozen=True)
 class Workshop:
     """A kernel with a series of three on top of its base, and a cache that knows the base."""
 
+    built: Path
+    """The kernel that `kernel` is a copy of: no test changes it."""
     kernel: Path
     folder: Path
     cache: Path
@@ -36,7 +44,7 @@ class Workshop:
 
     def mbox(self, *arguments: str) -> str:
         """The series as `git format-patch` writes it."""
-        return git(self.kernel, "format-patch", "--stdout", *arguments, f"{self.base}..{self.tip}") + "\n"
+        return formatted(self.built, f"{self.base}..{self.tip}", *arguments)
 
     def mails(self, *arguments: str) -> list[str]:
         """One text per mail."""
@@ -71,7 +79,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     kernel, cache = make_kernel(folder / "linux"), folder / "cache"
     tip = make_series(kernel)[-1]
     base = prepare_tree(LocalTree(kernel, "HEAD~3"), cache, lambda _: None).commit
-    return Workshop(kernel, folder, cache, base, tip)
+    git(kernel, "repack", "-adq")  # fewer files to copy
+    return Workshop(kernel, kernel, folder, cache, base, tip)
 
 
 @pytest.fixture
