@@ -12,7 +12,13 @@ from hypothesis import HealthCheck, settings
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401  hooks
 
 # An example that takes longer than others, or drawing it, tells of the machine and not of what is tested.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# CI draws as many examples as Hypothesis does by default; a developer's runs are many, and each draws others.
+settings.register_profile(
+    "any machine",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=100 if os.environ.get("CI") == "true" else 30,
+)
 settings.load_profile("any machine")
 
 

@@ -216,8 +216,7 @@ def copy_commits(source: Repository, mirror: Repository, base: str, tip: str) ->
 
 def _require_tree_of_tip(mirror: Repository, base: str, found: CommitRange, commit: str) -> None:
     """On the files that a range was written for, its last commit has the files of its tip."""
-    before = mirror.run("rev-parse", f"{base}^{{tree}}")
-    tree = mirror.run("rev-parse", f"{commit}^{{tree}}")
+    before, tree = mirror.run("rev-parse", f"{base}^{{tree}}", f"{commit}^{{tree}}").split()
     if not found.is_part and before == found.patches[0].parent_tree and tree != found.patches[-1].tree:
         raise InfrastructureError(
             f"the range {found.name} became the tree {abbrev(tree)}, "

@@ -192,8 +192,8 @@ def fetch_local(
     """
     source = open_local(path)
     commit = local_commit(source, revision)
-    version_in(source, commit)
     if not has_commit(open_mirror(cache), commit):
+        version_in(source, commit)
         with locked_mirror(cache, log) as mirror:
             log(f"copying {abbrev(commit)} from {path}")
             try:

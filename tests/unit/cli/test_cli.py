@@ -313,6 +313,7 @@ def test_doctor_says_whether_ccache_is_used(
     assert ("4.8" if ok else "THP_HARNESS_CCACHE=0") in check["detail"]
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(program: Program) -> None:
     process = program.start("doctor", "--arch", "x86_64", "--json")
     assert process.stdout

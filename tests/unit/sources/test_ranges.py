@@ -122,6 +122,7 @@ class TestVeryCommits:
         assert [patch.commit for patch in branch.apply().patches] == commits
         assert branch.in_mirror("rev-list", "--count", f"{branch.base}..{commits[-1]}") == "3"
 
+    @pytest.mark.slow
     def test_whatever_the_folder(self, branch: Branch) -> None:
         make_series(branch.kernel, 1)
         for name in ("linux+thp", "my linux", "linux@fix", "größe", 'quote"d', "back\\slash", "a:b"):
