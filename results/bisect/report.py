@@ -9,7 +9,7 @@ from pathlib import Path
 from results.bisect.confidence import MOST_CLEAN, reachable
 from results.bisect.predicate import Predicate, Vocabulary, is_booted, parse, tests_for
 from results.bisect.vote import votes_of
-from results.journal.assemble import assemble_by, same_image
+from results.journal.assemble import assemble_by, head, same_image
 from results.journal.journal import Event, JournalError, PlanFact, decode
 from results.model.bisect import (
     ArchBisection,
@@ -59,14 +59,7 @@ def conclude_bisection(plan: PlanFact, events: Sequence[Event], cells: Sequence[
     complete = events[-1].name == "end"
     arches = tuple(_arch(plan, plan.bisect, arch, ends.get(arch), cells, complete) for arch in plan.arches)
     return Bisection(
-        id=plan.id,
-        started=events[0].time.isoformat(timespec="seconds"),
-        seconds=(events[-1].time - events[0].time).total_seconds(),
-        harness=plan.harness,
-        host=plan.host,
-        command=plan.command,
-        subject=plan.subject,
-        planned=plan.planned,
+        **head(plan, events),
         until=plan.bisect.until,
         confidence=plan.bisect.confidence,
         good=plan.bisect.good,

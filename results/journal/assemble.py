@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from results.compare.compare import compare_arch
 from results.compare.verdict import run_verdict
@@ -167,19 +167,26 @@ def assemble(run_dir: Path) -> Run:
     return assemble_by(conclude_run, run_dir)
 
 
+def head(plan: PlanFact, events: Sequence[Event]) -> dict[str, Any]:
+    """Return the fields of `results.model.run.Head`."""
+    return {
+        "id": plan.id,
+        "started": events[0].time.isoformat(timespec="seconds"),
+        "seconds": (events[-1].time - events[0].time).total_seconds(),
+        "harness": plan.harness,
+        "host": plan.host,
+        "command": plan.command,
+        "subject": plan.subject,
+        "planned": plan.planned,
+    }
+
+
 def conclude_run(plan: PlanFact, events: Sequence[Event], cells: Sequence[Cell]) -> Run:
     """Compare the cells of each architecture, and give the verdict."""
     arches = tuple(_compare(plan, cells, arch) for arch in plan.arches)
     verdict = run_verdict(arches)
     return Run(
-        id=plan.id,
-        started=events[0].time.isoformat(timespec="seconds"),
-        seconds=(events[-1].time - events[0].time).total_seconds(),
-        harness=plan.harness,
-        host=plan.host,
-        command=plan.command,
-        subject=plan.subject,
-        planned=plan.planned,
+        **head(plan, events),
         cells=tuple(cells),
         arches=arches,
         verdict=verdict.verdict,

@@ -9,7 +9,7 @@ from pathlib import Path
 from results.compare.bringup import new_warnings
 from results.compare.tally import reached_tests
 from results.compare.verdict import EXIT_CLEAN, is_exercised, run_verdict
-from results.journal.assemble import assemble_by, compare_cells, same_image
+from results.journal.assemble import assemble_by, compare_cells, head, same_image
 from results.journal.journal import (
     Event,
     JournalError,
@@ -73,14 +73,7 @@ def conclude_walk(plan: PlanFact, events: Sequence[Event], cells: Sequence[Cell]
     complete = events[-1].name == "end"
     verdict = walk_verdict(rows, columns, checks, plan.walk.boots, complete)
     return Walk(
-        id=plan.id,
-        started=events[0].time.isoformat(timespec="seconds"),
-        seconds=(events[-1].time - events[0].time).total_seconds(),
-        harness=plan.harness,
-        host=plan.host,
-        command=plan.command,
-        subject=plan.subject,
-        planned=plan.planned,
+        **head(plan, events),
         boots=plan.walk.boots,
         rows=rows,
         columns=columns,
