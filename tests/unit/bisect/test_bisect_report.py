@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
-import jsonschema
 import pytest
 from rich.console import Console
 
@@ -23,9 +22,9 @@ from results.model.run import Cell, Patch, Subject
 from results.reports.mail.bisect import mails
 from results.reports.mail.text import COLUMNS
 from results.reports.terminal.bisect import print_bisection
+from tests import published
 from tests.samples.cells import boot, build, plan
 
-SCHEMA = Path(__file__).parents[3] / "docs" / "bisect.schema.json"
 HOSTILE = "mm: \x1b[31mred \u202e <b> [bold]"
 COMMAND = (
     "thp-harness",
@@ -187,7 +186,7 @@ def test_a_commit_of_a_tree_is_named_as_the_kernel_does() -> None:
 
 def test_the_document_follows_its_schema() -> None:
     result = bisection({"x86_64": found("x86_64", 2), "arm64": None})
-    jsonschema.validate(json.loads(to_json(result)), json.loads(SCHEMA.read_text()))
+    published.check(json.loads(to_json(result)), "bisect")
 
 
 def test_hostile_subjects_are_harmless() -> None:

@@ -12,6 +12,7 @@ import pytest
 from harness.cli.schemas import schemas
 from harness.commands.forecast import CellForecast, Forecast
 from harness.core.check import Check
+from tests import published
 
 DOCS = Path(__file__).parents[3] / "docs"
 BY_HAND = ("bench",)
@@ -27,13 +28,9 @@ def test_every_schema_is_published() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_published_schemas_are_up_to_date(name: str) -> None:
-    assert published(name) == json.loads(json.dumps(FRESH[name])), "run `make schemas`"
+    published_schema = json.loads((DOCS / f"{name}.schema.json").read_text())
+    assert published_schema == json.loads(json.dumps(FRESH[name])), "run `make schemas`"
     jsonschema.Draft202012Validator.check_schema(FRESH[name])
-
-
-def published(name: str) -> dict[str, object]:
-    schema: dict[str, object] = json.loads((DOCS / f"{name}.schema.json").read_text())
-    return schema
 
 
 def test_a_forecast_follows_its_schema() -> None:
@@ -42,13 +39,13 @@ def test_a_forecast_follows_its_schema() -> None:
         "debian-6.12", "6.12.117", "mine", "title", True, ("one",), ("pmd_split.munmap",), (cell,), ("A",)
     )
     document = json.loads(json.dumps(cast.as_document()))
-    jsonschema.validate(document, published("plan"))
+    published.check(document, "plan")
     assert document["seconds"] == 2.5
 
 
 def test_a_diagnosis_follows_its_schema() -> None:
     checks = [Check("a", True, "fine").as_document(), Check("b", None, "unknown", "do it").as_document()]
     document = {"schema": "thp-harness/doctor/1", "checks": checks}
-    jsonschema.validate(json.loads(json.dumps(document)), published("doctor"))
+    published.check(json.loads(json.dumps(document)), "doctor")
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({**document, "schema": "other"}, published("doctor"))
+        published.check({**document, "schema": "other"}, "doctor")

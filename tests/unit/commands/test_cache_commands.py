@@ -9,14 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from harness.build.build_cache import BuildCache
 from harness.commands.cache.size import DEFAULT_LIMIT, LIMIT_VARIABLE
+from tests import published
 from tests.program import Invoke, Program
 from tests.samples.cache_entries import kinds, objects, programs, store
-from tests.unit.cli.test_schemas import published
 
 MEBI = 1 << 20
 
@@ -110,7 +109,7 @@ def test_ls_follows_its_schema_and_adds_up(invoke: Invoke, cache: Path) -> None:
     objects(cache, "x86_64", MEBI, 1)
     (cache / "notes").write_text("mine")
     document = invoke("cache", "ls", "--json").json
-    jsonschema.validate(document, published("cache"))
+    published.check(document, "cache")
     assert (document["folder"], document["limit"]) == (str(cache), DEFAULT_LIMIT)
     assert document["bytes"] == sum(item["bytes"] for item in document["items"])
     assert document["bytes"] == sum(total["bytes"] for total in document["totals"])

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from harness.commands.join import join_shards
@@ -21,10 +20,10 @@ from harness.plan.prepare import Checkouts, prepare
 from harness.plan.shard import Shard
 from results.journal.assemble import assemble
 from results.journal.journal import VARIANTS, Journal
+from tests import published
 from tests.program import Invoke, Program
 from tests.samples.past_run import TESTS, PastRun
 from tests.samples.tiny_kernel import git, make_kernel, make_series
-from tests.unit.cli.test_schemas import published
 
 ARCHES = ("x86_64", "arm64", "riscv64")
 HOST = {"system": "Debian 12", "cpus": "2"}
@@ -170,9 +169,7 @@ def test_the_command_joins_prints_and_imports(machines: Machines, invoke: Invoke
     folders = [machines.run("1/2").parent, machines.run("2/2").parent]
     answer = invoke("results", "import", "--join", *map(str, folders), "--json")
     assert answer.code == 0, answer.stderr
-    jsonschema.validate(
-        {key: value for key, value in answer.json.items() if key != "run_dir"}, published("results")
-    )
+    published.check({key: value for key, value in answer.json.items() if key != "run_dir"}, "results")
     assert Path(answer.json["run_dir"], "report.html").exists()
     listed = invoke("results", "list", "--json").json["folders"]
     assert [one["path"] for one in listed] == [answer.json["run_dir"]]

@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import jsonschema
 import pytest
 from rich.console import Console
 
@@ -21,9 +20,9 @@ from results.model.run import BootEnd, Evidence, PlannedTest
 from results.reports.content.wording import percent
 from results.reports.terminal.rerun import print_rerun
 from results.rerun.rerun import ROUND, RerunFact, RerunSubject, RoundFact, assemble_rerun
+from tests import published
 from tests.samples.guestlog import NONCE, GuestLog
 
-DOCS = Path(__file__).parents[3] / "docs"
 TESTS = (
     PlannedTest("pmd_split.munmap", ("/bin/pmd_split", "munmap"), 20.0, (Evidence("thp_split_pmd", 1),)),
     PlannedTest("pmd_split.gup", ("/bin/pmd_split", "gup"), 20.0, (Evidence("thp_split_pmd", 9),)),
@@ -87,8 +86,7 @@ class Folder:
     def read(self) -> Rerun:
         self.journal.append("end")
         rerun = assemble_rerun(self.path)
-        published = json.loads((DOCS / "rerun.schema.json").read_text())
-        jsonschema.validate(json.loads(to_json(rerun)), published)
+        published.check(json.loads(to_json(rerun)), "rerun")
         return rerun
 
 

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from harness.config.catalogue import find, load_all
@@ -15,6 +14,7 @@ from harness.config.host import HostRecord, arch_of
 from harness.core.errors import UsageError
 from harness.core.shipped import CONFIGS
 from harness.machines.host.remote.state import HostState, HostStateFile, Identity
+from tests import published
 from tests.private_sshd import write_record
 from tests.program import Invoke, Program
 
@@ -25,7 +25,6 @@ RECORD: dict[str, Any] = {
     "ssh": {"address": "192.0.2.7"},
     "cmdline": ["console=ttyAMA0"],
 }
-DOCS = Path(__file__).parents[3] / "docs"
 
 
 def broken(home: Path, changes: dict[str, Any]) -> str:
@@ -117,7 +116,7 @@ def test_a_host_of_ones_own_is_listed_with_those_of_the_repository(
     write_record(tmp_path, RECORD)
     HostStateFile(program.state, "desk").remember(HostState(needs_care="its fan is loud"))
     answer = invoke("hosts", "list", "--json", env={"XDG_CONFIG_HOME": str(tmp_path)})
-    jsonschema.validate(answer.json, json.loads((DOCS / "hosts.schema.json").read_text()))
+    published.check(answer.json, "hosts")
     desk, example = answer.json["hosts"]
     assert (desk["name"], desk["where"], desk["needs_care"]) == (
         "desk",

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 import yaml
 
@@ -18,12 +17,12 @@ from harness.core.errors import InfrastructureError, UsageError
 from harness.machines.lava.artifacts import ArtifactStore, Published
 from harness.machines.lava.job import WantedBoot, as_yaml, definition
 from harness.plan.plan import PlanRequest, make_plan
+from tests import published
 from tests.lava.schema import complaint, complaints, needs_schema
 from tests.lava.server import TOKEN, LavaLab, lava_lab
 from tests.private_sshd import write_record
 from tests.program import Invoke
 
-DOCS = Path(__file__).parents[3] / "docs"
 GOLDEN = Path(__file__).parents[2] / "golden" / "lava"
 RECORD: dict[str, Any] = {
     "name": "far",
@@ -201,7 +200,7 @@ def test_labs_are_listed_without_their_tokens(invoke: Invoke, tmp_path: Path) ->
     write_record(tmp_path, RECORD, "labs")
     environment = {"XDG_CONFIG_HOME": str(tmp_path), "LAVA_TOKEN": TOKEN}
     answer = invoke("labs", "list", "--json", env=environment)
-    jsonschema.validate(answer.json, json.loads((DOCS / "labs.schema.json").read_text()))
+    published.check(answer.json, "labs")
     example, far = answer.json["labs"]
     assert (example["name"], far["name"], far["arches"]) == ("example", "far", ["x86_64"])
     assert TOKEN not in answer.stdout
@@ -212,7 +211,7 @@ def checked(invoke: Invoke, home: Path, lab: LavaLab, **changes: Any) -> dict[st
     write_record(home, lab.record(EMULATOR, **changes), "labs")
     environment = {"XDG_CONFIG_HOME": str(home), "LAVA_TOKEN": TOKEN}
     answer = invoke("labs", "check", "testlab", "--json", env=environment)
-    jsonschema.validate(answer.json, json.loads((DOCS / "lab-check.schema.json").read_text()))
+    published.check(answer.json, "lab-check")
     checks = {check["name"]: check for check in answer.json["checks"]}
     assert answer.code == (3 if any(check["ok"] is False for check in checks.values()) else 0)
     assert TOKEN not in answer.stdout + answer.stderr

@@ -9,7 +9,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
-import jsonschema
 import pytest
 
 from results.dashboard.chart import Curve, Point, chart
@@ -23,6 +22,7 @@ from results.model.run import Run, Status, Verdict
 from results.store.store import Store, open_store
 from results.store.trends import Outcome
 from results.walk.verdict import own_faults
+from tests import published
 from tests.program import Invoke, Program
 from tests.samples.sample_life import LONG_SPLAT, long_splat_run
 from tests.samples.sample_numbers import measured_run
@@ -31,7 +31,6 @@ from tests.samples.sample_run import green_run, hostile_run, regression_run, tro
 from tests.samples.sample_walk import hostile_walk, walk_of
 from tests.samples.simulate import simulate, write_simulated
 from tests.samples.stored_runs import write_run
-from tests.unit.cli.test_schemas import published
 
 
 def store_of(folder: Path, *runs: Run) -> Store:
@@ -286,7 +285,7 @@ def test_dashboard_build_command(tmp_path: Path, program: Program, invoke: Invok
     write_run(program.state / "runs", green_run())
     assert invoke("results", "import").code == 0
     answer = invoke("dashboard", "build", str(tmp_path / "site"), "--json")
-    jsonschema.validate(answer.json, published("dashboard"))
+    published.check(answer.json, "dashboard")
     assert answer.json["runs"] == 1
     assert invoke("dashboard", "build", str(tmp_path / "site")).stdout.endswith("index.html\n")
 

@@ -8,19 +8,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from harness.config.host import HostRecord
 from harness.machines.host.remote.reservation import Reserved, current, release, take
 from harness.machines.host.remote.ssh import KeyRefused, Link, LinkError, LoginRefused, Unreachable, connected
 from harness.machines.host.remote.state import HostStateFile
+from tests import published
 from tests.private_sshd import PrivateSshd, Wire, closed_port, needs_sshd, private_sshd, wire_to, write_record
 from tests.program import Invoke
 
 pytestmark = [pytest.mark.slow, needs_sshd]
 
-DOCS = Path(__file__).parents[3] / "docs"
 EFI_VARIABLES = Path("/sys/firmware/efi/efivars")
 
 
@@ -217,7 +216,7 @@ def test_a_reservation_by_hand_is_made_and_given_back(
     mine = {"XDG_CONFIG_HOME": str(tmp_path)}
     theirs = {**mine, "XDG_STATE_HOME": str(tmp_path / "other")}
     reserved = invoke("hosts", "reserve", "nearby", "--hours", "1", "--json", env=mine).json
-    jsonschema.validate(reserved, json.loads((DOCS / "reservation.schema.json").read_text()))
+    published.check(reserved, "reservation")
     assert reserved["reservation"]["words"].endswith(": by hand")
     refused = invoke("hosts", "reserve", "nearby", "--for", "me", env=theirs)
     assert (refused.code, "is reserved" in refused.stderr) == (3, True)
@@ -233,7 +232,7 @@ def diagnose(invoke: Invoke, folder: Path, place: dict[str, Any]) -> dict[str, A
     write_record(folder, place)
     env = {"XDG_CONFIG_HOME": str(folder)}
     answer = invoke("hosts", "check", "nearby", "--json", env=env)
-    jsonschema.validate(answer.json, json.loads((DOCS / "host-check.schema.json").read_text()))
+    published.check(answer.json, "host-check")
     found = {check["name"]: check for check in answer.json["checks"]}
     assert answer.code == (3 if any(check["ok"] is False for check in found.values()) else 0)
     return found

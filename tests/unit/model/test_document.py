@@ -5,17 +5,15 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import jsonschema
 import pytest
 
 from results.model.document import FolderKind, ResultsError, from_json, json_schema, to_json
 from results.model.run import Run
+from tests import published
 from tests.samples.sample_numbers import measured_run
 from tests.samples.sample_run import HOSTILE, green_run, hostile_run, regression_run, troubled_run
-
-PUBLISHED_SCHEMA = Path(__file__).parents[3] / "docs" / "results.schema.json"
 
 
 @pytest.mark.parametrize("make_run", [green_run, regression_run, troubled_run, measured_run])
@@ -57,8 +55,7 @@ def test_hostile_text_is_harmless_and_readable_again() -> None:
 
 @pytest.mark.parametrize("make_run", [troubled_run, hostile_run, measured_run])
 def test_documents_validate_against_the_published_schema(make_run: Callable[[], Run]) -> None:
-    published = json.loads(PUBLISHED_SCHEMA.read_text())
-    jsonschema.Draft202012Validator(published).validate(json.loads(to_json(make_run())))
+    published.check(json.loads(to_json(make_run())), "results")
 
 
 @pytest.mark.parametrize(

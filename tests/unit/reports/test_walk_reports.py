@@ -19,11 +19,11 @@ from results.model.walk import PatchState, Safe, SizeChange, Walk
 from results.reports.content.walk_words import LOOKS, LOOKS_OF_SAFE, growth, short
 from results.reports.html.walk import render_walk
 from results.reports.terminal.walk import print_walk
+from tests import published
 from tests.samples.sample_walk import hostile_walk, mixed_walk, only, step_of, walk_of
 from tests.unit.reports.test_html import Page
 
 FOLDER = Path("/srv/walks/x")
-DOCS = Path(__file__).parents[3] / "docs"
 WALKS = [mixed_walk, hostile_walk]
 
 
@@ -139,11 +139,9 @@ def test_the_document_follows_its_schema(make_walk: Callable[[], Walk]) -> None:
     assert text.isascii()
     document = json.loads(text)
     assert document["schema"] == "thp-harness/walk/2"
-    jsonschema.validate(document, json.loads((DOCS / "walk.schema.json").read_text()))
+    published.check(document, "walk")
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(
-            {**document, "safe": "perhaps"}, json.loads((DOCS / "walk.schema.json").read_text())
-        )
+        published.check({**document, "safe": "perhaps"}, "walk")
 
 
 def test_every_state_and_answer_has_a_look_and_fits() -> None:

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from harness.commands.results_store import VARIABLE, remember
@@ -19,11 +18,11 @@ from harness.core.workspace import Workspace
 from results.model.document import to_json
 from results.store.engine import StoreError
 from results.store.store import open_store
+from tests import published
 from tests.program import Invoke, Program
 from tests.samples.sample_run import green_run, regression_run
 from tests.samples.stored_runs import *  # noqa: F403  (what every store must do)
 from tests.samples.stored_runs import write_run
-from tests.unit.cli.test_schemas import published
 from tests.unit.commands.test_cache_commands import read_only
 
 
@@ -40,11 +39,11 @@ def finished(program: Program) -> Path:
 
 def test_import_list_prune_rebuild(program: Program, invoke: Invoke, finished: Path) -> None:
     answer = invoke("results", "import", "--json")
-    jsonschema.validate(answer.json, published("results-import"))
+    published.check(answer.json, "results-import")
     assert answer.json["counts"]["new"] == 1
     assert answer.json["folders"][0]["path"] == str(finished)
     listed = invoke("results", "list", "--json").json
-    jsonschema.validate(listed, published("results-list"))
+    published.check(listed, "results-list")
     assert [one["name"] for one in listed["folders"]] == [green_run().id]
     assert invoke("results", "list", "--kind", "walk").stdout.startswith("The store is empty")
     assert "would remove run" in invoke("results", "prune", "--keep", "0", "--dry-run").stdout
