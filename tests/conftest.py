@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import gc
 import os
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,6 +27,14 @@ settings.load_profile("any machine")
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Workers for `--numprocesses auto`; 0 for none, since a kernel's build takes all CPUs by itself."""
     return len(os.sched_getaffinity(0)) if config.option.markexpr == "not slow" else 0
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-m "not slow"`, do not import modules that are slow as a whole."""
+    if config.option.markexpr != "not slow" or collection_path.suffix != ".py":
+        return None
+    text = collection_path.read_text(encoding="utf-8")
+    return True if re.search(r"^pytestmark = .*pytest\.mark\.slow\b", text, re.MULTILINE) else None
 
 
 def pytest_collection_finish() -> None:

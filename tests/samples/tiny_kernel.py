@@ -23,6 +23,7 @@ def git(repository: Path, *arguments: str, **variables: str) -> str:
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": str(repository),
         "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_TEST_FSYNC": "0",
         "GIT_AUTHOR_NAME": "Jörg Author",
         "GIT_AUTHOR_EMAIL": ADDRESS,
         "GIT_AUTHOR_DATE": "2026-03-26T19:08:12-0700",
