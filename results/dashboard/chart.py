@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup, escape
 
 WIDTH, HEIGHT, MARGIN = 1000, 200, 12
+MOST_POINTS = 100
+"""Of a curve; more nights are drawn as the median of several each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def chart(curves: Sequence[Curve], nights: int, scale: tuple[float, float]) -> M
         f'{low:g} to {high:g}; the numbers are in the table below">'
     ]
     parts += [f'<path class="grid" d="M0 {y}H{WIDTH}"/>' for y in (MARGIN, HEIGHT // 2, HEIGHT - MARGIN)]
-    for curve in curves:
+    for curve in map(_thinned, curves):
         at = [(_x(point.place, nights), _y(point.value, low, high), point) for point in curve.points]
         path = "L".join(f"{x:g} {y:g}" for x, y, _ in at)
         side = " of-base" if curve.is_base else ""
@@ -56,6 +58,17 @@ def chart(curves: Sequence[Curve], nights: int, scale: tuple[float, float]) -> M
             parts.append(link if point.href else dot)
         parts.append("</g>")
     return Markup("".join((*parts, "</svg>")))
+
+
+def _thinned(curve: Curve) -> Curve:
+    """Keep of each few nights the one with the median number."""
+    size = -(-len(curve.points) // MOST_POINTS)
+    groups = (curve.points[first : first + size] for first in range(0, len(curve.points), max(size, 1)))
+    return replace(curve, points=[sorted(group, key=_value)[len(group) // 2] for group in groups])
+
+
+def _value(point: Point) -> float:
+    return point.value
 
 
 def bounds(curves: Sequence[Curve]) -> tuple[float, float]:

@@ -28,6 +28,8 @@ from results.store.trends import (
 )
 
 MOST_LINES = 12
+MOST_DAYS = 100
+"""Of the axis of a chart."""
 _KEYS_AT_ONCE = 500
 
 Row = Any
@@ -109,6 +111,12 @@ class Line:
     def arches(self) -> list[str]:
         """All architectures of any night; those of the last one first, in its order."""
         return sorted(self.arch_rows, key=lambda arch: self.last.key not in self.arch_rows[arch])
+
+    @cached_property
+    def axis(self) -> list[str]:
+        """Days along a chart, evenly apart; all of them if they are not too many."""
+        step = -(-len(self.nights) // MOST_DAYS)
+        return [night.day for night in self.nights[:: max(step, 1)]]
 
     @cached_property
     def days(self) -> list[str]:

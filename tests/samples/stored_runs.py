@@ -228,11 +228,12 @@ def test_many_rows_of_one_run(address: str) -> None:
     store = open_store(address)
     run = green_run()
     many = replace(run.arches[0], tests=run.arches[0].tests * 330)
-    assert store.put([_recorded(replace(run, arches=(many,)))]) == [ImportState.NEW]
+    assert store.put([recorded(replace(run, arches=(many,)))]) == [ImportState.NEW]
     assert store.count("tests") == len(many.tests)
 
 
-def _recorded(run: Run) -> StoredFolder:
+def recorded(run: Run) -> StoredFolder:
+    """The rows of a run whose folder is gone."""
     record = record_of(run, datetime.now(UTC))
-    own = {"path": "/r", "file_bytes": 1, "file_time": 1, "digest": "d"}
+    own = {"path": f"/nowhere/{run.id}", "file_bytes": 1, "file_time": 1, "digest": "d"}
     return replace(record, folder={**record.folder, **own})

@@ -14,13 +14,15 @@ from results.dashboard.site import build_site
 from results.model.run import Run
 from results.reports.html.run import render_html
 from results.reports.html.walk import render_walk
+from results.store.store import open_store
 from tests.integration.browser import Scheme, Visit
 from tests.samples.sample_life import interrupted_run, long_splat_run, wide_run
 from tests.samples.sample_numbers import measured_run
 from tests.samples.sample_parts import write_logs
 from tests.samples.sample_run import regression_run, troubled_run
 from tests.samples.sample_walk import mixed_walk
-from tests.unit.dashboard.test_dashboard import month_of, nights, store_of
+from tests.samples.stored_runs import recorded
+from tests.unit.dashboard.test_dashboard import month_of, store_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -78,10 +80,12 @@ def test_the_keyboard_stops_dozens_of_times_not_thousands(visit: Visit, pages: P
 
 
 def test_years_of_nights_are_pages_of_a_bounded_size(tmp_path: Path) -> None:
+    """A thousand nights, as the store keeps them after their folders are gone."""
     start = datetime(2021, 1, 1, tzinfo=UTC)
-    (last,) = nights(long_splat_run())
-    runs = [_night(last, start + timedelta(days=number), number) for number in range(1000)]
-    build_site(store_of(tmp_path, *runs), tmp_path / "site", nights=1000)
+    runs = (_night(long_splat_run(), start + timedelta(days=number), number) for number in range(1000))
+    store = open_store(str(tmp_path / "results.db"))
+    store.put([recorded(run) for run in runs])
+    build_site(store, tmp_path / "site", nights=1000)
     pages = [*(tmp_path / "site").glob("*.html"), *(tmp_path / "site" / "test").glob("*.html")]
     assert len(pages) > 20
     assert {page.name: page.stat().st_size for page in pages if page.stat().st_size > 200_000} == {}
