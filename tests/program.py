@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from harness.core.sandbox import READ_SWITCH
+
 PROGRAM = Path(sys.executable).with_name("thp-harness")
-INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "http_proxy", "https_proxy", "no_proxy")
+INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "http_proxy", "https_proxy", "no_proxy", READ_SWITCH)
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,16 @@ class Ccache:
             "CCACHE_MAXSIZE": MAX_SIZE,
         }
 
+    @property
+    def read_only(self) -> Mapping[str, str]:
+        """The same for a build whose objects no other build may get (ccache(1), CCACHE_READONLY)."""
+        return {
+            **self.environment,
+            "CCACHE_READONLY": "1",
+            "CCACHE_NOSTATS": "1",
+            "CCACHE_TEMPDIR": "/tmp",
+        }
+
     def variables(self, prefix: str) -> tuple[str, ...]:
         """Arguments of make."""
         return (f"CC=ccache {prefix}gcc", "HOSTCC=ccache gcc")

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from harness.config.arch import ArchRecord
+from harness.core import sandbox
 from harness.core.errors import UsageError
 
 HOST_TOOLS = {
@@ -80,6 +81,8 @@ def missing_packages(arches: Iterable[ArchRecord]) -> tuple[str, ...]:
     """Debian packages that must be installed before these architectures can be built and booted."""
     wanted = {package for tool, package in HOST_TOOLS.items() if not shutil.which(tool)}
     wanted |= {package for header, package in HOST_HEADERS.items() if not Path(header).exists()}
+    if not shutil.which(sandbox.PROGRAM):
+        wanted.add(sandbox.PACKAGE)
     for arch in arches:
         if _first_line(f"{arch.compiler.prefix}gcc") is None:
             wanted.update(compiler_packages(arch))

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 _FOR_COMPARING = ("allow_unexercised", "always_boot")
 
 
+def _without_sandbox(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        from harness.core.sandbox import switch_off
+
+        switch_off()
+
+
 _OPTIONS = (
     click.option(
         "--arch", "arches", multiple=True, shell_complete=complete("arches"), metavar="NAME|FILE",
@@ -93,6 +100,10 @@ _OPTIONS = (
     ),
     click.option(
         "--always-boot", is_flag=True, help="Boot every kernel, even if two images are identical.",
+    ),
+    click.option(
+        "--no-sandbox", is_flag=True, expose_value=False, is_eager=True, callback=_without_sandbox,
+        help="Build and boot with all rights of the user.  [default: in bubblewrap, if it works here]",
     ),
     click.option(
         "-j", "--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1, metavar="N",

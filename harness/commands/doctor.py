@@ -17,6 +17,7 @@ from harness.commands.study import DISK_FREE_BYTES
 from harness.config.arch import ArchRecord, HerculesFacts
 from harness.config.catalogue import find
 from harness.config.series import PlanRecord
+from harness.core import sandbox
 from harness.core.check import Check
 from harness.core.errors import HarnessError
 from harness.core.workspace import Workspace
@@ -59,6 +60,7 @@ def examine(arches: Sequence[ArchRecord], workspace: Workspace) -> tuple[Check, 
     return (
         *_check_tools(),
         _check_ccache(workspace),
+        _check_sandbox(),
         *(check for arch in arches for check in _check_arch(arch, workspace, history)),
         *_check_folders(workspace),
         _check_memory(),
@@ -95,6 +97,14 @@ def _check_ccache(workspace: Workspace) -> Check:
     if ccache is None:
         return Check("ccache", None, "missing: builds do without", "apt-get install ccache")
     return Check("ccache", True, f"{ccache.version}, at most {MAX_SIZE} in {ccache.folder}")
+
+
+def _check_sandbox() -> Check:
+    """Check that strangers' Makefiles and guests are confined; runs do without, and say so."""
+    if reason := sandbox.why_not():
+        fix = "" if shutil.which(sandbox.PROGRAM) else f"apt-get install {sandbox.PACKAGE}"
+        return Check("sandbox", None, f"not used: {reason}", fix)
+    return Check("sandbox", True, f"{sandbox.PACKAGE}: builds and guests have no network and no home folder")
 
 
 def _install(packages: Sequence[str]) -> str:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.commands.cache.collect import trim
 from harness.commands.cache.sharing import in_use
 from harness.commands.cache.size import size_limit
+from harness.core import sandbox
 from harness.core.errors import InfrastructureError
 from harness.core.progress import Progress
 from harness.core.workspace import Workspace
@@ -87,7 +88,7 @@ def carry_out_in_cache(
         HarnessError: as `carry_out`.
     """
     found = site.find_tools(plan)
-    study = prepare()
+    study = _with_note(prepare(), site, progress)
     if study.needs_all_tools and found[1]:
         raise next(iter(found[1].values()))
     plan = study.plan or plan
@@ -104,6 +105,16 @@ def carry_out_in_cache(
     finally:
         session.close()
     return session
+
+
+def _with_note(study: Study, site: Site, progress: Progress) -> Study:
+    """Note in the report that nothing confines what is built and booted here, where that is so."""
+    if not isinstance(site, ThisMachine) or not (note := sandbox.note()):
+        return study
+    progress.log(note)
+    subject = study.checkouts.subject
+    noted = replace(subject, notes=(*subject.notes, note))
+    return replace(study, checkouts=replace(study.checkouts, subject=noted))
 
 
 def _first_tasks(session: Session, study: Study, found: ToolsByArch) -> list[Task]:

@@ -5,14 +5,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from harness.core.sandbox import Sandbox, exit_status
+
 GRACE_SECONDS = 5.0
+_CHUNK = 1 << 16
 KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "USER", "LOGNAME", "CCACHE_DIR")
 """What children may see of our environment: a stray CFLAGS, ARCH or MAKEFLAGS would change builds."""
 
@@ -26,6 +32,33 @@ def clean_environment(**extra: str) -> Mapping[str, str]:
 def dying_with_us(command: Sequence[str], signal_name: str) -> tuple[str, ...]:
     """The command, so wrapped that the kernel sends it a signal when our thread ends (setpriv(1))."""
     return ("setpriv", "--pdeathsig", signal_name, "--", *command)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Limits of a command: one that was written by strangers may never end, or never stop talking."""
+
+    seconds: float
+    silence: float
+    """Longest pause of its output in seconds."""
+    output: int
+    """Most bytes that it may print."""
+
+
+BUILD = Bounds(seconds=24 * 3600, silence=3600, output=8 << 20)
+"""A build prints a line for each object; the longest step is one link of the largest kernel."""
+
+
+class BoundsError(Exception):
+    """A command was ended because it passed its bounds."""
+
+
+class OutputBoundError(BoundsError):
+    """It printed too much."""
+
+
+class TimeBoundError(BoundsError):
+    """It ran or paused too long."""
 
 
 class Stopped(Exception):  # noqa: N818 - a request, not an error
@@ -84,17 +117,21 @@ def run_logged(
     environment: Mapping[str, str] | None = None,
     children: Children,
     inherit: Sequence[int] = (),
+    bounds: Bounds | None = None,
+    sandbox: Sandbox | None = None,
 ) -> int:
     """Run a command, append its stdout and stderr to `log`, and return its exit status.
 
-    The command inherits the file descriptors `inherit`. Whatever interrupts us, its whole process
-    group is ended before this returns; `children` lets another thread end it.
+    The command inherits the file descriptors `inherit`, and runs in the sandbox if there is one.
+    Whatever interrupts us, its whole process group is ended before this returns; `children` lets another
+    thread end it. Without `bounds` it has those of a build.
 
     Raises:
+        BoundsError: if it prints too much, or runs or pauses too long.
         OSError: if the command can't be started, or the log can't be written (ENOSPC).
     """
     process = subprocess.Popen(
-        dying_with_us(command, "TERM"),
+        dying_with_us(sandbox.around(command) if sandbox else command, "TERM"),
         cwd=cwd,
         env=dict(environment if environment is not None else clean_environment()),
         stdin=subprocess.DEVNULL,
@@ -105,18 +142,56 @@ def run_logged(
     )
     try:
         with children.watch(process.pid):
-            return _follow(process, log, on_line)
+            status = _follow(process, log, on_line, bounds or BUILD)
+            return exit_status(status) if sandbox else status
     finally:
         end_group(process)
 
 
-def _follow(process: subprocess.Popen[bytes], log: BinaryIO, on_line: Callable[[str], None]) -> int:
-    assert process.stdout
-    for line in process.stdout:
-        log.write(line)
+def _follow(
+    process: subprocess.Popen[bytes], log: BinaryIO, on_line: Callable[[str], None], bounds: Bounds
+) -> int:
+    deadline = time.monotonic() + bounds.seconds
+    rest = b""
+    for chunk in _output(process, bounds, deadline):
+        log.write(chunk)
         log.flush()  # people follow the log, and if we are killed the next run reads it
-        on_line(line.decode(errors="replace").rstrip("\r\n"))
-    return process.wait()
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            on_line(_text(line))
+    if rest:
+        on_line(_text(rest))
+    try:
+        return process.wait(max(deadline - time.monotonic(), GRACE_SECONDS))
+    except subprocess.TimeoutExpired:
+        raise TimeBoundError(f"still running after {bounds.seconds:.0f} s") from None
+
+
+def _text(line: bytes) -> str:
+    return line.decode(errors="replace").rstrip("\r\n")
+
+
+def _output(process: subprocess.Popen[bytes], bounds: Bounds, deadline: float) -> Iterator[bytes]:
+    """What a command prints, up to its bounds."""
+    assert process.stdout
+    descriptor, left = process.stdout.fileno(), bounds.output
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    while True:
+        patience = min(bounds.silence, deadline - time.monotonic())
+        if patience <= 0:
+            raise TimeBoundError(f"still running after {bounds.seconds:.0f} s")
+        if not poll.poll(patience * 1000):
+            if patience < bounds.silence:
+                continue
+            raise TimeBoundError(f"no output for {bounds.silence:.0f} s")
+        chunk = os.read(descriptor, _CHUNK)
+        if not chunk:
+            return
+        yield chunk[:left]
+        left -= len(chunk)
+        if left < 0:
+            raise OutputBoundError(f"more than {bounds.output >> 20} MiB of output")
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:

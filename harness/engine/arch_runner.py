@@ -109,7 +109,13 @@ class ArchRunner:
             tree=checkout.tree,
             compiler=self._tools.compiler,
             recipe=self._recipe,
+            origin="" if self._is_of_the_tree(checkout) else self.session.checkouts.subject.series_commit,
         )
+
+    def _is_of_the_tree(self, checkout: Checkout) -> bool:
+        """Return whether a checkout has no code of a series, or of what a series needs below it."""
+        is_base = checkout.commit == self.session.checkouts.subject.base_commit
+        return is_base and not self.session.plan.prerequisites
 
     def build(self, checkout: Checkout) -> Path | None:
         """Build one kernel and record it; returns the folder of its files."""

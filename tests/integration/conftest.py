@@ -15,6 +15,7 @@ from harness.build.build_cache import BuildCache
 from harness.config.arch import ArchRecord
 from harness.config.catalogue import find
 from harness.config.host import HostRecord
+from harness.core.sandbox import READ_SWITCH
 from tests.integration.browser import Visit, chromium
 from tests.integration.guest_programs import GUESTS, TESTS, pack_guests
 from tests.integration.one_kernel import build_base
@@ -32,6 +33,14 @@ SMALL_SERIES = "thp-split-standin"
 LAB_CONFIG = Path(__file__).parent.parent / "lab" / "lab.config"
 KEPT_CACHE = "THP_HARNESS_TEST_CACHE"
 """Names a folder that is used as cache and kept, so that developers need not build kernels again."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _gates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let builds wait at gates: the sandbox shows them this folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(READ_SWITCH, str(tmp_path_factory.mktemp("gates")))
+        yield
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.integration.stub_series import IMAGE, WITH_TAIL
-from tests.integration.stub_tree import MAKEFILE, Gate, StubTree, make_stub_tree
+from tests.integration.stub_tree import MAKEFILE, StubTree, gate_of, make_stub_tree
 from tests.samples.tiny_kernel import commit, git
 
 SECTOR = 512
@@ -58,7 +58,7 @@ def make_stub_history(path: Path, image: Path, steps: Sequence[str]) -> tuple[St
     anything else changes the image's last bytes.
     """
     makefile = MAKEFILE.replace("@cp image $@", "@cat `cat mm/which` mm/tail > $@")
-    gate = Gate(path.with_name(f"{path.name}-gate"))
+    gate = gate_of(path)
     makefile = makefile.replace(IMAGE, WITH_TAIL.replace("mm/tail", "mm/tail mm/which"))
     files = {"Makefile": makefile.replace("GATE", str(gate.path)), "mm/tail": "base", "mm/which": "image\n"}
     tree = make_stub_tree(path, image, base=files)

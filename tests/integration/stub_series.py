@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.integration.stub_tree import MAKEFILE, StubTree, make_stub_tree
+from tests.integration.stub_tree import MAKEFILE, StubTree, gate_of, make_stub_tree
 from tests.samples.tiny_kernel import commit, git
 
 CLEAN, WARNS, BROKEN = "int before;\n", "static int unused;\nint before;\n", "int before\n"
@@ -31,8 +31,7 @@ def make_stub_series(path: Path, image: Path, *, tail_is_known: bool = True) -> 
     assert IMAGE in makefile
     if tail_is_known:
         makefile = makefile.replace(IMAGE, WITH_TAIL)
-    gate = f"{path.name}-gate"
-    files = {"Makefile": makefile.replace("GATE", str(path.with_name(gate))), "mm/tail": "base"}
+    files = {"Makefile": makefile.replace("GATE", str(gate_of(path).path)), "mm/tail": "base"}
     tree = make_stub_tree(path, image, base=files)
     git(path, "checkout", "--quiet", "-B", "topic", "base")
     for subject, changes in PATCHES:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.core.sandbox import READ_SWITCH
 from tests.samples.tiny_kernel import commit, git, make_kernel
 
 MAKEFILE = """\
@@ -99,6 +100,11 @@ class Gate:
         self._opened.unlink()
 
 
+def gate_of(tree: Path) -> Gate:
+    """Return the gate of the tree at a path, in the folder that builds can see."""
+    return Gate(Path(os.environ[READ_SWITCH]) / str(tree).replace("/", "-"))
+
+
 @dataclass(frozen=True)
 class StubTree:
     """The repository, and a series of one patch on top of its first commit."""
@@ -122,7 +128,7 @@ def make_stub_tree(
     path: Path, image: Path, series: Mapping[str, str] | None = None, base: Mapping[str, str] | None = None
 ) -> StubTree:
     """Make the tree around a kernel image; `base` and `series` add or change files."""
-    gate = Gate(path.with_name(f"{path.name}-gate"))
+    gate = gate_of(path)
     makefile = MAKEFILE.replace("GATE", str(gate.path))
     make_kernel(path, {"Makefile": makefile, **SOURCES})
     shutil.copyfile(image, path / "image")

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import io
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -15,7 +15,8 @@ from harness.build.kernel.diagnostics import first_error, is_machines_fault
 from harness.build.toolchain import Compiler
 from harness.config.suite import CaseRecord, ProgramRecord, SuiteRecord
 from harness.core.errors import HarnessError, InfrastructureError
-from harness.core.process import clean_environment
+from harness.core.process import Bounds, BoundsError, Children, run_logged
+from harness.core.sandbox import Sandbox, installed
 from harness.core.shipped import WRAPPERS
 from results.compare.known import NO_LONGER_COMPILES
 
@@ -25,6 +26,8 @@ TREE_FLAGS = ("-static", "-s", "-O2", "-Wall", "-pthread")
 TREE_LIBRARIES = ("-lrt", "-lm")
 STAND_IN = "not_built"
 """Our program that runs in place of one that does not compile: it is skipped, with the reason."""
+COMPILER = Bounds(seconds=600, silence=600, output=1 << 20)
+"""A test is one file."""
 GUEST_FOLDER = "bin"
 ARCHIVE = "initramfs.cpio"
 
@@ -100,12 +103,13 @@ def _compile_all(
     """Compile everything; returns the programs of collections that do not compile, and why."""
     stand_ins = [STAND_IN] if any(suite.is_collection for suite in suites) else []
     wrappers = ["init", *_ours(suites), *stand_ins]
-    _compile(("make", "-s", "-C", str(WRAPPERS), f"CROSS_COMPILE={compiler.prefix}", f"O={draft}", *wrappers))
+    ours = ("make", "-s", "-C", str(WRAPPERS), f"CROSS_COMPILE={compiler.prefix}", f"O={draft}", *wrappers)
+    _compile(ours, compiler, draft, WRAPPERS)
     left_out: dict[str, str] = {}
     for suite in (suite for suite in suites if not suite.program.wrapper):
         for program in suite.programs:
             try:
-                _compile(_tree_command(compiler, program, tree, draft))
+                _compile(_tree_command(compiler, program, tree, draft), compiler, draft, tree, HEADERS)
             except ProgramError as error:
                 if not suite.is_collection or is_machines_fault(error.said.splitlines()):
                     raise
@@ -121,7 +125,7 @@ def _with_blame(
     blamed = dict(left_out)
     for program in (each for suite in suites for each in suite.programs if each.name in left_out):
         try:
-            _compile(_tree_command(compiler, program, base, draft))
+            _compile(_tree_command(compiler, program, base, draft), compiler, draft, base, HEADERS)
         except ProgramError:
             continue
         blamed[program.name] = f"{NO_LONGER_COMPILES}: {left_out[program.name]}"
@@ -147,12 +151,22 @@ def _tree_command(compiler: Compiler, program: ProgramRecord, tree: Path, draft:
     return (*command, "-o", str(output), *sources, *TREE_LIBRARIES)
 
 
-def _compile(command: Sequence[str]) -> None:
-    result = subprocess.run(
-        command, capture_output=True, text=True, errors="replace", check=False, env=dict(clean_environment())
-    )
-    if result.returncode:
-        raise ProgramError(command, result.stderr.strip())
+def _compile(command: Sequence[str], compiler: Compiler, draft: Path, *readable: Path) -> None:
+    """Compile into `draft`, in a sandbox: an `#include` names any file that the compiler can open.
+
+    Raises:
+        ProgramError: if it does not compile, or not within its bounds.
+    """
+    said = io.BytesIO()
+    sandbox = Sandbox((*readable, *installed(f"{compiler.prefix}gcc")), (draft,))
+    try:
+        status = run_logged(
+            command, cwd=draft, log=said, children=Children(), bounds=COMPILER, sandbox=sandbox
+        )
+    except BoundsError as error:
+        raise ProgramError(command, f"{command[0]} was ended: {error}") from None
+    if status:
+        raise ProgramError(command, said.getvalue().decode(errors="replace").strip())
 
 
 def _entries(

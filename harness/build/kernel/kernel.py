@@ -20,15 +20,18 @@ from typing import BinaryIO
 from harness.build.build_cache import IMAGE, KEPT_FILES, LOG, VMLINUX, BuildCache, digest, sha256_of
 from harness.build.ccache import Ccache, find_ccache
 from harness.build.kernel import diagnostics, kconfig
+from harness.build.kernel.confine import sandbox_of, way_out
 from harness.build.kernel.kconfig_inputs import kconfig_inputs
 from harness.build.kernel.objects import Objects, empty_objects, open_objects
+from harness.build.kernel.origin import claim_objects
 from harness.build.kernel.recipe import TINY, Recipe
 from harness.build.toolchain import Compiler
 from harness.config.arch import ArchRecord
 from harness.core.errors import HarnessError, InfrastructureError
 from harness.core.jobserver import Jobserver
 from harness.core.locks import locked
-from harness.core.process import Children, clean_environment, run_logged
+from harness.core.process import Children, OutputBoundError, TimeBoundError, clean_environment, run_logged
+from harness.core.sandbox import Sandbox
 from results.model.run import Build, CompilerWarning
 from results.text import first_line
 
@@ -70,6 +73,8 @@ class KernelRequest:
     """Git tree id of the commit: the sources' content address."""
     compiler: Compiler
     recipe: Recipe
+    origin: str = ""
+    """Whose code it is: no other series may go on with the objects. Empty for the tree's own commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,8 @@ class _Make:
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
+    sandbox: Sandbox
+    objects: Path
 
 
 def build_key(request: KernelRequest) -> str:
@@ -197,6 +204,9 @@ def _build(request: KernelRequest, context: BuildContext, blank: Build, tree: Pa
     """Configure and make; the steps that a person would type stand in the record."""
     started = time.monotonic()
     objects = _objects_folder(request, context)
+    claim_objects(objects, request.origin)
+    if objects.is_dir() and way_out(objects, tree):
+        empty_objects(objects)
     make = _make_command(request, tree, objects, _proven_ccache(request, context))
     context.log_file.write_bytes(b"")
     symbols, warnings = _make(request, context, make, open_objects(objects, tree, request.tree), tree)
@@ -258,7 +268,10 @@ def _make_command(request: KernelRequest, tree: Path, objects: Path, ccache: Cca
         *(f"ARCH={request.arch.kernel.arch}", f"CROSS_COMPILE={prefix}"),
         *(ccache.variables(prefix) if ccache else ()),
     )
-    return _Make(command, {**REPRODUCIBLE, **(ccache.environment if ccache else {})})
+    trusted = not request.origin
+    variables = (ccache.environment if trusted else ccache.read_only) if ccache else {}
+    sandbox = sandbox_of(prefix, tree, objects, ccache, trusted=trusted)
+    return _Make(command, {**REPRODUCIBLE, **variables}, sandbox, objects)
 
 
 def _commands(request: KernelRequest, jobs: int) -> tuple[str, ...]:
@@ -383,16 +396,30 @@ def _run(
     log: BinaryIO,
     on_line: Callable[[str], None],
 ) -> int:
-    """Run make; its exit status, or the negative number of the signal that ended it."""
-    return run_logged(
-        (*make.command, *arguments),
-        cwd=tree,
-        log=log,
-        on_line=on_line,
-        environment=clean_environment(**make.environment, MAKEFLAGS=context.jobserver.makeflags),
-        children=context.children,
-        inherit=context.jobserver.descriptors,
-    )
+    """Run make in its sandbox; its exit status, or the negative number of the signal that ended it.
+
+    Raises:
+        BuildError: if it prints without end, or leaves what must not be opened outside of the sandbox.
+        InfrastructureError: if it takes too long.
+    """
+    try:
+        status = run_logged(
+            (*make.command, *arguments),
+            cwd=tree,
+            log=log,
+            on_line=on_line,
+            environment=clean_environment(**make.environment, MAKEFLAGS=context.jobserver.makeflags),
+            children=context.children,
+            inherit=context.jobserver.descriptors,
+            sandbox=make.sandbox,
+        )
+    except OutputBoundError as error:
+        raise BuildError(f"make was ended: {error}") from None
+    except TimeBoundError as error:
+        raise InfrastructureError(f"make was ended: {error}") from None
+    if place := way_out(make.objects, tree):
+        raise BuildError(f"make left {place}, which is no file, or a link to one outside of its folders")
+    return status
 
 
 def _raise_for(status: int, lines: Sequence[str], tree: Path) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.build.build_cache import DRAFT, FORMAT, GONE, RECORD, read_record
+from harness.build.kernel.origin import RECORD as ORIGIN
 from harness.commands.cache.sharing import LOCK
 from harness.commands.cache.size import disk_usage
 from harness.sources.git.mirror import MIRROR
@@ -111,9 +113,9 @@ def _kernels(cache: Path) -> Iterator[Item]:
 
 def _objects(cache: Path, measure: Measure) -> Iterator[Item]:
     for folder in sorted(cache.glob("objects/*")):
-        if folder.suffix == ".lock":
+        if folder.suffix in (".lock", ORIGIN):
             continue
-        arch = folder.name.partition("+")[0]
+        arch = re.split(r"[+.]", folder.name)[0]
         used = _time(folder)  # every build renames its seal into it
         lock = folder.with_suffix(".lock")
         created = _time(lock) or used

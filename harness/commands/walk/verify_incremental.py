@@ -93,6 +93,7 @@ def _distrust(work: ArchRunner, incremental: Build) -> None:
     entry: Path = BuildCache(cache).folder / incremental.key
     if incremental.ok and entry.exists():
         discard(entry)
-    for pattern in (work.arch.kernel_name, f"{work.arch.kernel_name}+*"):
+    for pattern in (work.arch.kernel_name, f"{work.arch.kernel_name}[+.]*"):
         for objects in (cache / "objects").glob(pattern):
-            (objects / SEAL).unlink(missing_ok=True)
+            if objects.is_dir():
+                (objects / SEAL).unlink(missing_ok=True)

@@ -18,6 +18,8 @@ from harness.core.errors import InfrastructureError
 from harness.machines.base import BootFiles
 
 CONFIGURATION, COMMANDS, CHANNEL = "herc.cnf", "run.rc", "res.fba"
+IMAGE, INITRAMFS = "image", "initrd"
+"""Second names of files that others need, too: Hercules must not write them."""
 CHANNEL_BYTES = 36 << 20
 """More than the watch lets a log grow, so that it sees a flood."""
 INITRAMFS_ADDRESS = 128 << 20
@@ -38,8 +40,8 @@ def lay_out(folder: Path, facts: HerculesFacts, files: BootFiles) -> None:
     try:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        _link_or_copy(files.kernel, folder / "image")
-        _link_or_copy(files.initramfs, folder / "initrd")
+        _link_or_copy(files.kernel, folder / IMAGE)
+        _link_or_copy(files.initramfs, folder / INITRAMFS)
         for name, content in contents(facts, files.cmdline, files.initramfs.stat().st_size).items():
             (folder / name).write_bytes(content)
         with (folder / CHANNEL).open("wb") as channel:

@@ -20,12 +20,15 @@ from pathlib import Path
 from harness.config.arch import HerculesFacts
 from harness.core.errors import InfrastructureError
 from harness.core.process import Children, dying_with_us
+from harness.core.sandbox import Sandbox, exit_status
 from harness.machines.base import BootEnding, BootFiles
 from harness.machines.hercules.dump import FoundKernel, Unreadable, find_kernel, read_symbols
 from harness.machines.hercules.files import (
     CHANNEL,
     COMMANDS,
     CONFIGURATION,
+    IMAGE,
+    INITRAMFS,
     INITRAMFS_ADDRESS,
     lay_out,
 )
@@ -90,9 +93,12 @@ class Hercules:
     async def start(self) -> None:
         """Write the folder and start Hercules in it."""
         lay_out(self._folder, self._facts, self._files)
+        loaded = (self._folder / IMAGE, self._folder / INITRAMFS)
+        sandbox = Sandbox(readable=loaded, writable=(self._folder,), unprivileged=True)
         try:
+            sandbox.grant()
             self._process = await asyncio.create_subprocess_exec(
-                *dying_with_us(self._hercules, "KILL"),
+                *dying_with_us(sandbox.around(self._hercules), "KILL"),
                 cwd=self._folder,
                 env={**os.environ, _COMMANDS_VARIABLE: COMMANDS},
                 stdin=subprocess.PIPE,
@@ -206,7 +212,7 @@ class Hercules:
         ended_by_us = self._process.returncode is None
         if ended_by_us:
             await self._end()
-        code = await self._process.wait()
+        code = exit_status(await self._process.wait())
         self._in_the_book.close()
         await self._panel.close()
         if self._rest:

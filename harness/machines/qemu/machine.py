@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 from harness.config.arch import QemuFacts
 from harness.core.errors import InfrastructureError
 from harness.core.process import Children, dying_with_us
+from harness.core.sandbox import Sandbox, exit_status
 from harness.machines.base import BootEnding, BootFiles
+from harness.machines.qemu.accel import KVM_DEVICE
 
 if TYPE_CHECKING:
     from qemu.qmp import QMPClient
@@ -61,6 +63,11 @@ class Qemu:
         self._watched_by = children
         self._facts = facts
         self._command = command_line(facts, files, accelerator)
+        self._sandbox = Sandbox(
+            readable=(files.kernel, files.initramfs),
+            devices=(KVM_DEVICE,) if accelerator == "kvm" else (),
+            unprivileged=True,
+        )
         self._process: asyncio.subprocess.Process | None = None
         self._qmp: QMPClient | None = None
         self._to_disconnect: QMPClient | None = None
@@ -82,10 +89,11 @@ class Qemu:
         """Start QEMU and connect to its monitor."""
         ours, theirs = socket.socketpair()
         fd = theirs.fileno()
+        monitor = ("-chardev", f"socket,id=qmp,fd={fd}", "-mon", "chardev=qmp,mode=control")
         try:
+            self._sandbox.grant()
             self._process = await asyncio.create_subprocess_exec(
-                *dying_with_us(self._command, "KILL"),
-                *("-chardev", f"socket,id=qmp,fd={fd}", "-mon", "chardev=qmp,mode=control"),
+                *dying_with_us(self._sandbox.around((*self._command, *monitor)), "KILL"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -164,7 +172,7 @@ class Qemu:
             await self._execute("quit")
             if not await self._exited(3):
                 self._kill()
-        code = await self._process.wait()
+        code = exit_status(await self._process.wait())
         self._in_the_book.close()
         await self._finish_background()
         return self._ending(code, ended_by_us)

@@ -47,7 +47,7 @@ class Bench:
     cache: Path
     said: list[str] = field(default_factory=list)
 
-    def build(self, *asked: str, defconfig: str | None = None) -> Build:
+    def build(self, *asked: str, defconfig: str | None = None, origin: str = "") -> Build:
         arch = find(ArchRecord, "x86_64")
         request = KernelRequest(
             arch=arch,
@@ -56,6 +56,7 @@ class Bench:
             tree=git(self.tree.path, "rev-parse", "HEAD^{tree}"),
             compiler=find_compiler(arch),
             recipe=make_recipes((arch,), asked, defconfig)["x86_64"],
+            origin=origin,
         )
         jobserver = Jobserver(1)
         try:
@@ -379,7 +380,8 @@ def test_a_ccache_that_hangs_is_not_waited_for(tmp_path: Path, monkeypatch: pyte
 def test_every_compiler_of_a_build_goes_through_ccache_and_only_through_ours(
     with_ccache: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    note = tmp_path / "calls"
+    note = with_ccache.cache / FOLDER / "calls"
+    note.parent.mkdir()
     script = f'{ANSWERS}echo "$CCACHE_DIR $CCACHE_CONFIGPATH $CCACHE_MAXSIZE $1" >>{note}; exec "$@"'
     install_ccache(tmp_path / "bin", script, monkeypatch)
     monkeypatch.setenv("CCACHE_DIR", "/of/somebody/else")
