@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 _PRINTK_PREFIX = re.compile(r"(?:<[0-9]{1,3}>)?(?:\[ *[0-9]+\.[0-9]+\](?:\[ *[TC][0-9]+\])? ?)?")
 _SCALES: Mapping[str, tuple[tuple[float, float, str], ...]] = {
@@ -13,6 +13,7 @@ _SCALES: Mapping[str, tuple[tuple[float, float, str], ...]] = {
     "ns": ((1e9, 1e9, "s"), (1e6, 1e6, "ms"), (1e3, 1e3, "µs")),
 }
 """Of each unit: from where on a larger one is used, its size, its name."""
+_CI_COMMAND = re.compile(r"((?:^|\r)[^\S\n]*:(?=:)|#(?=#\w*\[))([:#])", re.MULTILINE)
 _GROUPED = 10_000
 """From here on thousands are set apart."""
 
@@ -22,6 +23,27 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(map(_visible, text))
+
+
+def printable_lines(text: str) -> str:
+    """Make several lines printable, each by itself."""
+    if text.isprintable():
+        return text
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def _after_zero_width_space(char: str) -> str:
+    return f"\u200b{char}"
+
+
+def without_ci_commands(text: str, spell: Callable[[str], str] = _after_zero_width_space) -> str:
+    """Break the words that CI services obey in the log of a job, such as `::error` and `##[error]`.
+
+    GitHub looks for `::` where a line begins, and for `##[` anywhere in it; Azure for `##vso[`. `spell`
+    writes the second character in another way: XML and JSON have one, other texts get an invisible space
+    before it.
+    """
+    return _CI_COMMAND.sub(lambda found: f"{found[1]}{spell(found[2])}", text)
 
 
 def _visible(char: str) -> str:

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 
 import click
 
-from harness.cli.options import as_json_option, log, print_document
+from harness.cli.options import as_json_option, echo, log, print_document
 from harness.core.errors import InfrastructureError
 
 
@@ -58,7 +58,7 @@ def cache_gc_command(max_size: str | None, older_than: int | None, dry_run: bool
     limit = size_limit() if max_size is None else parse_size(max_size, "--max-size")
     request = TrimRequest(limit, None if older_than is None else older_than * DAY, dry_run)
     cache = from_environment().cache
-    collect(cache, request, click.echo, nullcontext() if dry_run else alone(cache, log))
+    collect(cache, request, echo, nullcontext() if dry_run else alone(cache, log))
 
 
 @cache_group.command("verify")
@@ -73,4 +73,4 @@ def cache_verify_command() -> int:
 
     cache = from_environment().cache
     with alone(cache, log):
-        return InfrastructureError.default_exit_code if verify(cache, click.echo) else 0
+        return InfrastructureError.default_exit_code if verify(cache, echo) else 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import as_json_option, log, print_document
+from harness.cli.options import as_json_option, echo, log, print_document
 from harness.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def certs_command(folder: Path, names: tuple[str, ...], days: int, as_json: bool
 
     made = [str(path) for path in make_certificates(folder, names, days)]
     document = {"schema": CERTS_SCHEMA, "authority": str(folder), "folders": made}
-    print_document(document, as_json, lambda console: click.echo("\n".join(made)))
+    print_document(document, as_json, lambda console: echo("\n".join(made)))
 
 
 @cluster_group.command("status")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import as_json_option, print_json
+from harness.cli.options import as_json_option, echo, print_json
 from harness.cli.results import chosen_store, store_option
 from harness.core.errors import InfrastructureError, UsageError
 
@@ -49,8 +49,8 @@ def build_command(out: Path, nights: int, store: str | None, as_json: bool) -> N
     if as_json:
         print_json({"schema": SCHEMA, **asdict(built)})
         return
-    click.echo(f"{built.runs} of {built.stored_runs} runs on {built.pages} pages, with {built.logs} logs")
-    click.echo(str(out / "index.html"))
+    echo(f"{built.runs} of {built.stored_runs} runs on {built.pages} pages, with {built.logs} logs")
+    echo(str(out / "index.html"))
 
 
 @dashboard_group.command("serve")
@@ -73,4 +73,4 @@ def serve_command(port: int, nights: int, store: str | None) -> None:
 
     with tempfile.TemporaryDirectory(prefix="thp-harness-dashboard-") as folder:
         dashboard = Dashboard(from_environment(), chosen_store(store), Path(folder), nights)
-        serve(dashboard, port, lambda address: click.echo(f"{address} and {address}live"))
+        serve(dashboard, port, lambda address: echo(f"{address} and {address}live"))

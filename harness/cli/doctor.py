@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import click
 
-from harness.cli.options import as_json_option, complete, print_checks_found
+from harness.cli.options import as_json_option, complete, echo, print_checks_found
 
 
 @click.command("doctor")
@@ -27,7 +27,7 @@ def doctor_command(arches: tuple[str, ...], packages: bool, as_json: bool) -> in
 
     chosen = chosen_arches(arches)
     if packages:
-        click.echo(" ".join(missing_packages(chosen)))
+        echo(" ".join(missing_packages(chosen)))
         return 0
     checks = examine(chosen, from_environment())
     document = {"schema": "thp-harness/doctor/1", "checks": [check.as_document() for check in checks]}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.core.errors import InfrastructureError, UsageError
+from results.text import without_ci_commands
 
 if TYPE_CHECKING:
     from results.journal.journal import PlanFact
@@ -45,7 +46,7 @@ def junit_command(run_name: str, output: Path | None) -> None:
     """Write JUnit XML for GitLab and Jenkins."""
     from results.reports.ci.junit import to_junit
 
-    _write(to_junit(_find(run_name)[0]), output)
+    _write(to_junit(_find(run_name)[0]), output, _in_xml)
 
 
 @export_group.command("json")
@@ -54,7 +55,7 @@ def json_command(run_name: str, output: Path | None) -> None:
     """Write results.json, the whole run."""
     from results.model.document import to_json
 
-    _write(to_json(_find(run_name)[0]), output)
+    _write(to_json(_find(run_name)[0]), output, _in_json)
 
 
 @export_group.command("prometheus")
@@ -94,7 +95,7 @@ def kcidb_command(run_name: str, output: Path | None, origin: str, url: str) -> 
     from results.reports.ci.kcidb import Submission, to_kcidb
 
     run, folder, plan = _find(run_name)
-    _write(to_kcidb(Submission(run, folder, plan.origin, origin, url)), output)
+    _write(to_kcidb(Submission(run, folder, plan.origin, origin, url)), output, _in_json)
 
 
 @export_group.command("mail")
@@ -131,7 +132,7 @@ def github_command(run_name: str, output: Path | None) -> None:
     else:
         _write(summary, output)
     if output or of_step:
-        _write(workflow_commands(run), None)
+        sys.stdout.buffer.write(workflow_commands(run).encode())
 
 
 def _find(name: str) -> tuple[Run, Path, PlanFact]:
@@ -158,6 +159,14 @@ def _find(name: str) -> tuple[Run, Path, PlanFact]:
         raise UsageError(str(error), hint="Name another run; `latest` is the last one.") from None
 
 
+def _in_xml(char: str) -> str:
+    return f"&#{ord(char)};"
+
+
+def _in_json(char: str) -> str:
+    return f"\\u{ord(char):04x}"
+
+
 def _append(text: str, output: Path) -> None:
     """Append to what earlier steps wrote."""
     try:
@@ -169,10 +178,13 @@ def _append(text: str, output: Path) -> None:
         ) from None
 
 
-def _write(text: str, output: Path | None) -> None:
-    """Write a text atomically: a reader sees the old file or the new one."""
-    if output is None:
-        sys.stdout.buffer.write(text.encode())
+def _write(text: str, output: Path | None, *spell: Callable[[str], str]) -> None:
+    """Write a text atomically: a reader sees the old file or the new one.
+
+    On stdout, the commands of CI services are broken, with `spell` as in `without_ci_commands`.
+    """
+    if output is None:  # which may be the log of a CI job
+        sys.stdout.buffer.write(without_ci_commands(text, *spell).encode())
         return
     try:
         if output.exists() and not output.is_file():  # a pipe, or /dev/stdout

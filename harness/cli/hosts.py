@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import as_json_option, complete, log, print_checks_found, print_document, print_json
+from harness.cli.options import (
+    as_json_option,
+    complete,
+    echo,
+    log,
+    print_checks_found,
+    print_document,
+    print_json,
+)
 from harness.core.errors import InfrastructureError
 
 if TYPE_CHECKING:
@@ -105,7 +113,7 @@ def recover_command(name: str, as_json: bool) -> int:
             f"{name} did not come back: {recovery}",
             hint="Somebody must look at it; then give this command again.",
         )
-    click.echo(f"{name} is back: {recovery}")
+    echo(f"{name} is back: {recovery}")
     return 0
 
 
@@ -159,4 +167,4 @@ def _print_reservation(name: str, found: Reservation | None, as_json: bool) -> N
     if as_json:
         print_json({"schema": SCHEMA, "host": name, "reservation": found.as_document() if found else None})
     else:
-        click.echo(f"{name} is reserved: {found}" if found else f"{name} is free")
+        echo(f"{name} is reserved: {found}" if found else f"{name} is free")

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from harness.cli.bisect import all_tests_option, bisect_planning, require_arch, until_option
-from harness.cli.options import as_json_option, print_document, progress, quiet_option, typed_command
+from harness.cli.options import as_json_option, echo, print_document, progress, quiet_option, typed_command
 from harness.cli.planning import make_plan_of
 from harness.cli.unexpected import unexpected
 from harness.core.errors import HarnessError, InfrastructureError, UsageError
@@ -88,6 +88,6 @@ def judge_command(
     print_document(
         judgement.as_document(),
         as_json,
-        lambda console: click.echo("\n".join(judgement.lines)),
+        lambda console: echo("\n".join(judgement.lines)),
     )
     return judgement.exit_code

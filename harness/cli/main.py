@@ -24,6 +24,7 @@ from harness.cli.hosts import hosts_group
 from harness.cli.judge import judge_command
 from harness.cli.labs import labs_group
 from harness.cli.nightly import nightly_command
+from harness.cli.options import log
 from harness.cli.plan import plan_command
 from harness.cli.read import read_command
 from harness.cli.report import report_command
@@ -56,7 +57,7 @@ class Commands(click.Group):
         kwargs["standalone_mode"] = False
         try:
             code = super().main(*args, **kwargs)
-            sys.stdout.flush()  # the interpreter's own, at its end, would exit with 120
+            sys.stdout.flush()
         except HarnessError as error:
             code = _complain_of(error)
         except click.ClickException as error:
@@ -66,21 +67,23 @@ class Commands(click.Group):
             _complain("stopped", RESUME)
             code = STOPPED
         except BrokenPipeError:
-            _drop_stdout()
             code = STOPPED
         except OSError as error:
-            _drop_stdout()
             _complain(f"{error.filename or 'a file'}: {error.strerror or error}", RESUME)
             code = InfrastructureError.default_exit_code
         except Exception as error:
             code = _complain_of(unexpected(error))
+        _give_up_stdout()
         sys.exit(code or 0)
 
 
-def _drop_stdout() -> None:
-    """Let nothing more be written to stdout, which may be full or closed."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _give_up_stdout() -> None:
+    """Let nothing more be written to stdout if it is full or closed: the interpreter would exit with 120."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain_of(error: HarnessError) -> int:
@@ -96,9 +99,9 @@ def _stop(number: int, frame: Any) -> None:
 
 
 def _complain(message: str, hint: str) -> None:
-    click.echo(f"thp-harness: {message}", err=True)
+    log(f"thp-harness: {message}")
     if hint:
-        click.echo(f"  {hint}", err=True)
+        log(f"  {hint}")
 
 
 def _show_version(context: click.Context, _: click.Parameter, asked: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from harness.cli.cluster import clustering, site_of
-from harness.cli.options import as_json_option, print_document, progress, quiet_option, typed_command
+from harness.cli.options import as_json_option, echo, print_document, progress, quiet_option, typed_command
 from harness.cli.planning import make_plan_of, planning
 from harness.cli.sections import SectionedCommand
 
@@ -55,5 +55,5 @@ def nightly_command(
     request = NightRequest(plan, force, 60 * bisect_minutes, keep_runs or 0, dashboard)
     with site_of(arguments, workspace) as site:
         report = nightly(request, workspace, progress(quiet), typed_command(), site)
-    print_document(report.as_document(), as_json, lambda console: click.echo("\n".join(report.lines)))
+    print_document(report.as_document(), as_json, lambda console: echo("\n".join(report.lines)))
     return report.exit_code

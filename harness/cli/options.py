@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.core.errors import InfrastructureError
+from results.text import printable_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,14 +42,19 @@ def complete(kind: str, suffix: str = ".yaml") -> Any:
 
 def log(line: str) -> None:
     """Print a line that is no result, on stderr."""
-    click.echo(line, err=True)
+    echo(line, err=True)
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print lines of text on stdout or stderr, without anything that a terminal would obey."""
+    click.echo(printable_lines(text), err=err)
 
 
 def console(*, stderr: bool = False) -> Console:
     """Return where tables are printed."""
-    from rich.console import Console
+    from harness.cli.terminal import EscapingConsole
 
-    return Console(stderr=stderr)
+    return EscapingConsole(stderr=stderr)
 
 
 def progress(quiet: bool) -> Progress:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import click
 
-from harness.cli.options import as_json_option, console
+from harness.cli.options import as_json_option, console, log
 
 
 @click.command("report")
@@ -21,4 +21,4 @@ def report_command(run_name: str, as_json: bool) -> int:
     from harness.commands.reports import report_again
     from harness.core.workspace import from_environment
 
-    return report_again(from_environment().find_run(run_name), as_json, console())
+    return report_again(from_environment().find_run(run_name), as_json, console(), log)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import as_json_option, console, log, print_json
+from harness.cli.options import as_json_option, console, echo, log, print_json
 from harness.core.errors import InfrastructureError, UsageError
 from harness.core.workspace import KINDS
 
 if TYPE_CHECKING:
-    from results.store.store import Imported, Store, Stored
+    from results.store.store import Imported, Stored
 
 IMPORT_SCHEMA = "thp-harness/results-import/1"
 LIST_SCHEMA = "thp-harness/results-list/1"
@@ -71,7 +71,7 @@ def import_command(places: tuple[Path, ...], join: bool, store: str | None, as_j
             raise UsageError(f"{place} has no run folder", hint="Give one, or a folder of some.")
     with opened(chosen_store(store)) as opened_store:
         outcome = opened_store.import_folders(folders, _log_trouble)
-        return _print_imported(opened_store, outcome, as_json)
+        return _print_imported(opened_store.name, outcome, as_json)
 
 
 def _join(places: tuple[Path, ...], store: str | None, as_json: bool) -> int:
@@ -94,45 +94,21 @@ def rebuild_command(store: str | None, as_json: bool) -> int:
     """Rebuild the store from run folders.
 
     Reads the folders that the store knows and those of this machine. Results whose folders no longer
-    exist are removed.
+    exist are removed. A damaged store is put aside first.
     """
-    from harness.commands.results_store import opened
+    from harness.commands.results_store import rebuild
     from harness.core.workspace import from_environment
-    from results.store.folder import find_folders
 
-    address = chosen_store(store)
-    known = _known_paths(address)
-    folders = find_folders([*known, *from_environment().homes])
-    with opened(address) as opened_store:
-        outcome = opened_store.rebuild(folders, _log_trouble)
-        return _print_imported(opened_store, outcome, as_json)
-
-
-def _known_paths(address: str) -> list[Path]:
-    """Return the folders of a store; rename a damaged store, so that a new one takes its place."""
-    from harness.commands.results_store import opened
-
-    try:
-        with opened(address) as store:
-            return store.paths()
-    except InfrastructureError as error:
-        old = Path(address)
-        if "damaged" not in str(error) or not old.is_file():
-            raise
-        aside = old.with_name(f"{old.name}.damaged")
-        old.replace(aside)
-        for suffix in ("-wal", "-shm"):
-            old.with_name(old.name + suffix).unlink(missing_ok=True)
-        click.echo(f"{error}: it is {aside} now", err=True)
-        return []
+    name, outcome = rebuild(chosen_store(store), from_environment().homes, _log_trouble, log)
+    return _print_imported(name, outcome, as_json)
 
 
 def _log_trouble(one: Imported) -> None:
     if one.why:
-        click.echo(f"{one.state}: {one.path}: {one.why}", err=True)
+        echo(f"{one.state}: {one.path}: {one.why}", err=True)
 
 
-def _print_imported(store: Store, outcome: Sequence[Imported], as_json: bool) -> int:
+def _print_imported(store: str, outcome: Sequence[Imported], as_json: bool) -> int:
     from dataclasses import asdict
 
     from results.store.store import ImportState
@@ -140,10 +116,10 @@ def _print_imported(store: Store, outcome: Sequence[Imported], as_json: bool) ->
     counts = {str(state): sum(one.state is state for one in outcome) for state in ImportState}
     if as_json:
         folders = [asdict(one) for one in outcome]
-        print_json({"schema": IMPORT_SCHEMA, "store": store.name, "counts": counts, "folders": folders})
+        print_json({"schema": IMPORT_SCHEMA, "store": store, "counts": counts, "folders": folders})
     else:
         words = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-        click.echo(f"{store.name}: {words or 'there is nothing to import'}")
+        echo(f"{store}: {words or 'there is nothing to import'}")
     return InfrastructureError.default_exit_code if counts[ImportState.REFUSED] else 0
 
 
@@ -173,7 +149,7 @@ def prune_command(
         _print_list(gone)
         return
     for one in gone:
-        click.echo(f"{'would remove' if dry_run else 'removed'} {one.kind} {one.name}")
+        echo(f"{'would remove' if dry_run else 'removed'} {one.kind} {one.name}")
 
 
 @results_group.command("list")
@@ -194,9 +170,9 @@ def list_command(kind: str | None, most: int | None, store: str | None, as_json:
         _print_list(found)
         return
     if not found:
-        click.echo("The store is empty: a run is imported at its end, or with `thp-harness results import`.")
+        echo("The store is empty: a run is imported at its end, or with `thp-harness results import`.")
     for one in found:
-        click.echo("  ".join((one.started, f"{one.kind:<6}", f"{one.verdict:<14}", one.name, *_remarks(one))))
+        echo("  ".join((one.started, f"{one.kind:<6}", f"{one.verdict:<14}", one.name, *_remarks(one))))
 
 
 def _remarks(one: Stored) -> list[str]:

@@ -14,9 +14,10 @@ from rich.console import Console
 from harness.commands.results_store import remember
 from harness.core.errors import InfrastructureError, UsageError
 from harness.core.workspace import Workspace
+from harness.engine.run_folder import forget_unreported
 from results.bisect.report import assemble_bisection
 from results.journal.assemble import assemble
-from results.journal.journal import JournalError, folder_kind, read_events
+from results.journal.journal import JOURNAL, JournalError, damaged_lines, folder_kind, read_events
 from results.model.document import DOCUMENTS, FolderKind, Outcome, kind_of, to_json
 from results.reports.ci.junit import to_junit
 from results.reports.html.run import render_html
@@ -59,11 +60,13 @@ def write_reports(outcome: Outcome, folder: Path) -> None:
         InfrastructureError: if the folder can't be written.
     """
     kind = kind_of(outcome)
-    texts = {DOCUMENTS[kind].file: to_json(outcome)}
-    texts |= {name: render(outcome, folder) for name, render in REPORTS[kind].files.items()}
+    texts = {name: render(outcome, folder) for name, render in REPORTS[kind].files.items()}
+    texts[DOCUMENTS[kind].file] = to_json(outcome)
     try:
         for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
+            draft = folder / f".{name}.new"
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(folder / name)
     except OSError as error:
         raise InfrastructureError(f"{error.filename or folder}: {error.strerror}") from None
 
@@ -85,9 +88,10 @@ def keep(outcome: Outcome, folder: Path, workspace: Workspace, log: Callable[[st
     """
     write_reports(outcome, folder)
     remember(folder, workspace, log)
+    forget_unreported(folder)
 
 
-def report_again(folder: Path, as_json: bool, console: Console) -> int:
+def report_again(folder: Path, as_json: bool, console: Console, log: Callable[[str], None]) -> int:
     """Make the reports of a folder from its facts and logs, and print them; returns the exit status.
 
     Raises:
@@ -96,7 +100,10 @@ def report_again(folder: Path, as_json: bool, console: Console) -> int:
     """
     try:
         outcome = REPORTS[folder_kind(read_events(folder))].assemble(folder)
+        damaged = damaged_lines(folder)
     except JournalError as error:
         raise UsageError(str(error)) from None
+    for number in damaged:
+        log(f"{folder / JOURNAL}:{number}: damaged, does not count")
     write_reports(outcome, folder)
     return print_outcome(outcome, folder, as_json, console)

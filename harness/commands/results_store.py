@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +15,7 @@ from harness.core.errors import InfrastructureError
 from harness.core.workspace import Workspace
 
 if TYPE_CHECKING:
-    from results.store.store import Store
+    from results.store.store import Imported, Store
 
 VARIABLE = "THP_HARNESS_STORE"
 FILE = "results.db"
@@ -46,7 +46,37 @@ def opened(address: str, patience: float | None = None) -> Iterator[Store]:
         finally:
             store.close()
     except StoreError as error:
-        raise InfrastructureError(f"store {error}", hint=error.hint) from None
+        raise InfrastructureError(f"store {error}", hint=error.hint) from error
+
+
+def rebuild(
+    address: str, places: Sequence[Path], told: Callable[[Imported], None], log: Callable[[str], None]
+) -> tuple[str, list[Imported]]:
+    """Make the store at an address again, from its folders and those below `places`.
+
+    A store that is damaged, in whatever way, is put aside.
+
+    Raises:
+        InfrastructureError: if it can't be used for another reason: locked, no rights, no disk space.
+    """
+    from results.store.engine import StoreError, address_of, start_again
+    from results.store.folder import find_folders
+
+    known: list[Path] = []
+    try:
+        with opened(address) as store:
+            known = store.paths()
+            return store.name, store.rebuild(find_folders([*known, *places]), told)
+    except Exception as error:  # values of wrong types raise anything
+        cause = error.__cause__ if isinstance(error, InfrastructureError) else error
+        if isinstance(error, OSError) or (isinstance(cause, StoreError) and cause.is_passing):
+            raise
+        try:
+            log(f"{error}: {start_again(address_of(address))}")
+        except StoreError as refused:
+            raise InfrastructureError(f"store {refused}", hint=refused.hint) from None
+    with opened(address) as store:
+        return store.name, store.rebuild(find_folders([*known, *places]), told)
 
 
 def get_ready() -> None:

@@ -16,12 +16,24 @@ from harness.engine.plan_fact import find_tests, plan_fact
 from harness.plan.plan import Plan, claims, planned_tests
 from harness.plan.prepare import Checkouts
 from results.journal.assemble import CellFacts, read_cells, read_plan
-from results.journal.journal import Event, JournalError, PlanFact, decode, read_events
+from results.journal.journal import (
+    JOURNAL,
+    BootFact,
+    Event,
+    JournalError,
+    PlanFact,
+    damaged_lines,
+    decode,
+    is_complete,
+    read_events,
+)
 from results.model.document import DOCUMENTS, FolderKind
 from results.model.walk import RebuildCheck
 
 T = TypeVar("T")
 LOCK = ".lock"
+UNREPORTED = ".unreported"
+"""Marks a folder until its reports are written and its results are in the store."""
 RUNS_LOOKED_AT = 20
 """Number of the newest folders in which a run of the same plan is searched."""
 
@@ -86,21 +98,36 @@ def lock_folder(
             if events:
                 known = read(folder, events)
                 progress.log(f"resuming the interrupted {DOCUMENTS[kind].noun} {folder.name}")
+                for number in damaged_lines(folder):
+                    progress.log(f"{folder / JOURNAL}:{number}: damaged, does not count")
+                (folder / UNREPORTED).touch()
                 return folder, lock, known
         lock.close()
     folder = workspace.new_run(label, home)
     lock = claim(folder / LOCK)
     assert lock, "no other process knows of a new folder"
+    (folder / UNREPORTED).touch()
     return folder, lock, None
 
 
 def _events(run_dir: Path, digest: str, *, ended: bool) -> list[Event]:
-    """Return the events of a folder with this digest that is complete, or is not; else no events."""
+    """Return the events of a folder with this digest that is complete and reported, or is not; else none."""
     with suppress(JournalError):
         events = list(read_events(run_dir))
-        if events and (events[-1].name == "end") is ended and events[0].fact.get("digest") == digest:
+        is_done = is_complete(events) and not (run_dir / UNREPORTED).exists()
+        if events and is_done is ended and events[0].fact.get("digest") == digest:
             return events
     return []
+
+
+def forget_unreported(folder: Path) -> None:
+    """Let the same command begin new work: this folder is reported."""
+    (folder / UNREPORTED).unlink(missing_ok=True)
+
+
+def boot_files(run_dir: Path, fact: BootFact) -> tuple[Path, ...]:
+    """Return the files that a boot leaves in its run folder."""
+    return run_dir / fact.log, run_dir / "boots" / f"{fact.id}.cpio"
 
 
 def _newest(home: Path) -> Sequence[Path]:

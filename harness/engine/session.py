@@ -20,7 +20,7 @@ from harness.core.workspace import Workspace
 from harness.engine.durations import DurationHistory
 from harness.engine.executor import Executor, RunContext, Site, ThisMachine
 from harness.engine.plan_fact import FoundTests, find_tests, plan_fact
-from harness.engine.run_folder import OpenedFolder, open_folder
+from harness.engine.run_folder import OpenedFolder, boot_files, open_folder
 from harness.machines.host.lease import HostLease, take_host
 from harness.machines.lava.lab import open_lab
 from harness.plan.plan import Plan, claims, planned_tests
@@ -96,7 +96,7 @@ class Session:
     def record_build(self, build: Build) -> None:
         """Record a build."""
         with self._recording:
-            self.journal.append("build", build)
+            self.journal.append("build", build, [self.run_dir / build.log] if build.log else ())
             self.cells.add_build(build)
 
     def record_twin(self, fact: TwinFact) -> None:
@@ -120,7 +120,7 @@ class Session:
         """Record a boot, and parse its console log; the end of the session does not parse it again."""
         seen = read_boot(fact, self.planned, self.run_dir)
         with self._recording:
-            self.journal.append("boot", fact)
+            self.journal.append("boot", fact, boot_files(self.run_dir, fact))
             self.cells.add_boot(fact, seen)
         return seen
 

@@ -24,6 +24,7 @@ from results.journal.journal import (
     TwinFact,
     decode,
     folder_kind,
+    is_complete,
     read_events,
 )
 from results.model.run import ArchComparison, Boot, Build, Cell, Claim, PlannedTest, Run
@@ -192,7 +193,7 @@ def conclude_run(plan: PlanFact, events: Sequence[Event], cells: Sequence[Cell])
         verdict=verdict.verdict,
         headline=verdict.headline,
         exit_code=verdict.exit_code,
-        complete=events[-1].name == "end",
+        complete=is_complete(events),
     )
 
 

@@ -2,18 +2,22 @@
 """The facts of a run, appended as they happen: `events.jsonl`, one JSON object per line, each fsynced.
 
 Everything else in a run folder is derived from these lines and the console logs (`results.journal.assemble`).
-A line that a crash cut off is ignored.
+Each line ends in a sum over the rest of it, `"sum": "…"`: the first digits of its SHA-256. A line that a
+crash cut off or a disk changed does not count. Journals of older versions have no sums.
 """
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -24,9 +28,13 @@ from results.model.document import FolderKind
 from results.model.run import BootEnd, Claim, KnownFailure, KnownGap, PlannedTest, Subject
 
 JOURNAL = "events.jsonl"
-PLAN, RERUN = "plan", "rerun"
-"""Events that begin a journal; a rerun has no plan of its own."""
+PLAN, RERUN, RESUME, END = "plan", "rerun", "resume", "end"
+"""Events that begin a journal (a rerun has no plan of its own), that continue one, and that end it."""
 VERSION = 1
+_SUM_DIGITS = 16
+_SUM = re.compile(rb', "sum": "([0-9a-f]{16})"}$')
+_OLD_KEYS = {"time", "event", "fact"}
+_KEYS = {*_OLD_KEYS, "sum"}
 _BOOT_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+@:-]{0,199}")
 _NONCE = re.compile(r"[0-9A-Za-z]{0,64}")
 _MOST_BYTES = 128 << 20
@@ -207,6 +215,8 @@ class Event:
     name: str
     """plan, resume, join, attempt, build, boot, twin, check, found, end or interrupted."""
     fact: dict[str, Any]
+    after_damage: bool = False
+    """The line before it is damaged, so a fact may be lost."""
 
 
 class JournalError(ValueError):
@@ -219,33 +229,64 @@ class Journal:
     def __init__(self, run_dir: Path) -> None:
         self._path = run_dir / JOURNAL
 
-    def append(self, name: str, fact: Any = None) -> None:
-        """Write one fact and wait until it is on the disk.
+    def append(self, name: str, fact: Any = None, files: Iterable[Path] = ()) -> None:
+        """Write one fact and wait until it is on the disk, and before it `files`, which it is about.
 
         Raises:
-            OSError: if it can't be written.
+            OSError: if it can't be written; then the journal is as it was.
         """
-        event = {
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "event": name,
-            "fact": asdict(fact) if fact is not None else {},
-        }
-        line = json.dumps(event).encode() + b"\n"
-        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        for file in files:
+            _sync(file)
+        line = journal_line(datetime.now(UTC), name, asdict(fact) if fact is not None else {})
+        handle = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            os.write(handle, self._repair() + line)
-            os.fsync(handle)
+            fcntl.flock(handle, fcntl.LOCK_EX)  # a line may take several writes
+            size = os.fstat(handle).st_size
+            try:
+                _write_all(handle, _line_end_lacking(handle, size) + line)
+                os.fsync(handle)
+            except OSError:
+                os.ftruncate(handle, size)
+                raise
         finally:
             os.close(handle)
+        if not size:
+            _sync(self._path.parent)
 
-    def _repair(self) -> bytes:
-        """Return a line end if a crash left the last line without one."""
-        with self._path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            if not size:
-                return b""
-            file.seek(size - 1)
-            return b"" if file.read(1) == b"\n" else b"\n"
+
+def _line_end_lacking(handle: int, size: int) -> bytes:
+    """Return a line end if a crash left the last line without one."""
+    return b"\n" if size and os.pread(handle, 1, size - 1) != b"\n" else b""
+
+
+def _write_all(handle: int, content: bytes) -> None:
+    """Write everything: write(2) may write less, of which a full disk is one reason."""
+    left = memoryview(content)
+    while left:
+        left = left[os.write(handle, left) :]
+
+
+def _sync(path: Path) -> None:
+    """Have a file or a folder on the disk; a file may not exist."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def journal_line(time: datetime, name: str, fact: Mapping[str, Any]) -> bytes:
+    """Return a fact as a line of a journal, which ends in a sum over the rest of it."""
+    event = {"time": time.isoformat(timespec="milliseconds"), "event": name, "fact": fact}
+    text = json.dumps(event).encode()
+    return text[:-1] + b', "sum": "%s"}\n' % _sum(text)
+
+
+def _sum(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest()[:_SUM_DIGITS].encode()
 
 
 def read_events(run_dir: Path) -> Iterator[Event]:
@@ -254,22 +295,53 @@ def read_events(run_dir: Path) -> Iterator[Event]:
     Raises:
         JournalError: if there is no journal.
     """
+    is_damaged = False
+    for _, event in _read_lines(run_dir):
+        if event:
+            yield replace(event, after_damage=is_damaged)
+        is_damaged = event is None
+
+
+def damaged_lines(run_dir: Path) -> tuple[int, ...]:
+    """Return the numbers of the lines that are no facts: a crash cut them off, or a disk changed them.
+
+    Raises:
+        JournalError: if there is no journal.
+    """
+    return tuple(number for number, event in _read_lines(run_dir) if event is None)
+
+
+def is_complete(events: Sequence[Event]) -> bool:
+    """Tell whether a journal has its end, and no damaged line since the work was begun or resumed."""
+    if not events or events[-1].name != END:
+        return False
+    last_part = takewhile(lambda event: event.name != RESUME, reversed(events))
+    return not any(event.after_damage for event in last_part)
+
+
+def _read_lines(run_dir: Path) -> Iterator[tuple[int, Event | None]]:
+    """Yield each line that is not empty, with its number; None for a damaged one."""
     try:
         lines = read_plain(run_dir / JOURNAL, _MOST_BYTES, below=run_dir).split(b"\n")
     except OSError as error:
         raise JournalError(f"{run_dir} is not a run folder: {JOURNAL}: {error.strerror}") from None
-    yield from filter(None, map(_read_line, lines))
+    has_sums = False  # older journals have none
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            found = _SUM.search(line)
+            has_sums = has_sums or bool(found)
+            whole = not has_sums or (found and _sum(line[: found.start()] + b"}") == found[1])
+            yield number, _read_line(line, _KEYS if found else _OLD_KEYS) if whole else None
 
 
-def _read_line(line: bytes) -> Event | None:
-    """Read a line; None if it is damaged."""
+def _read_line(line: bytes, keys: Set[str]) -> Event | None:
     try:
         event = json.loads(line)
         time, name, fact = datetime.fromisoformat(event["time"]), event["event"], event["fact"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     is_whole = time.tzinfo and isinstance(name, str) and isinstance(fact, dict)
-    return Event(time, name, fact) if is_whole else None
+    return Event(time, name, fact) if is_whole and event.keys() == keys else None
 
 
 def folder_kind(events: Iterable[Event]) -> FolderKind:

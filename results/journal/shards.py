@@ -6,18 +6,26 @@ Cells of a missing shard are recorded as not built, so that an incomplete join i
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from results.files import copy_tree
 from results.journal.assemble import read_plan
-from results.journal.journal import JOURNAL, VARIANTS, Event, JournalError, PlanFact, ShardFact, read_events
+from results.journal.journal import (
+    JOURNAL,
+    VARIANTS,
+    Event,
+    JournalError,
+    PlanFact,
+    ShardFact,
+    is_complete,
+    journal_line,
+    read_events,
+)
 from results.model.run import Build
 
 _MOST_BYTES = 4 << 30
@@ -46,7 +54,7 @@ class PastShard:
     @property
     def ended(self) -> bool:
         """Whether the run is complete."""
-        return self.events[-1].name == "end"
+        return is_complete(self.events)
 
 
 def read_shards(folders: Iterable[Path]) -> tuple[PastShard, ...]:
@@ -100,7 +108,7 @@ def is_joined_of(run_dir: Path, shards: Sequence[PastShard]) -> bool:
     except JournalError:
         return False
     ours = {past.plan.id for past in shards}
-    return any(event.name == JOIN and ours & set(event.fact["runs"]) for event in events)
+    return any(event.name == JOIN and ours & set(map(str, event.fact.get("runs") or ())) for event in events)
 
 
 def write_joined(shards: Sequence[PastShard], run_dir: Path) -> None:
@@ -111,19 +119,15 @@ def write_joined(shards: Sequence[PastShard], run_dir: Path) -> None:
     """
     begun = min(past.events[0].time for past in shards)
     over = max(past.events[-1].time for past in shards)
-    lines = [_line(begun, "plan", asdict(_plan(shards, run_dir.name)))]
-    lines.append(_line(begun, JOIN, {"runs": [past.plan.id for past in shards]}))
+    lines = [journal_line(begun, "plan", asdict(_plan(shards, run_dir.name)))]
+    lines.append(journal_line(begun, JOIN, {"runs": [past.plan.id for past in shards]}))
     for past in shards:
-        lines += [_line(each.time, each.name, each.fact) for each in past.events if each.name in KEPT]
+        lines += [journal_line(each.time, each.name, each.fact) for each in past.events if each.name in KEPT]
         for name in FOLDERS:
             copy_tree(past.folder / name, run_dir / name, _MOST_BYTES)
-    lines += [_line(over, "build", asdict(build)) for build in _never_built(shards)]
-    lines.append(_line(over, "end" if all(past.ended for past in shards) else "interrupted", {}))
-    (run_dir / JOURNAL).write_text("".join(lines), encoding="utf-8")
-
-
-def _line(time: datetime, name: str, fact: Mapping[str, Any]) -> str:
-    return json.dumps({"time": time.isoformat(timespec="milliseconds"), "event": name, "fact": fact}) + "\n"
+    lines += [journal_line(over, "build", asdict(build)) for build in _never_built(shards)]
+    lines.append(journal_line(over, "end" if all(past.ended for past in shards) else "interrupted", {}))
+    (run_dir / JOURNAL).write_bytes(b"".join(lines))
 
 
 def _plan(shards: Sequence[PastShard], name: str) -> PlanFact:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from results.compare.tally import OneRun, Runs, boot_is_infrastructures, runs_of
 from results.journal.assemble import read_boot
-from results.journal.journal import RERUN, BootFact, Event, JournalError, decode, read_events
+from results.journal.journal import RERUN, BootFact, Event, JournalError, decode, is_complete, read_events
 from results.model.document import FolderKind
 from results.model.rerun import Rerun, RerunCell, RerunSplat, RerunTest, Spread
 from results.model.run import Boot, Cell, PlannedTest
@@ -116,7 +116,7 @@ def assemble_rerun(folder: Path, parsed: Mapping[str, Boot] = MappingProxyType({
         cells=tuple(cells),
         headline=_headline(cells),
         exit_code=_exit_code(cells),
-        complete=events[-1].name == "end",
+        complete=is_complete(events),
     )
 
 

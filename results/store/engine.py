@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, func, insert, i
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from results.store.tables import STEPS, STEPS_TABLE
+from results.store.tables import METADATA, STEPS, STEPS_TABLE
 
 PATIENCE_SECONDS = 30.0
 """Wait of a command for another writer."""
@@ -26,23 +28,29 @@ _ADVISORY_LOCK = 0x7468700A
 _CACHE_KIB = 64 << 10
 """Each run writes all over the index by test: without room for it, each run reads and writes most of it."""
 _CHECKPOINT_PAGES = 8000
-_CAUSES = (
+_PASSING = (
     ("database is locked", "another process writes to it", "Try again later."),
     ("readonly database", "it can only be read", "Give yourself the right to write it and its folder."),
     ("database or disk is full", "the disk is full", "Make room, then try again."),
-    ("not a database", "it is damaged, or no database at all", "Make it again: thp-harness results rebuild"),
-    ("malformed", "it is damaged", "Make it again: thp-harness results rebuild"),
     ("unable to open", "it can't be opened", "Look whether its folder is there and can be written."),
     ("connection", "the server can't be reached", "Look whether the server runs, and at the address."),
+)
+"""Part of what a database says → what that means, and what to do; the store itself is as it was."""
+_CAUSES = (
+    *_PASSING,
+    ("not a database", "it is damaged, or no database at all", "Make it again: thp-harness results rebuild"),
+    ("malformed", "it is damaged", "Make it again: thp-harness results rebuild"),
 )
 
 
 class StoreError(Exception):
     """A store can't be used; `hint` says what to do."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, is_passing: bool = False) -> None:
         super().__init__(message)
         self.hint = hint
+        self.is_passing = is_passing
+        """The store is as it was: the same may succeed later, or with other rights."""
 
 
 def address_of(store: str) -> URL:
@@ -92,6 +100,7 @@ def open_engine(address: URL, patience: float = PATIENCE_SECONDS) -> Engine:
             raise StoreError(
                 f"{shown(address)} is a store of version {version}; this program has version {len(STEPS)}",
                 "Use the newer program, or another store (THP_HARNESS_STORE).",
+                is_passing=address.get_backend_name() != "sqlite",  # its tables would have to be dropped
             )
         return engine
 
@@ -108,15 +117,16 @@ def explained(address: URL) -> Iterator[None]:
             f"{shown(address)} takes the Python package {error.name}",
             "Install it with: pip install 'thp-harness[postgresql]'",
         ) from None
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
         raise _explain(address, error) from None
 
 
-def _explain(address: URL, error: SQLAlchemyError) -> StoreError:
+def _explain(address: URL, error: Exception) -> StoreError:
     said = str(getattr(error, "orig", None) or error).strip()
     for sign, what, hint in _CAUSES:
         if sign in said.lower():
-            return StoreError(f"{shown(address)}: {what}", hint)
+            passing = any(sign == other for other, _, _ in _PASSING)
+            return StoreError(f"{shown(address)}: {what}", hint, is_passing=passing)
     return StoreError(f"{shown(address)}: {said.splitlines()[0][:300] if said else type(error).__name__}")
 
 
@@ -186,6 +196,44 @@ def _bring_up(engine: Engine) -> int:
             row = {"number": number, "done": datetime.now(UTC).isoformat(timespec="seconds")}
             connection.execute(insert(STEPS_TABLE), row)
         return schema_version(connection)
+
+
+def check_whole(engine: Engine, address: URL) -> None:
+    """Read all of an SQLite file; PostgreSQL takes care of its files itself.
+
+    Raises:
+        StoreError: if a page of it is damaged.
+    """
+    if engine.dialect.name == "sqlite":
+        with explained(address), engine.connect() as connection:
+            said = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar())
+        if said != "ok":
+            raise StoreError(f"{shown(address)}: it is damaged ({said.splitlines()[0]})")
+
+
+def start_again(address: URL) -> str:
+    """Make room for a new store where a damaged one is; returns what became of that one.
+
+    Raises:
+        StoreError: if it can't be put aside.
+    """
+    if address.get_backend_name() != "sqlite":
+        with explained(address):
+            engine = _engine(address, PATIENCE_SECONDS)
+            with writing(engine) as connection:
+                METADATA.drop_all(connection)
+            engine.dispose()
+        return "its tables were dropped"
+    file = Path(str(address.database))
+    taken = (file.with_name(f"{file.name}.damaged{number or ''}") for number in count())
+    aside = next(path for path in taken if not path.exists())
+    try:
+        file.rename(aside)
+        for suffix in ("-wal", "-shm"):
+            file.with_name(file.name + suffix).unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"{file}: {error.strerror}", "Remove it by hand.", is_passing=True) from None
+    return f"it is {aside} now"
 
 
 def tidy(engine: Engine) -> None:

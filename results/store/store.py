@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 from sqlalchemy.engine import URL
 
-from results.store.engine import PATIENCE_SECONDS, explained, open_engine, shown, tidy, writing
+from results.store.engine import PATIENCE_SECONDS, check_whole, explained, open_engine, shown, tidy, writing
 from results.store.folder import RefusedError, Stamp, UnfinishedError, read_folder, stamp_of
 from results.store.rows import StoredFolder, clean
 from results.store.tables import DETAILS, FOLDERS, METADATA
@@ -217,6 +217,7 @@ class Store:
         self, folders: Iterable[Path], told: Callable[[Imported], None] = lambda one: None
     ) -> list[Imported]:
         """Read all folders again, changed or not, and remove all else; an interruption loses nothing."""
+        check_whole(self._engine, self.address)
         outcome = self._import(folders, {}, told, again=True)
         read = {one.path for one in outcome if one.state in (ImportState.NEW, ImportState.REPLACED)}
         with self._writing() as connection:

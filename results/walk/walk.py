@@ -16,6 +16,7 @@ from results.journal.journal import (
     PlanFact,
     WalkScope,
     decode,
+    is_complete,
     patch_number,
     patch_variant,
 )
@@ -70,7 +71,7 @@ def conclude_walk(plan: PlanFact, events: Sequence[Event], cells: Sequence[Cell]
     columns = tuple(_walk_down(plan, plan.walk, arch, known) for arch in plan.arches)
     checks = tuple(decode(RebuildCheck, event) for event in events if event.name == "check")
     rows = rows_of(plan.subject, plan.walk.numbers, columns, checks)
-    complete = events[-1].name == "end"
+    complete = is_complete(events)
     verdict = walk_verdict(rows, columns, checks, plan.walk.boots, complete)
     return Walk(
         **head(plan, events),

@@ -23,6 +23,7 @@ from harness.core.progress import Progress
 from harness.core.workspace import Workspace
 from harness.engine.arch_runner import ArchRunner
 from harness.engine.executor import ThisMachine
+from harness.engine.run_folder import forget_unreported
 from harness.engine.schedule import Kind, Task
 from harness.engine.session import Session
 from harness.plan.plan import Plan
@@ -151,6 +152,7 @@ def judge(
     with cache_in_use(workspace, progress, disk_needed(plan, workspace)):
         session = carry_out_in_cache(plan, study, workspace, progress, command, ThisMachine())
     check_disk(workspace, 0)
+    forget_unreported(session.run_dir)
     return Judgement(session.checkouts.subject.series_commit, str(predicate), str(session.run_dir), votes)
 
 

@@ -29,13 +29,13 @@ from harness.engine.boot import Bootable, BootRequest, boot
 from harness.engine.durations import DurationHistory
 from harness.engine.executor import emulators_here, hercules_missing
 from harness.engine.next_boot import next_boot
-from harness.engine.run_folder import lock_folder
+from harness.engine.run_folder import boot_files, lock_folder
 from harness.engine.schedule import Kind, Task, work_off
 from harness.machines import emulator
 from harness.machines.host.lease import HostLease, take_host
 from harness.machines.kinds import MachineKind, host_kind, share_out
 from results.journal.assemble import read_boot
-from results.journal.journal import RERUN, Journal
+from results.journal.journal import RERUN, BootFact, Journal
 from results.model.document import FolderKind
 from results.model.rerun import Rerun
 from results.model.run import Boot, Cell, PlannedTest
@@ -85,8 +85,9 @@ class _Work:
 
     def record(self, name: str, fact: object = None) -> None:
         """Record a fact."""
+        files = boot_files(self.folder, fact) if isinstance(fact, BootFact) else ()
         with self.recording:
-            Journal(self.folder).append(name, fact)
+            Journal(self.folder).append(name, fact, files)
 
     def stop(self) -> None:
         """Make all running boots end soon."""

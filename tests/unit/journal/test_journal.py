@@ -4,9 +4,13 @@
 from __future__ import annotations
 
 import json
+import re
+import resource
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -20,8 +24,10 @@ from results.journal.journal import (
     PlanFact,
     TwinFact,
     WalkScope,
+    damaged_lines,
     decode,
     folder_kind,
+    is_complete,
     read_events,
 )
 from results.model.bisect import BisectScope, CommitNote
@@ -65,6 +71,11 @@ def run_dir(tmp_path: Path) -> Path:
     journal.append("build", BUILD)
     journal.append("boot", BOOT)
     return tmp_path
+
+
+def without_sums(journal: Path) -> str:
+    """The text of a journal as older versions wrote it."""
+    return re.sub(r', "sum": "[0-9a-f]{16}"}$', "}", journal.read_text(), flags=re.MULTILINE)
 
 
 def names(run_dir: Path) -> list[str]:
@@ -121,6 +132,61 @@ def test_lines_that_are_no_facts_are_passed_over(run_dir: Path, garbage: bytes) 
     assert names(run_dir) == ["plan", "build", "boot"]
 
 
+def test_every_changed_bit_of_a_journal_is_told(run_dir: Path) -> None:
+    path = run_dir / JOURNAL
+    content = path.read_bytes()
+    random = Random(1)
+    for _ in range(300):
+        place = random.randrange(len(content) - 1)
+        changed = bytearray(content)
+        changed[place] ^= 1 << random.randrange(8)
+        path.write_bytes(changed)
+        assert damaged_lines(run_dir), (place, bytes(changed[place - 20 : place + 20]))
+
+
+def test_a_journal_of_an_older_version_is_read_and_continued(run_dir: Path) -> None:
+    path = run_dir / JOURNAL
+    path.write_text(without_sums(path))
+    Journal(run_dir).append("end")
+    assert names(run_dir) == ["plan", "build", "boot", "end"]
+    assert damaged_lines(run_dir) == ()
+
+
+def test_a_run_whose_journal_lost_a_fact_is_incomplete_until_it_is_resumed(run_dir: Path) -> None:
+    journal = Journal(run_dir)
+    journal.append("end")
+    path = run_dir / JOURNAL
+    path.write_bytes(path.read_bytes().replace(b'"boot"', b'"root"'))
+    assert damaged_lines(run_dir) == (3,)
+    assert not is_complete(list(read_events(run_dir)))
+    journal.append("resume")
+    journal.append("end")
+    assert is_complete(list(read_events(run_dir)))
+
+
+def test_a_full_disk_cuts_no_fact_and_loses_none(run_dir: Path) -> None:
+    """With a limit on the size of files write(2) writes less, and then fails, as on a full disk."""
+    path = run_dir / JOURNAL
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 100, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            Journal(run_dir).append("boot", BOOT)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == before
+    Journal(run_dir).append("boot", BOOT)
+    assert names(run_dir) == ["plan", "build", "boot", "boot"]
+
+
+def test_facts_of_many_threads_are_whole(run_dir: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: Journal(run_dir).append("boot", BOOT), range(50)))
+    assert names(run_dir).count("boot") == 51
+    assert damaged_lines(run_dir) == ()
+
+
 def test_a_folder_without_a_journal(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match=r"is not a run folder: events\.jsonl: No such file"):
         list(read_events(tmp_path))
@@ -134,7 +200,7 @@ def test_a_journal_without_a_plan(tmp_path: Path) -> None:
 
 def test_the_plan_of_another_version_is_refused(run_dir: Path) -> None:
     path = run_dir / JOURNAL
-    path.write_text(path.read_text().replace(f'"version": {VERSION}', f'"version": {VERSION + 1}'))
+    path.write_text(without_sums(path).replace(f'"version": {VERSION}', f'"version": {VERSION + 1}'))
     with pytest.raises(JournalError, match=f"version {VERSION + 1}"):
         read_plan(read_events(run_dir))
 
@@ -144,7 +210,7 @@ def test_the_plan_of_another_version_is_refused(run_dir: Path) -> None:
 )
 def test_a_fact_of_another_version_is_refused(run_dir: Path, word: str, other: str) -> None:
     path = run_dir / JOURNAL
-    text = path.read_text()
+    text = without_sums(path)
     assert word in text
     path.write_text(text.replace(word, other))
     with pytest.raises(JournalError, match="a 'boot' fact can't be read"):
@@ -205,7 +271,7 @@ def test_the_kind_of_a_folder_is_in_its_plan_and_older_plans_are_read(tmp_path: 
     Journal(tmp_path).append("plan", plan)
     assert folder_kind(read_events(tmp_path)) is plan.kind
     file = tmp_path / JOURNAL
-    event = json.loads(file.read_text())
+    event = json.loads(without_sums(file))
     del event["fact"]["kind"]
     file.write_text(json.dumps(event) + "\n")
     assert folder_kind(read_events(tmp_path)) is plan.kind
@@ -215,7 +281,7 @@ def test_the_kind_of_a_folder_is_in_its_plan_and_older_plans_are_read(tmp_path: 
 def test_a_kind_of_a_newer_program_is_refused(tmp_path: Path) -> None:
     Journal(tmp_path).append("plan", PLAN)
     file = tmp_path / JOURNAL
-    file.write_text(file.read_text().replace('"kind": "run"', '"kind": "profile"'))
+    file.write_text(without_sums(file).replace('"kind": "run"', '"kind": "profile"'))
     with pytest.raises(JournalError, match="kind 'profile', which this program does not know"):
         folder_kind(read_events(tmp_path))
 
