@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
-from typing import IO, BinaryIO, TextIO
+from typing import IO, TextIO
 
 LINE_CHARS = 1 << 20
 """Characters of a line that `lines_of` keeps: a line of a console or a mail has hundreds."""
@@ -28,7 +28,7 @@ DAMAGED = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 """What gzip, bz2 and lzma raise for a file that is cut short or changed; bz2 raises OSError as well."""
 
 
-def open_plain(path: Path, most_bytes: int, *, below: Path | None = None) -> BinaryIO:
+def open_plain(path: Path, most_bytes: int, *, below: Path | None = None) -> io.BufferedReader:
     """Open a plain file of at most `most_bytes` bytes.
 
     With `below`, it must be below that folder, and neither it nor a folder on the way there is a link.

@@ -23,6 +23,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from harness.core.errors import InfrastructureError
+from results.files import open_plain, read_plain
 from results.model.run import Build, CompilerWarning
 
 FORMAT = "2"
@@ -39,6 +40,9 @@ SUMS = "SHA256SUMS"
 DRAFT, GONE = ".new-", ".gone-"
 """How the names of what is not yet and no longer part of the cache begin."""
 
+_MOST_BYTES = 1 << 40
+"""Of a file that is hashed: an image, or an upload to a host."""
+_MOST_SUMS_BYTES = 1 << 20
 _SUM = re.compile(r"([0-9a-f]{64})  (\S+)")
 
 
@@ -50,7 +54,7 @@ def digest(parts: Mapping[str, object]) -> str:
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
+    with open_plain(path, _MOST_BYTES) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -66,7 +70,7 @@ def write_sums(folder: Path, names: Iterable[str]) -> None:
 def damaged_files(folder: Path, names: Iterable[str]) -> tuple[str, ...]:
     """Which of the files that a folder must have are not there, or not as they were recorded."""
     try:
-        lines = (folder / SUMS).read_text().splitlines()
+        lines = read_plain(folder / SUMS, _MOST_SUMS_BYTES).decode().splitlines()
     except (OSError, ValueError):
         return (SUMS,)
     sums = {line[2]: line[1] for line in map(_SUM.fullmatch, lines) if line}

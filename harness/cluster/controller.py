@@ -18,12 +18,13 @@ from typing import Any
 
 from harness.cluster.exchange import Exchange
 from harness.cluster.node.worker import perform
-from harness.cluster.step_messages import Delivery, Order, Step
+from harness.cluster.step_messages import Delivery, Order, Step, from_text
 from harness.cluster.tags import Ability, demand, from_document, harness_tag
 from harness.core.errors import InfrastructureError
 from harness.core.process import Stopped
 from harness.core.version import program_version
 from results.journal.journal import AttemptFact, Journal, decode, read_events
+from results.text import first_line
 
 LOST_ATTEMPTS = 20
 """Workers that one step may lose; after that the step counts as their killer."""
@@ -200,7 +201,7 @@ class StepDispatcher:
         with self._lock:
             self._futures[key] = future
         try:
-            return self._delivered(future, key) if self._wait(step, done, set(chosen)) else None
+            return self._delivered(future, order) if self._wait(step, done, set(chosen)) else None
         finally:
             future.release()  # what still runs is cancelled by this
             with self._lock:
@@ -251,18 +252,22 @@ class StepDispatcher:
         there = frozenset[str]().union(*(each.tags for each in self.roster.members()))
         return tags - there or tags
 
-    def _delivered(self, future: Any, key: str) -> Delivery | None:
+    def _delivered(self, future: Any, order: Order) -> Delivery | None:
         from distributed import KilledWorker
         from distributed.client import FutureCancelledError
 
         try:
-            delivery = future.result(timeout=RECONNECT_SECONDS)
+            text = future.result(timeout=RECONNECT_SECONDS)
         except (KilledWorker, FutureCancelledError, CancelledError, OSError, TimeoutError, Stopped):
             if self._stopping.is_set():
                 raise Stopped from None
             self._await_scheduler()
             return None
-        return delivery if isinstance(delivery, Delivery) and delivery.key == key else None
+        try:
+            return from_text(text, order)
+        except ValueError as error:
+            self._log(f"{order.step.name}: the delivery of a worker can't be read: {first_line(str(error))}")
+            return None
 
     def _await_scheduler(self) -> None:
         """dask looks for a lost scheduler by itself; wait until it has found it or given up."""

@@ -22,10 +22,13 @@ from harness.build.build_cache import DRAFT, damaged_files, publish, sha256_of
 from harness.build.guest.programs import ARCHIVE
 from harness.core.errors import InfrastructureError
 from harness.sources.git.mirror import has_commit, locked_mirror, open_mirror
+from results.files import copy_tree, open_plain
 
 BUILDS = f"builds/{builds.FORMAT}"
 PROGRAMS = "programs"
 PARCELS = "parcels"
+_MOST_BYTES = 8 << 30
+"""Of a build, or of a file of a parcel."""
 _FILES = {BUILDS: builds.FILES, PROGRAMS: (ARCHIVE,)}
 
 
@@ -64,7 +67,7 @@ class Exchange:
             target.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=DRAFT, dir=target.parent) as draft:
                 entry = Path(draft) / "entry"
-                shutil.copytree(source, entry)
+                copy_tree(source, entry, _MOST_BYTES)
                 if damaged := damaged_files(entry, names):
                     raise InfrastructureError(f"{source} did not arrive whole: {', '.join(damaged)}")
                 publish(entry, target, lambda there: damaged_files(there, names))
@@ -122,7 +125,8 @@ class Exchange:
         for name, known in sums.items():
             draft = folder / f"{name}.new"
             with _writing(draft):
-                shutil.copyfile(source / name, draft)
+                with open_plain(source / name, _MOST_BYTES, below=source) as file, draft.open("wb") as copy:
+                    shutil.copyfileobj(file, copy)
                 if sha256_of(draft) != known:
                     raise InfrastructureError(f"{source / name} did not arrive as it was sent")
                 draft.replace(folder / name)

@@ -153,6 +153,8 @@ class _Remote:
             delivery = self._dispatcher.do(step, run.run_dir, prefer=self._builders.get(lane, ""))
             self._builders[lane] = delivery.worker
             done: BuildDone = delivery.value
+            _require_same(done.build.key, key)
+            _require_same((done.build.arch, done.build.variant), (request.arch.name, request.variant))
             context.step(done.steps)
             if not done.build.ok:
                 return done.build, None
@@ -224,6 +226,9 @@ class _Remote:
         )
         try:
             done: BootDone = self._dispatcher.do(step, self._run.run_dir).value
+            _require_same(done.fact.id, request.id)
+            _require_same((done.fact.arch, done.fact.variant), (bootable.arch.name, request.variant))
+            _require_same(done.fact.log, f"logs/{request.id}.log")
         except StepFailedError as error:
             return self._no_boot(bootable, kind, request, str(error))
         here = {"out": str(self._run.run_dir), "kernel": str(bootable.kernel)}
@@ -259,6 +264,16 @@ class _Remote:
     def close(self) -> None:
         """Leave nothing in the exchange that only this run needs."""
         self._dispatcher.close()
+
+
+def _require_same(told: object, asked: object) -> None:
+    """Refuse a worker's answer to another question.
+
+    Raises:
+        StepFailedError: naming both.
+    """
+    if told != asked:
+        raise StepFailedError(f"a worker delivered {told}, and was asked for {asked}")
 
 
 def _guest(bootable: Bootable) -> Guest:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,7 @@ from harness.cluster.tags import Ability
 from harness.core.jobserver import Jobserver
 from harness.core.process import Children
 from harness.sources.git.worktree_pool import Worktrees
+from results.model.document import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,14 @@ class Step(Protocol):
     @property
     def memory_mb(self) -> int:
         """What its guest takes; 0 for no guest."""
+
+    @property
+    def answer(self) -> Any:
+        """The type of the value that `carry_out` returns; a delivery is read as this and nothing else."""
+
+    @property
+    def leaves(self) -> tuple[str, ...]:
+        """How the names of the files begin that it leaves for the run folder."""
 
     def carry_out(self, context: WorkerContext) -> Any:
         """Do it; returns what the controller gets besides the files.
@@ -93,3 +104,42 @@ class Delivery:
     trouble: str = ""
     """Why this machine could not do it; says nothing of the kernel."""
     lacks_commit: str = ""
+
+
+_MOST_CHARS = 64 << 20
+_FILE = re.compile(r"(?:logs|boots)/[A-Za-z0-9_][A-Za-z0-9_.+@:-]{0,250}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def to_text(delivery: Delivery) -> str:
+    """Write a delivery as JSON, which is how it travels."""
+    return json.dumps(plain(delivery))
+
+
+def from_text(text: object, order: Order) -> Delivery:
+    """Read what a worker says of an order; it may be anybody's who has a certificate.
+
+    Raises:
+        ValueError: if it is no delivery of that order, or names files that are not those of the step.
+    """
+    from pydantic import TypeAdapter
+
+    if not isinstance(text, str) or len(text) > _MOST_CHARS:
+        raise ValueError("not a text, or too long")
+    try:
+        delivery = TypeAdapter(Delivery).validate_python(json.loads(text))
+    except RecursionError:
+        raise ValueError("not JSON") from None
+    if delivery.key != order.key:
+        raise ValueError(f"it is for {delivery.key[:80]!r}")
+    if delivery.trouble or delivery.lacks_commit:
+        return Delivery(
+            order.key, delivery.worker, trouble=delivery.trouble, lacks_commit=delivery.lacks_commit
+        )
+    if not re.fullmatch(re.escape(order.parcel) + "/[0-9a-f]{32}", delivery.parcel):
+        raise ValueError(f"{delivery.parcel[:80]!r} is not its parcel")
+    for name, known in delivery.sums.items():
+        if not (_FILE.fullmatch(name) and name.startswith(order.step.leaves) and _SHA256.fullmatch(known)):
+            raise ValueError(f"{name[:80]!r} is none of its files")
+    value = TypeAdapter(order.step.answer).validate_python(delivery.value)
+    return Delivery(order.key, delivery.worker, value, delivery.parcel, delivery.sums)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from harness.build.build_cache import IMAGE, BuildCache
 from harness.build.guest.programs import ARCHIVE
@@ -73,6 +74,16 @@ class BuildStep:
         """No guest."""
         return 0
 
+    @property
+    def answer(self) -> Any:
+        """A build."""
+        return BuildDone
+
+    @property
+    def leaves(self) -> tuple[str, ...]:
+        """Its log."""
+        return (self.log,)
+
     def carry_out(self, context: WorkerContext) -> BuildDone:
         """Build, or take from the cache or the exchange; what is new is offered to the others."""
         request, steps = self.request, 0
@@ -129,6 +140,16 @@ class ProgramsStep:
     def memory_mb(self) -> int:
         """No guest."""
         return 0
+
+    @property
+    def answer(self) -> Any:
+        """A key."""
+        return str
+
+    @property
+    def leaves(self) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
 
     def carry_out(self, context: WorkerContext) -> str:
         """Compile them; returns their key."""
@@ -187,6 +208,16 @@ class KvmStep:
         """That of the guest."""
         return self.guest.arch.qemu.memory_mb
 
+    @property
+    def answer(self) -> Any:
+        """The accelerator."""
+        return accel.Accelerator
+
+    @property
+    def leaves(self) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
+
     def carry_out(self, context: WorkerContext) -> accel.Accelerator:
         """Boot it, unless the answer is remembered."""
         bootable = self.guest.bring(context)
@@ -239,6 +270,16 @@ class BootStep:
         arch = self.guest.arch
         facts = arch.hercules if self.kind != "qemu" and arch.hercules else arch.qemu
         return facts.memory_mb
+
+    @property
+    def answer(self) -> Any:
+        """A boot."""
+        return BootDone
+
+    @property
+    def leaves(self) -> tuple[str, ...]:
+        """Its initramfs, its log, and what pstore kept."""
+        return (f"boots/{self.request.id}.", f"logs/{self.request.id}.")
 
     def carry_out(self, context: WorkerContext) -> BootDone:
         """Boot; log and initramfs go to the controller."""

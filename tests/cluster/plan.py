@@ -40,6 +40,14 @@ class Sleep:
     tags: frozenset[str] = frozenset()
     memory_mb: int = 0
 
+    @property
+    def answer(self) -> type:
+        return str
+
+    @property
+    def leaves(self) -> tuple[str, ...]:
+        return (f"logs/{self.name}.log",)
+
     def carry_out(self, station: WorkerContext) -> str:
         (station.out / "logs").mkdir()
         with (station.out / "logs" / f"{self.name}.log").open("wb") as log:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.cluster.node.worker_session import WorkerSession
-from harness.cluster.step_messages import Delivery, Order
+from harness.cluster.step_messages import Order, to_text
 from harness.cluster.tags import look_around
 from harness.cluster.tls.address import Address
 from harness.cluster.tls.certificates import Certificates, security
@@ -43,10 +43,10 @@ class WorkerRequest:
     """Seconds to look for a scheduler."""
 
 
-def perform(order: Order) -> Delivery:
-    """Carry out a step; dask calls it in a thread of the worker."""
+def perform(order: Order) -> str:
+    """Carry out a step, and return its delivery as JSON; dask calls it in a thread of the worker."""
     assert _session, "only a worker that was started by `work` has a session"
-    return _session.perform(order)
+    return to_text(_session.perform(order))
 
 
 def work(request: WorkerRequest, workspace: Workspace, log: Callable[[str], None]) -> None:

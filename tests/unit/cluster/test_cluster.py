@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,13 +15,14 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from harness.build.build_cache import write_sums
+from harness.build.build_cache import sha256_of, write_sums
 from harness.build.guest.programs import ARCHIVE
 from harness.cluster.connect import local_workers
 from harness.cluster.exchange import PARCELS, PROGRAMS, Exchange
 from harness.cluster.node.worker_session import WorkerSession
 from harness.cluster.site import Cluster
-from harness.cluster.step_messages import MissingCommit, Order, WorkerContext
+from harness.cluster.step_messages import Delivery, MissingCommit, Order, WorkerContext, from_text, to_text
+from harness.cluster.steps import BootDone
 from harness.cluster.tags import Ability, demand, from_document
 from harness.cluster.tls.address import parse_address
 from harness.cluster.tls.certificates import make_certificates, read_certificates
@@ -29,6 +31,8 @@ from harness.core.process import Stopped
 from harness.core.version import program_version
 from harness.core.workspace import Workspace
 from harness.sources.git.mirror import open_mirror
+from results.journal.journal import BootFact
+from results.model.run import BootEnd
 from tests.samples.tiny_kernel import commit, git, make_kernel
 
 RUN = "20270101-120000-run"
@@ -179,6 +183,8 @@ class Doing:
     name: str = "doing"
     tags: frozenset[str] = frozenset()
     memory_mb: int = 0
+    answer: Any = int
+    leaves: tuple[str, ...] = ("logs/doing.",)
 
     def carry_out(self, station: WorkerContext) -> Any:
         return self.action(station)
@@ -245,6 +251,64 @@ def test_a_cancelled_step_delivers_nothing(bench: WorkerSession, tmp_path: Path)
     with pytest.raises(Stopped):
         bench.perform(order(tmp_path, lambda station: pytest.fail("it was cancelled before it began")))
     assert not list((tmp_path / "exchange" / PARCELS / RUN).iterdir())
+
+
+PARCEL = f"{RUN}/doing#1/{'0' * 32}"
+SUM = {"logs/doing.log": "a" * 64}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": "doing#2"},
+        {"parcel": f"{RUN}/other#1/{'0' * 32}"},
+        {"parcel": f"{PARCEL}/../../../../x"},
+        {"sums": {"events.jsonl": "a" * 64}},
+        {"sums": {"../../../.bashrc": "a" * 64}},
+        {"sums": {"/etc/passwd": "a" * 64}},
+        {"sums": {"logs/other.log": "a" * 64}},
+        {"sums": {"logs/doing.log": "../x"}},
+        {"value": "seven"},
+        {"value": {"a": []}},
+        {"worker": None},
+    ],
+    ids=str,
+)
+def test_only_an_answer_to_the_order_is_taken(tmp_path: Path, change: dict[str, Any]) -> None:
+    sent = order(tmp_path, lambda station: 7)
+    good = {"key": sent.key, "worker": "w", "value": 7, "parcel": PARCEL, "sums": SUM}
+    assert from_text(json.dumps(good), sent).value == 7
+    with pytest.raises(ValueError):
+        from_text(json.dumps({**good, **change}), sent)
+
+
+@pytest.mark.parametrize("sent", [b"", None, 7, "", "[]", "[" * 100_000, "{}", '{"key": 1}'])
+def test_what_is_no_delivery_is_refused(tmp_path: Path, sent: object) -> None:
+    with pytest.raises(ValueError):
+        from_text(sent, order(tmp_path, lambda station: 7))
+
+
+def test_a_parcel_with_links_is_not_followed(tmp_path: Path) -> None:
+    exchange, run = Exchange(tmp_path / "exchange"), tmp_path / "run"
+    (run / "logs").mkdir(parents=True)
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    parcel = exchange.folder / PARCELS / PARCEL / "logs"
+    parcel.mkdir(parents=True)
+    (parcel / "doing.log").symlink_to(secret)
+    with pytest.raises(InfrastructureError, match="not a plain file"):
+        exchange.receive(PARCEL, {"logs/doing.log": sha256_of(secret)}, run)
+    assert not list((run / "logs").iterdir())
+
+
+def test_deliveries_of_real_steps_come_back_as_they_went(tmp_path: Path) -> None:
+    fact = BootFact(
+        "b-1", "arm64", "base", "first", "0a", ("t",), "qemu", "tcg", BootEnd.DONE, "", 1.5, "l", ()
+    )
+    done = BootDone(fact, {"/w/out": "out"})
+    sent = replace(order(tmp_path, lambda station: 7), step=Doing(lambda station: 7, answer=BootDone))
+    delivery = Delivery(sent.key, "w", done, PARCEL, SUM)
+    assert from_text(to_text(delivery), sent) == delivery
 
 
 # Certificates
