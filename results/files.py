@@ -161,6 +161,8 @@ def copy_tree(source: Path, target: Path, most_bytes: int) -> None:
     Raises:
         OSError: for the first file that is not plain, or once they have more than `most_bytes` bytes.
     """
+    if source.is_symlink():
+        raise _refused(errno.EINVAL, "not a folder but a link", source)
     target.mkdir(exist_ok=True)
     left = most_bytes
     for folder, names, files in os.walk(source):

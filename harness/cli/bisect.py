@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from harness.cli.options import as_json_option, finish, progress, quiet_option, typed_command
+from harness.cli.options import HOW_TO_STOP, as_json_option, finish, progress, quiet_option, typed_command
 from harness.cli.planning import make_plan_of, planning
 from harness.core.errors import UsageError
 
@@ -24,7 +24,7 @@ all_tests_option = click.option(
 bisect_planning = partial(planning, compares=False)
 
 
-@click.command("bisect")
+@click.command("bisect", epilog=HOW_TO_STOP)
 @until_option
 @click.option(
     "--good", default="", metavar="PATCH|REV",

@@ -143,7 +143,7 @@ def _find(name: str) -> tuple[Run, Path, PlanFact]:
     """
     from harness.core.workspace import from_environment
     from results.journal.assemble import assemble, read_plan
-    from results.journal.journal import JournalError, folder_kind, read_events
+    from results.journal.journal import JournalError, contradictions_told, folder_kind, read_events
     from results.model.document import DOCUMENTS, FolderKind
 
     folder = from_environment().find_run(name)
@@ -154,7 +154,8 @@ def _find(name: str) -> tuple[Run, Path, PlanFact]:
                 f"{folder.name} is a {DOCUMENTS[kind].noun}, and only runs can be exported",
                 hint=f"thp-harness report {folder.name} makes its own reports.",
             )
-        return assemble(folder), folder, read_plan(read_events(folder))
+        with contradictions_told(folder):
+            return assemble(folder), folder, read_plan(read_events(folder))
     except JournalError as error:
         raise UsageError(str(error), hint="Name another run; `latest` is the last one.") from None
 

@@ -12,7 +12,15 @@ from typing import Any
 import click
 
 from harness.cli.bisect import all_tests_option, bisect_planning, require_arch, until_option
-from harness.cli.options import as_json_option, echo, print_document, progress, quiet_option, typed_command
+from harness.cli.options import (
+    HOW_TO_STOP,
+    as_json_option,
+    echo,
+    print_document,
+    progress,
+    quiet_option,
+    typed_command,
+)
 from harness.cli.planning import make_plan_of
 from harness.cli.unexpected import unexpected
 from harness.core.errors import HarnessError, InfrastructureError, UsageError
@@ -57,7 +65,7 @@ def _no_bad_commit() -> Iterator[None]:
         raise unexpected(error, ABORT) from None
 
 
-@click.command("judge", cls=ForGit)
+@click.command("judge", cls=ForGit, epilog=HOW_TO_STOP)
 @until_option
 @click.option(
     "--boots", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",

@@ -54,6 +54,8 @@ class Commands(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Run a command; neither a user's mistake nor an internal error shows a traceback."""
         signal.signal(signal.SIGTERM, _stop)
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(signal.SIGHUP, _stop)
         kwargs["standalone_mode"] = False
         try:
             code = super().main(*args, **kwargs)
@@ -92,16 +94,20 @@ def _complain_of(error: HarnessError) -> int:
 
 
 def _stop(number: int, frame: Any) -> None:
-    """End the program on SIGTERM as on Ctrl-C, also in a background job, which ignores SIGINT."""
+    """End the program as on Ctrl-C, also in a background job, which ignores SIGINT.
+
+    For SIGTERM, and for SIGHUP when the terminal is closed.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.raise_signal(signal.SIGINT)
 
 
 def _complain(message: str, hint: str) -> None:
-    log(f"thp-harness: {message}")
-    if hint:
-        log(f"  {hint}")
+    with contextlib.suppress(OSError):  # the terminal may be closed: no reason for another exit status
+        log(f"thp-harness: {message}")
+        if hint:
+            log(f"  {hint}")
 
 
 def _show_version(context: click.Context, _: click.Parameter, asked: bool) -> None:

@@ -9,12 +9,20 @@ from typing import Any
 import click
 
 from harness.cli.cluster import clustering, site_of
-from harness.cli.options import as_json_option, echo, print_document, progress, quiet_option, typed_command
+from harness.cli.options import (
+    HOW_TO_STOP,
+    as_json_option,
+    echo,
+    print_document,
+    progress,
+    quiet_option,
+    typed_command,
+)
 from harness.cli.planning import make_plan_of, planning
 from harness.cli.sections import SectionedCommand
 
 
-@click.command("nightly", cls=SectionedCommand)
+@click.command("nightly", cls=SectionedCommand, epilog=HOW_TO_STOP)
 @click.option("--force", is_flag=True, help="Run even if nothing has changed since the last complete run.")
 @click.option(
     "--bisect-minutes", type=click.FloatRange(min=0), default=0, show_default=True, metavar="N",

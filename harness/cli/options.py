@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from harness.core.workspace import Workspace
     from results.model.document import Outcome
 
+HOW_TO_STOP = (
+    "To stop: Ctrl-C, or kill -TERM PID. In the background, and where a shell or a service has SIGINT "
+    "ignored (nohup COMMAND &), only TERM works. Either way everything that it has started ends first."
+)
+"""Epilog of the commands that take long."""
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print no progress on stderr.")
 

@@ -7,11 +7,11 @@ import os
 
 import click
 
-from harness.cli.options import as_json_option, finish, progress, quiet_option
+from harness.cli.options import HOW_TO_STOP, as_json_option, finish, progress, quiet_option
 from harness.cli.repro import run_option, test_option
 
 
-@click.command("rerun")
+@click.command("rerun", epilog=HOW_TO_STOP)
 @click.argument("cell")
 @click.option(
     "--times", type=click.IntRange(1, 10000), required=True, metavar="N", help="Number of boots per kernel."

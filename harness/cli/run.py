@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from harness.cli.cluster import clustering, site_of
-from harness.cli.options import as_json_option, finish, progress, quiet_option, typed_command
+from harness.cli.options import HOW_TO_STOP, as_json_option, finish, progress, quiet_option, typed_command
 from harness.cli.planning import make_plan_of, planning, sharding
 from harness.cli.sections import SectionedCommand
 
 
-@click.command("run", cls=SectionedCommand)
+@click.command("run", cls=SectionedCommand, epilog=HOW_TO_STOP)
 @planning
 @sharding
 @clustering

@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from harness.cli.cluster import clustering, site_of
-from harness.cli.options import as_json_option, finish, progress, quiet_option, typed_command
+from harness.cli.options import HOW_TO_STOP, as_json_option, finish, progress, quiet_option, typed_command
 from harness.cli.planning import make_plan_of, planning
 from harness.cli.sections import SectionedCommand
 from harness.core.errors import UsageError
 
 
-@click.command("walk", cls=SectionedCommand)
+@click.command("walk", cls=SectionedCommand, epilog=HOW_TO_STOP)
 @planning
 @click.option(
     "--only", type=int, multiple=True, metavar="N", help="Patch number; may be repeated.  [default: all]"

@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.core.errors import InfrastructureError, UsageError
 from harness.core.workspace import Workspace
 from results.journal.assemble import assemble
+from results.journal.journal import JournalError, contradictions_told
 from results.journal.shards import PastShard, ShardsError, is_joined_of, missing, read_shards, write_joined
 from results.model.run import Run
 from results.store.folder import find_folders
@@ -42,9 +43,12 @@ def join_shards(places: Sequence[Path], workspace: Workspace, log: Callable[[str
         shutil.rmtree(run_dir, ignore_errors=True)
         run_dir.mkdir(parents=True)
         write_joined(shards, run_dir)
+        with contradictions_told(run_dir):
+            return assemble(run_dir), run_dir
     except OSError as error:
         raise InfrastructureError(f"{error.filename or run_dir}: {error.strerror}") from None
-    return assemble(run_dir), run_dir
+    except JournalError as error:
+        raise UsageError(f"--join: {error}") from None
 
 
 def _place(shards: Sequence[PastShard], runs: Path) -> Path:

@@ -17,7 +17,14 @@ from harness.core.workspace import Workspace
 from harness.engine.run_folder import forget_unreported
 from results.bisect.report import assemble_bisection
 from results.journal.assemble import assemble
-from results.journal.journal import JOURNAL, JournalError, damaged_lines, folder_kind, read_events
+from results.journal.journal import (
+    JOURNAL,
+    JournalError,
+    contradictions_told,
+    damaged_lines,
+    folder_kind,
+    read_events,
+)
 from results.model.document import DOCUMENTS, FolderKind, Outcome, kind_of, to_json
 from results.reports.ci.junit import to_junit
 from results.reports.html.run import render_html
@@ -99,11 +106,12 @@ def report_again(folder: Path, as_json: bool, console: Console, log: Callable[[s
         InfrastructureError: if the folder can't be written.
     """
     try:
-        outcome = REPORTS[folder_kind(read_events(folder))].assemble(folder)
         damaged = damaged_lines(folder)
+        with contradictions_told(folder):
+            outcome = REPORTS[folder_kind(read_events(folder))].assemble(folder)
+            write_reports(outcome, folder)
     except JournalError as error:
         raise UsageError(str(error)) from None
     for number in damaged:
         log(f"{folder / JOURNAL}:{number}: damaged, does not count")
-    write_reports(outcome, folder)
     return print_outcome(outcome, folder, as_json, console)

@@ -14,6 +14,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -221,6 +222,22 @@ class Event:
 
 class JournalError(ValueError):
     """The journal of a folder can't be read: it is missing, or of another version."""
+
+
+@contextmanager
+def contradictions_told(run_dir: Path) -> Iterator[None]:
+    """Tell of facts that can be read but not all be true, as those of a stranger's folder may be.
+
+    Raises:
+        JournalError: for anything that they lead to.
+    """
+    try:
+        yield
+    except JournalError:
+        raise
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError) as error:
+        words = f"{type(error).__name__}: {error}"[:200]
+        raise JournalError(f"the facts of {run_dir} contradict each other ({words})") from error
 
 
 class Journal:

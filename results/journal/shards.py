@@ -6,6 +6,7 @@ Cells of a missing shard are recorded as not built, so that an incomplete join i
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -28,6 +29,8 @@ from results.journal.journal import (
 )
 from results.model.run import Build
 
+_RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}[A-Za-z0-9_.+@:-]*")
+_DIGEST = re.compile(r"[0-9a-f]{8,64}")
 _MOST_BYTES = 4 << 30
 """Of the console logs, and of the initramfs, of one shard."""
 KEPT = ("build", "boot", "twin")
@@ -87,7 +90,12 @@ def _read(folder: Path) -> PastShard:
         raise ShardsError(f"{folder}: {error}") from None
     if plan.shard is None:
         raise ShardsError(f"{folder} is no shard: it was run without --shard")
-    return PastShard(folder, events, plan, plan.shard)
+    shard = plan.shard
+    if not (_RUN_ID.fullmatch(plan.id) and _DIGEST.fullmatch(shard.plan)):
+        raise ShardsError(f"{folder} is no shard: {plan.id[:80]!r} of plan {shard.plan[:80]!r}")
+    if not 1 <= shard.number <= len(shard.parts):
+        raise ShardsError(f"{folder} is no shard: it is number {shard.number} of {len(shard.parts)}")
+    return PastShard(folder, events, plan, shard)
 
 
 def _called(shard: ShardFact) -> str:

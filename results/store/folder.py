@@ -49,11 +49,15 @@ def _below(place: Path, depth: int) -> Iterator[Path]:
         yield place
     elif depth:
         try:
-            inner = [path for path in place.iterdir() if path.is_dir() and not path.name.startswith(".")]
+            inner = [path for path in place.iterdir() if _may_hold_runs(path)]
         except OSError:
             return
         for path in inner:
             yield from _below(path, depth - 1)
+
+
+def _may_hold_runs(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink() and not path.name.startswith(".")
 
 
 def stamp_of(folder: Path) -> Stamp:

@@ -32,7 +32,7 @@ def program(tmp_path: Path) -> Program:
 @pytest.fixture
 def invoke(program: Program, capfd: pytest.CaptureFixture[str]) -> Iterator[Invoke]:
     """Run commands as `program` does, but without a new interpreter: quicker; an internal error fails."""
-    handler = signal.getsignal(signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
 
     def call(*arguments: str, env: Mapping[str, str] | None = None) -> Answer:
         environment = mock.patch.dict(os.environ, program.environment(env), clear=True)
@@ -44,4 +44,5 @@ def invoke(program: Program, capfd: pytest.CaptureFixture[str]) -> Iterator[Invo
         return Answer(end.value.code, printed.out, printed.err)
 
     yield call
-    signal.signal(signal.SIGTERM, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

@@ -16,7 +16,7 @@ from harness.core.errors import InfrastructureError, UsageError, did_you_mean
 from harness.machines.host.boot import HOST
 from results.files import open_plain
 from results.journal.assemble import read_cells, read_plan
-from results.journal.journal import Event, JournalError, PlanFact, read_events
+from results.journal.journal import Event, JournalError, PlanFact, contradictions_told, read_events
 from results.model.run import Boot, Build, Cell, PlannedTest
 
 _MOST_INITRAMFS_BYTES = 1 << 30
@@ -116,7 +116,8 @@ def find_cells(run_dir: Path, name: str) -> tuple[RecordedCell, ...]:
         UsageError: if the folder is no run, or has no such cell, or has not built it.
     """
     try:
-        return _find(run_dir, name)
+        with contradictions_told(run_dir):
+            return _find(run_dir, name)
     except JournalError as error:
         raise UsageError(str(error), hint="Name another run with --run.") from None
 
