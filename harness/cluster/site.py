@@ -29,7 +29,7 @@ from harness.machines.qemu.accel import Accelerator
 from harness.machines.qemu.machine import Qemu
 from harness.plan.plan import Plan
 from results.journal.journal import BootFact
-from results.model.run import BootEnd, Build
+from results.model.run import ICOUNT, BootEnd, Build
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +221,7 @@ class _Remote:
             request=request,
             kind=kind.name,
             version=versions.qemu if kind.name == Qemu.name else versions.hercules,
-            accelerator=self._accelerators[bootable.arch.name],
+            accelerator=Accelerator(ICOUNT) if kind.counts else self._accelerators[bootable.arch.name],
             notes=kind.notes,
         )
         try:

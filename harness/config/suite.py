@@ -57,6 +57,8 @@ class SuiteRecord(NamedRecord):
     needs: Items[str] = ()
     evidence: Mapping[str, int]
     timeout_seconds: float = Field(default=60.0, gt=0)
+    boots: int = Field(default=1, ge=1)
+    """Boots in which each case runs, at least."""
     memory_mb: int = 0
     """Least memory of QEMU's guests in MiB, if more than the architecture's record says."""
     cases: Mapping[str, CaseRecord]

@@ -198,7 +198,7 @@ class ArchRunner:
             session.record_build(_unbuilt(session, self.arch, variant, str(error)))
             return
         for kind, tests in share_out(session.planned, kinds):
-            while wanted := next_boot(tests, self.cell(variant).on(kind.name)):
+            while wanted := next_boot(tests, self.cell(variant).on(kind.name, kind.counts)):
                 number = len(self.cell(variant).boots) + 1
                 name = f"{self.arch.name}-{_file_name(variant)}-{number}"
                 request = BootRequest(name, variant, wanted.purpose, wanted.tests)

@@ -26,9 +26,10 @@ from harness.machines import emulator
 from harness.machines.host.lease import HostLease
 from harness.machines.kinds import MachineKind, hercules_kind, host_kind, lab_kind, qemu_kind
 from harness.machines.lava.lab import Lab
+from harness.machines.qemu.accel import Accelerator
 from harness.plan.plan import Plan
 from results.journal.journal import BootFact
-from results.model.run import Build
+from results.model.run import ICOUNT, Build
 
 ToolsByArch = tuple[Mapping[str, "Tools"], Mapping[str, HarnessError]]
 """Tools by architecture, and the errors of the architectures without tools."""
@@ -152,10 +153,11 @@ def hercules_missing(arch: ArchRecord) -> str:
 
 
 def emulators(arch: ArchRecord, qemu: MachineKind, missing: str) -> tuple[MachineKind, ...]:
-    """Return QEMU, and Hercules unless `missing` says why not."""
+    """Return QEMU, Hercules unless `missing` says why not, and QEMU that counts instructions."""
     hercules = None if missing else hercules_kind(arch)
     qemu = replace(qemu, notes=(*qemu.notes, missing)) if missing else qemu
-    return (qemu, hercules) if hercules else (qemu,)
+    counting = qemu_kind(arch, Accelerator(ICOUNT))
+    return (qemu, hercules, counting) if hercules else (qemu, counting)
 
 
 def emulators_here(

@@ -23,10 +23,12 @@ from harness.machines.lava.machine import LavaBoard
 from harness.machines.lava.submission import recall_nonce
 from harness.machines.qemu.accel import Accelerator
 from harness.machines.qemu.machine import Qemu
-from results.model.run import PlannedTest
+from results.model.run import ICOUNT, PlannedTest
 
 PANIC_SECONDS = "panic=10"
 """A restart cuts off what a slow console has not shown yet."""
+SAME_ADDRESSES = ("nokaslr", "norandmaps")
+"""Equal kernels then run the same instructions in each boot."""
 MUTE_NOTE = "the host has no console: the log is what pstore kept of it, and kernel errors may be missing"
 
 
@@ -62,26 +64,30 @@ class MachineKind:
     """Held for each boot, where there is only one such machine."""
     lag: float = 0.0
     """Delay of the console in seconds."""
+    counts: bool = False
+    """Whether its clock counts the guest's instructions; it runs the tests that need this, and no others."""
     recall: Callable[[Path], str] = lambda folder: ""
     """The nonce of a boot with that folder that a killed run left going on; empty if there is none."""
 
     def can_run(self, test: PlannedTest) -> bool:
         """Whether nothing that the test needs is known to be missing."""
-        return not set(test.needs) & set(self.lacks)
+        return (ICOUNT in test.needs) is self.counts and not set(test.needs) & set(self.lacks)
 
 
 def qemu_kind(arch: ArchRecord, accelerator: Accelerator) -> MachineKind:
-    """QEMU with KVM or emulation."""
+    """QEMU with KVM, emulation, or emulation that counts instructions."""
     facts = arch.qemu
     emulated = accelerator.name != "kvm"
+    counts = accelerator.name == ICOUNT
     return MachineKind(
         name=Qemu.name,
-        cpus=facts.cpus,
-        cmdline=(*arch.guest.cmdline, *facts.cmdline),
+        cpus=1 if counts else facts.cpus,
+        cmdline=(*arch.guest.cmdline, *facts.cmdline, *(SAME_ADDRESSES if counts else ())),
         time_scale=arch.guest.time_scale if emulated else 1.0,
         make=lambda files, folder, children: Qemu(facts, files, accelerator.name, children),
         lacks=facts.tcg_lacks if emulated else (),
         notes=(accelerator.note,) if accelerator.note else (),
+        counts=counts,
     )
 
 
@@ -161,8 +167,8 @@ def share_out(
 
     Kinds that get no test are left out.
     """
-    shares: dict[str, list[PlannedTest]] = {kind.name: [] for kind in kinds}
+    shares: list[list[PlannedTest]] = [[] for _ in kinds]
     for test in planned:
-        chosen = next((kind for kind in kinds if kind.can_run(test)), kinds[0])
-        shares[chosen.name].append(test)
-    return tuple((kind, tuple(shares[kind.name])) for kind in kinds if shares[kind.name])
+        chosen = next((number for number, kind in enumerate(kinds) if kind.can_run(test)), 0)
+        shares[chosen].append(test)
+    return tuple((kind, tuple(share)) for kind, share in zip(kinds, shares, strict=True) if share)

@@ -349,6 +349,7 @@ def _planned_test(suite: SuiteRecord, name: str, case: CaseRecord, counters: Seq
         says=case.says,
         watch=tuple(counter for counter in wanted if not is_watched(counter)),
         of_tree=not suite.program.wrapper,
+        boots=suite.boots,
     )
 
 

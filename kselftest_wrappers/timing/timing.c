@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Measures the time of a PMD split, of a fork with THPs, and of a THP fault. */
+/* Measures the time of a PMD split, of a fork with THPs, and of faults and unmaps of THPs. */
 #include "lib/kfile.h"
 #include "lib/ktap.h"
 #include "lib/thp_field.h"
@@ -50,6 +50,17 @@ static void split_all(const struct thp_field *field)
 		ktap_need(!thp_field_split(field, i), "MADV_DONTNEED of one page");
 }
 
+static void touch_and_split(const struct thp_field *field)
+{
+	thp_field_touch(field);
+	split_all(field);
+}
+
+static void nothing(const struct thp_field *field)
+{
+	(void)field;
+}
+
 static pid_t child;
 
 static void fork_once(const struct thp_field *field)
@@ -71,6 +82,8 @@ static const struct timing timings[] = {
 	{ "split", thp_field_touch, split_all, renew, "thp_split_pmd", true },
 	{ "fork", thp_field_touch, fork_once, wait_for_child, NULL, false },
 	{ "fault", renew, thp_field_touch, renew, "thp_fault_alloc", true },
+	{ "unmap", thp_field_touch, renew, nothing, NULL, true },
+	{ "unmap_split", touch_and_split, renew, nothing, NULL, true },
 };
 
 #define TIMINGS (sizeof(timings) / sizeof(timings[0]))
@@ -206,8 +219,8 @@ static const struct timing *find_timing(const char *what)
 
 static void print_usage(FILE *stream)
 {
-	fputs("usage: timing split|fork|fault    measure, print KTAP and data\n"
-	      "       timing -h                  show this\n"
+	fputs("usage: timing split|fork|fault|unmap|unmap_split    measure, print KTAP and data\n"
+	      "       timing -h                                    show this\n"
 	      "exit codes: 0 pass, 1 fail, 2 usage, 4 skip\n", stream);
 }
 

@@ -27,7 +27,7 @@ from results.journal.journal import (
     is_complete,
     read_events,
 )
-from results.model.run import ArchComparison, Boot, Build, Cell, Claim, PlannedTest, Run
+from results.model.run import ICOUNT, ArchComparison, Boot, Build, Capabilities, Cell, Claim, PlannedTest, Run
 from results.splats.checkers import loss_notes, lost_evidence
 from results.splats.find import find_splats
 from results.splats.taint import unexplained_taints
@@ -62,7 +62,7 @@ def read_boot(fact: BootFact, planned: Sequence[PlannedTest], run_dir: Path) -> 
         seconds=fact.seconds,
         log=fact.log,
         command=fact.command,
-        capabilities=report.capabilities,
+        capabilities=_with_clock(report.capabilities, fact.accelerator),
         tests=report.tests,
         splats=splats + unexplained_taints(report.taint, report.tests, splats),
         notes=fact.notes + report.notes + loss_notes(lost.checkers_off, incomplete),
@@ -70,6 +70,13 @@ def read_boot(fact: BootFact, planned: Sequence[PlannedTest], run_dir: Path) -> 
         checkers_off=lost.checkers_off,
         log_incomplete=incomplete,
     )
+
+
+def _with_clock(found: Capabilities | None, accelerator: str) -> Capabilities | None:
+    """Add what the guest can't know: whether its clock counts instructions."""
+    if found is None or accelerator != ICOUNT:
+        return found
+    return replace(found, facts={**found.facts, ICOUNT: "1"})
 
 
 def read_plan(events: Iterable[Event]) -> PlanFact:

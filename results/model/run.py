@@ -14,6 +14,9 @@ from typing import Any
 
 LEAF_SEPARATOR = "/"
 """Between the names of a leaf's path, where it is one text."""
+ICOUNT = "icount"
+"""Accelerator, and need of a test: emulation in which each instruction of the guest takes one nanosecond
+of its clock (QEMU's `-icount shift=0`)."""
 UFFD_FEATURE_WP_ASYNC = 1 << 15
 """include/uapi/linux/userfaultfd.h; only where the architecture can write-protect a userfaultfd range."""
 
@@ -101,6 +104,8 @@ class PlannedTest:
     """Counters that are read before and after it, beside those that are read for every test."""
     of_tree: bool = False
     """Whether its program is built from the kernel tree, so that the series decides on what it does."""
+    boots: int = 1
+    """Boots in which it runs, at least: two, where they have to agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +247,8 @@ class Capabilities:
         """Say why a test with these needs can't run here, or None."""
         if "thp" in needs and not self.thp:
             return self.facts.get("thp_reason", "the guest could not fault in a huge page")
+        if ICOUNT in needs and self.facts.get(ICOUNT) != "1":
+            return "no machine here counts the instructions of this guest"
         if "uffd_wp_async" in needs and not self._userfaultfd_features & UFFD_FEATURE_WP_ASYNC:
             return "userfaultfd has no asynchronous write protection here"
         return None
@@ -345,9 +352,12 @@ class Cell:
     boots_of: str = ""
     """The variant whose boots these are, where its image is the same bytes; empty where they are our own."""
 
-    def on(self, machine: str) -> Cell:
-        """The cell as far as one kind of machine has seen it."""
-        return replace(self, boots=tuple(boot for boot in self.boots if boot.machine == machine))
+    def on(self, machine: str, counts: bool | None = None) -> Cell:
+        """The cell as far as one machine has seen it: while it counted instructions, or did not, or both."""
+        boots = (boot for boot in self.boots if boot.machine == machine)
+        return replace(
+            self, boots=tuple(boot for boot in boots if counts in (None, boot.accelerator == ICOUNT))
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from harness.core.process import Children, dying_with_us
 from harness.core.sandbox import Sandbox, exit_status
 from harness.machines.base import BootEnding, BootFiles
 from harness.machines.qemu.accel import KVM_DEVICE
+from results.model.run import ICOUNT
 
 if TYPE_CHECKING:
     from qemu.qmp import QMPClient
@@ -36,13 +37,15 @@ SYSRQ_KEYS = (b"l", b"t")
 
 def command_line(facts: QemuFacts, files: BootFiles, accelerator: str) -> tuple[str, ...]:
     """The QEMU command that a person would type; the console is on stdio."""
-    accel = "kvm" if accelerator == "kvm" else "tcg,thread=multi"
+    counts = accelerator == ICOUNT
+    accel = "kvm" if accelerator == "kvm" else f"tcg,thread={'single' if counts else 'multi'}"
     cpu = facts.kvm_cpu if accelerator == "kvm" else facts.cpu
     return (
         facts.binary,
         *("-machine", facts.machine, "-accel", accel),
+        *(("-icount", "shift=0,sleep=off") if counts else ()),
         *(("-cpu", cpu) if cpu else ()),
-        *("-smp", str(facts.cpus), "-m", str(facts.memory_mb)),
+        *("-smp", str(1 if counts else facts.cpus), "-m", str(facts.memory_mb)),
         *("-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none", "-nic", "none"),
         *("-sandbox", SANDBOX, "-no-reboot", "-action", "panic=none"),
         *facts.devices,
