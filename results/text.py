@@ -97,5 +97,5 @@ def quantity(value: float | None, unit: str) -> str:
         return f"{value:.{3 if abs(value) >= 10 else 2}g} %"
     if unit == "B":
         return f"{value:.0f} B" if abs(value) >= 100 else f"{value:.3g} B"
-    digits = f"{value:,.6g}" if abs(value) >= _GROUPED else f"{value:.6g}"
+    digits = f"{value:,.0f}" if abs(value) >= _GROUPED else f"{value:.6g}"
     return f"{digits} {unit}".rstrip()
