@@ -15,7 +15,6 @@ from harness.build.build_cache import BuildCache
 from harness.build.kernel.kernel import BuildContext, KernelRequest, build_kernel, build_key
 from harness.config.arch import ArchRecord
 from harness.core.errors import HarnessError
-from harness.core.shipped import CONFIGS
 from harness.engine.boot import Bootable, BootRequest
 from harness.engine.durations import Duration, build_kind
 from harness.engine.executor import Tools
@@ -23,8 +22,7 @@ from harness.engine.next_boot import apart, next_boot
 from harness.engine.schedule import Kind, Task
 from harness.engine.session import Session
 from harness.machines.kinds import MachineKind, share_out
-from harness.plan.prepare import Checkout
-from harness.sources.series.find import RANGE, split_range
+from harness.plan.prepare import Checkout, code_origin
 from results.bisect.vote import trial
 from results.journal.journal import TwinFact
 from results.model.run import Build, Capabilities, Cell, PlannedTest
@@ -111,24 +109,8 @@ class ArchRunner:
             tree=checkout.tree,
             compiler=self._tools.compiler,
             recipe=self._recipe,
-            origin=self._origin(checkout),
+            origin=code_origin(self.session.plan, self.session.checkouts.subject, checkout.commit),
         )
-
-    def _origin(self, checkout: Checkout) -> str:
-        """Return whose code a checkout has; empty for the tree's own, and for series of this program.
-
-        All ranges of one repository have one origin, so that a developer's next version is built on top of
-        the last one. Each other series has its own: a file of the same name may be another stranger's.
-        """
-        plan, subject = self.session.plan, self.session.checkouts.subject
-        if plan.prerequisites:
-            return subject.series_commit
-        is_base = checkout.commit == subject.base_commit
-        if is_base or Path(plan.series_source).is_relative_to(CONFIGS):
-            return ""
-        if plan.series_source.startswith(RANGE):
-            return str(split_range(plan.series_source)[0] or plan.tree.name)
-        return subject.series_commit
 
     def build(self, checkout: Checkout) -> Path | None:
         """Build one kernel and record it; returns the folder of its files."""
@@ -248,7 +230,7 @@ class ArchRunner:
             session.children.raise_if_stopping()
             doing.outcome = f"{fact.end}, {fact.detail}"
         seen = session.record_boot(fact)
-        if request.purpose == "first" and seen.capabilities:
+        if request.purpose == "first" and seen.capabilities and not kind.counts:
             session.history.learn("boot", self.arch.name, fact.seconds, 0, self._recipe.config_id)
             session.history.learn_machine(
                 self.arch.name, kind.name, _huge_pages(seen.capabilities, fact.accelerator)

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from harness.build.kernel.recipe import TINY
 from harness.config.arch import ArchRecord
+from harness.core.shipped import CONFIGS
 from harness.plan.plan import NamedTree, Plan
 from harness.sources.git.mirror import tree_hash
 from harness.sources.series.commits import CommitRange
-from harness.sources.series.find import find_source, is_local
+from harness.sources.series.find import RANGE, find_source, is_local, split_range
 from harness.sources.series.mail.mbox import SeriesError
 from harness.sources.series.series import AppliedSeries, prepare_series
 from harness.sources.trees.defconfigs import require_defconfigs
@@ -81,6 +82,21 @@ def worktree_name(tree: NamedTree, arch: ArchRecord) -> str:
     What no commit between has touched keeps its time stamp, so make compiles only what a patch reaches.
     """
     return f"{folder_name(tree.name)}-{arch.kernel_name}"
+
+
+def code_origin(plan: Plan, subject: Subject, commit: str) -> str:
+    """Whose code a commit has; empty for the tree's own, and for series that ship with this program.
+
+    All ranges of one repository have one origin, so that a developer's next version is built on top of the
+    last one. Each other series has its own: a file of the same name may be another stranger's.
+    """
+    if plan.prerequisites:
+        return subject.series_commit
+    if commit == subject.base_commit or Path(plan.series_source).is_relative_to(CONFIGS):
+        return ""
+    if plan.series_source.startswith(RANGE):
+        return str(split_range(plan.series_source)[0] or plan.tree.name)
+    return subject.series_commit
 
 
 def folder_name(name: str) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,11 @@ import pytest
 from harness.core.errors import UsageError
 from harness.plan.onto import rows, try_bases
 from harness.plan.plan import PlanRequest, make_plan
-from harness.plan.prepare import Checkouts, folder_name, prepare
+from harness.plan.prepare import Checkouts, code_origin, folder_name, prepare
 from harness.sources.git.mirror import open_mirror
 from harness.sources.series.mail.mbox import SeriesError
 from harness.sources.series.order import SeriesChoice
+from results.model.run import Subject
 from tests.samples.patch_mail import mail
 from tests.samples.tiny_kernel import NUMBERS, commit, git, make_kernel, make_series
 
@@ -184,3 +186,25 @@ def test_onto(kernel: Path, tmp_path: Path) -> None:
     assert table["other"] == "applies, 1 of its patches by a merge"
     assert "patch 1/3 “mm: thp: change 1” does not apply" in table["conflict"]
     assert "no revision 'nowhere'" in table["nowhere"]
+
+
+@pytest.mark.parametrize(
+    ("series", "origin"),
+    [
+        ("thp-split-standin", ""),
+        ("git:HERE@v6.12..mine", "HERE"),
+        ("git:HERE@v6.12..mine-v2", "HERE"),
+        ("git:v6.12..mine", "debian-6.12"),
+        ("/tmp/of-a-stranger.mbox", "tip"),
+        ("20260327021403.214713-1-usama.arif@linux.dev", "tip"),
+    ],
+)
+def test_objects_are_shared_by_those_that_trust_each_other(series: str, origin: str, tmp_path: Path) -> None:
+    series, origin = (text.replace("HERE", str(tmp_path)) for text in (series, origin))
+    subject = Subject("debian-6.12", "6.12", "base", "", "", "tip", stand_in=False)
+    plan = make_plan(PlanRequest(arches=("x86_64",)))
+    source = str(plan.series.path(plan.series.source).resolve()) if not origin else series
+    plan = replace(plan, series_source=source)
+    assert code_origin(plan, subject, "tip") == code_origin(plan, subject, "patch") == origin
+    assert code_origin(plan, subject, "base") == ""
+    assert code_origin(replace(plan, prerequisites=("p.mbox",)), subject, "base") == "tip"
