@@ -13,7 +13,8 @@ from typing import Any
 
 from harness.build.guest.programs import ARCHIVE
 from harness.build.guest.selftests import Selftests
-from harness.build.kernel.kernel import BuildContext, KernelRequest, blank_build, build_key
+from harness.build.kernel.kernel import blank_build, build_key
+from harness.build.kernel.request import BuildContext, KernelRequest
 from harness.build.toolchain import Compiler, compiler_packages
 from harness.cluster.controller import StepDispatcher, StepFailedError, WorkerInfo, WorkerList
 from harness.cluster.exchange import BUILDS, PROGRAMS, Exchange

@@ -11,7 +11,8 @@ from typing import Any
 from harness.build.build_cache import IMAGE, BuildCache
 from harness.build.guest.programs import ARCHIVE
 from harness.build.guest.selftests import Selftests
-from harness.build.kernel.kernel import BuildContext, KernelRequest, build_kernel, build_key
+from harness.build.kernel.kernel import build_kernel, build_key
+from harness.build.kernel.request import BuildContext, KernelRequest
 from harness.build.toolchain import Compiler, find_compiler
 from harness.cluster.exchange import BUILDS, PROGRAMS
 from harness.cluster.step_messages import MissingCommit, WorkerContext

@@ -12,8 +12,9 @@ from rich.table import Table
 
 from harness.build.build_cache import BuildCache
 from harness.build.kernel import kconfig
-from harness.build.kernel.kernel import KernelRequest, build_key
+from harness.build.kernel.kernel import build_key
 from harness.build.kernel.recipe import Recipe
+from harness.build.kernel.request import KernelRequest
 from harness.build.toolchain import find_compiler
 from harness.config.arch import ArchRecord
 from harness.core.errors import UsageError

@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.build.build_cache import BuildCache
-from harness.build.kernel.kernel import BuildContext, KernelRequest, build_kernel, build_key
+from harness.build.kernel.kernel import build_kernel, build_key
+from harness.build.kernel.request import BuildContext, KernelRequest
 from harness.config.arch import ArchRecord
 from harness.core.errors import HarnessError
 from harness.engine.boot import Bootable, BootRequest

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.build.guest.selftests import Selftests
-from harness.build.kernel.kernel import BuildContext, KernelRequest, build_kernel
+from harness.build.kernel.kernel import build_kernel
+from harness.build.kernel.request import BuildContext, KernelRequest
 from harness.build.toolchain import Compiler, find_compiler
 from harness.config.arch import ArchRecord
 from harness.core.errors import HarnessError

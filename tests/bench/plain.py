@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.build.guest.manifest import PATH_IN_GUEST
 from harness.build.guest.programs import TREE_FLAGS
-from harness.build.kernel.kernel import REPRODUCIBLE
+from harness.build.kernel.make import REPRODUCIBLE
 from harness.config.arch import ArchRecord
 from harness.config.suite import SuiteRecord
 from harness.core.shipped import WRAPPERS

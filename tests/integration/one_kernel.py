@@ -8,7 +8,8 @@ import os
 from pathlib import Path
 
 from harness.build.build_cache import IMAGE
-from harness.build.kernel.kernel import BuildContext, KernelRequest, build_kernel
+from harness.build.kernel.kernel import build_kernel
+from harness.build.kernel.request import BuildContext, KernelRequest
 from harness.build.toolchain import find_compiler
 from harness.core.jobserver import Jobserver
 from harness.core.process import Children

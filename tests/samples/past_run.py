@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.build.build_cache import IMAGE, KEPT_FILES, LOG, VMLINUX, BuildCache, sha256_of
-from harness.build.kernel.kernel import KernelRequest, build_key
+from harness.build.kernel.kernel import build_key
+from harness.build.kernel.request import KernelRequest
 from harness.build.toolchain import Compiler
 from harness.config.arch import ArchRecord
 from harness.machines.base import BootFiles

@@ -17,9 +17,11 @@ import pytest
 
 from harness.build.ccache import FOLDER, SWITCH, find_ccache
 from harness.build.kernel.kconfig import ABSENT
-from harness.build.kernel.kernel import AGAIN, BuildContext, KernelRequest, build_kernel
+from harness.build.kernel.kernel import build_kernel
+from harness.build.kernel.make import AGAIN
 from harness.build.kernel.objects import SEAL, Objects
 from harness.build.kernel.recipe import make_recipes
+from harness.build.kernel.request import BuildContext, KernelRequest
 from harness.build.toolchain import find_compiler
 from harness.config.arch import ArchRecord
 from harness.config.catalogue import find

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from harness.build.build_cache import BuildCache
 from harness.build.kernel.kconfig import LARGEST, Fragment, as_config, read_symbols
-from harness.build.kernel.kernel import REPRODUCIBLE, KernelRequest, build_key
+from harness.build.kernel.kernel import build_key
+from harness.build.kernel.make import REPRODUCIBLE
 from harness.build.kernel.recipe import TINY, Recipe, make_recipes
+from harness.build.kernel.request import KernelRequest
 from harness.build.toolchain import Compiler
 from harness.commands.cell.cell import RecordedCell
 from harness.commands.cell.repro.shell_text import (

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is to be built, and the means for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.build.kernel.recipe import Recipe
+from harness.build.toolchain import Compiler
+from harness.config.arch import ArchRecord
+from harness.core.jobserver import Jobserver
+from harness.core.process import Children
+
+
+@dataclass(frozen=True, slots=True)
+class KernelRequest:
+    """What to build."""
+
+    arch: ArchRecord
+    variant: str
+    commit: str
+    tree: str
+    """Git tree id of the commit: the sources' content address."""
+    compiler: Compiler
+    recipe: Recipe
+    origin: str = ""
+    """Whose code it is: no other series may go on with the objects. Empty for the tree's own commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """Folders, callbacks and limits of a build."""
+
+    cache: Path
+    log_file: Path
+    """Build log of this cell in the run's folder."""
+    log: Callable[[str], None]
+    step: Callable[[int], None]
+    """Called with the number of make steps done so far."""
+    children: Children
+    jobserver: Jobserver
+    sources: Callable[[], AbstractContextManager[Path]]
+    """Makes the worktree, locked while the context lasts; not called for a cached build."""
