@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results.compare.evidence import is_level
 from results.model.run import (
+    ArchComparison,
     Boot,
     Cell,
     CounterChange,
@@ -93,6 +95,29 @@ def moved_counters(run: Run, test: TestComparison) -> list[CounterPair]:
     return [*telling, *(pair for pair in all_counters(test) if pair not in telling and _moved(pair))]
 
 
+def total_counters(run: Run, arch: ArchComparison) -> list[CounterPair]:
+    """Return the counters that must move or that the series claims, summed over all tests that moved them."""
+    proving = [proof.counter for test in run.planned for proof in test.evidence]
+    names = dict.fromkeys([*proving, *(item.claim.counter for item in arch.claims)])
+    pairs = (
+        CounterPair(
+            name,
+            _total([test.base for test in arch.tests], name),
+            _total([test.series for test in arch.tests], name),
+        )
+        for name in names
+        if not is_level(name)
+    )
+    return [pair for pair in pairs if _moved(pair) or _is_of_one_kernel(pair)]
+
+
+def _total(tallies: Sequence[Tally], name: str) -> CounterChange | None:
+    """Return the sum of a counter's changes; None if it was never read."""
+    read = [change for tally in tallies if (change := _reading(tally, name))]
+    moved = [change.delta for change in read if change.delta is not None]
+    return CounterChange(0, sum(moved)) if moved else next(iter(read), None)
+
+
 def _pair(test: TestComparison, name: str) -> CounterPair:
     return CounterPair(name, _reading(test.base, name), _reading(test.series, name))
 
@@ -104,6 +129,10 @@ def _reading(tally: Tally, name: str) -> CounterChange | None:
 
 def _moved(pair: CounterPair) -> bool:
     return any(side is not None and side.delta for side in (pair.base, pair.series))
+
+
+def _is_of_one_kernel(pair: CounterPair) -> bool:
+    return len({side.delta is None for side in (pair.base, pair.series) if side}) > 1
 
 
 def _stayed_zero(pair: CounterPair) -> bool:

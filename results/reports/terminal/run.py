@@ -30,6 +30,7 @@ def print_run(run: Run, console: Console, run_dir: Path) -> None:
     """Print what a run found; the last line is `Run folder: PATH`."""
     page = Page(console)
     _print_matrix(page, run)
+    _print_counters(page, run)
     print_findings(page, findings(run), run_dir)
     for arch in run.arches:
         _print_tests(page, run, arch)
@@ -53,6 +54,18 @@ def _print_matrix(page: Page, run: Run) -> None:
             page.marked(arch.verdict, arch_words(arch)),
         )
     page.show(table)
+
+
+def _print_counters(page: Page, run: Run) -> None:
+    """Print by how much all tests of an architecture together moved the counters that matter."""
+    table = page.table("counters", "moved by all tests: base | series")
+    for arch in run.arches:
+        pairs = lookup.total_counters(run, arch)
+        words = [f"{pair.name} {wording.change(pair.base)} | {wording.change(pair.series)}" for pair in pairs]
+        if words and was_booted(run, arch):
+            table.add_row(page.text(arch.arch), page.text(", ".join(words)))
+    if table.row_count:
+        page.show(table)
 
 
 def _print_tests(page: Page, run: Run, arch: ArchComparison) -> None:

@@ -77,6 +77,12 @@ def test_a_green_run_is_a_few_lines() -> None:
     assert "partial_mremap" not in text
 
 
+def test_counters_are_told_even_if_all_is_green() -> None:
+    text = shown(green_run())
+    assert "\nx86_64    thp_split_pmd +16 | +16, thp_split_pmd_failed absent | 0\n" in text
+    assert "\ncounters" not in shown(replace(green_run(), cells=()))
+
+
 def test_an_interrupted_run_is_a_page() -> None:
     """Five architectures of 60 tests of which none was built: not a line per test."""
     text = shown(interrupted_run())
