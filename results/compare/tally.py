@@ -122,10 +122,16 @@ def boots_for(test: PlannedTest, cell: Cell) -> tuple[Boot, ...]:
     return tuple(boot for boot in cell.boots if any(result.name == test.name for result in boot.tests))
 
 
+def _boots_that_decide(test: PlannedTest, cell: Cell) -> tuple[Boot, ...]:
+    """The boots that were to run a test; if the kernel never got to any test, all its boots."""
+    boots = boots_for(test, cell)
+    return boots if boots or any(map(reached_tests, cell.boots)) else cell.boots
+
+
 def _why_no_run(test: PlannedTest, cell: Cell) -> str:
     if cell.build is not None and not cell.build.ok:
         return "the kernel was not built"
-    boots = boots_for(test, cell)
+    boots = _boots_that_decide(test, cell)
     if not boots:
         return "there was no boot"
     last = boots[-1]
@@ -155,7 +161,7 @@ def is_infrastructure(test: PlannedTest, runs: Runs, cell: Cell) -> bool:
         return True
     if not cell.build.ok:
         return False
-    return all(boot_is_infrastructures(boot) for boot in boots_for(test, cell))
+    return all(boot_is_infrastructures(boot) for boot in _boots_that_decide(test, cell))
 
 
 def boot_is_infrastructures(boot: Boot) -> bool:

@@ -804,3 +804,16 @@ def test_no_gap_explains_a_test_that_no_longer_compiles() -> None:
     gaps = [KnownGap("x86_64", "t", "no hugetlbfs")]
     assert compare_test(TEST, runs("skip"), runs("skip"), gaps).known_gap == "no hugetlbfs"
     assert compare_test(TEST, broken, broken, gaps).known_gap == ""
+
+
+def test_a_test_whose_boot_did_not_come_to_pass_shares_the_fate_of_the_kernel() -> None:
+    """Programs of the tree have boots of their own, after those of ours; a kernel that dies has none."""
+    planned = plan("ours", "tree")
+    base = cell(boot("pass", names=["ours"]), boot("pass", names=["tree"], number=2))
+    dead = cell(*(boot("miss", BootEnd.PANIC, ["ours"], number=number) for number in (1, 2, 3)))
+    arch = compare_arch("x86_64", planned, base, dead, (), False)
+    assert [test.verdict for test in arch.tests] == [Verdict.NOT_EXERCISED] * 2
+    assert all("never started: ended by panic" in test.reason for test in arch.tests)
+    cut_short = cell(boot("pass", names=["ours"]))
+    arch = compare_arch("x86_64", planned, base, cut_short, (), False)
+    assert [test.verdict for test in arch.tests] == [Verdict.UNCHANGED, Verdict.INFRASTRUCTURE]
