@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Series that sweeps find; before test_arches, which goes on with the objects of these builds."""
+"""Series that sweeps find; before test_arches, which takes the kernel of the stand-in from the cache."""
 
 from __future__ import annotations
 
@@ -17,8 +17,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 LAZY = CONFIGS / "series" / "thp-lazy-pgtable-standin"
 
 
+@pytest.fixture
+def lazy_kernel(thp_harness: Program, ab_run: Answer) -> None:
+    """The stand-in's kernel, whose objects a fixture on top of it goes on with."""
+    answer = thp_harness("run", "--arch", "x86_64", "--series", LAZY.name, "--tests", "small_pages")
+    assert answer.code == 0, answer.stderr
+
+
 def test_a_failed_split_that_is_ignored_is_found_by_the_sweep(
-    thp_harness: Program, ab_run: Answer, tmp_path: Path
+    thp_harness: Program, lazy_kernel: None, tmp_path: Path
 ) -> None:
     """The operation and the allocation are named; without a failing allocation nothing is wrong."""
     folder = tmp_path / "ignores-failed-split"
