@@ -61,7 +61,10 @@ cases:
 def test_a_retry_without_end_is_found_only_by_failures_that_last(
     thp_harness: Program, ab_run: Answer, tmp_path: Path
 ) -> None:
-    """One failure does it no harm; while all allocations fail, SIGKILL does not end it."""
+    """One failure does it no harm; while all allocations fail, SIGKILL does not end it.
+
+    The call takes a CPU for good. Either the sweep says so, or the kernel's soft lockup detector comes first.
+    """
     suites = []
     for suite, options in (("fault_sweep", ""), ("fault_sweep_lasting", "--lasting, ")):
         record = tmp_path / f"{suite}.yaml"
@@ -76,9 +79,13 @@ def test_a_retry_without_end_is_found_only_by_failures_that_last(
     assert answer.code == 1
     assert verdicts == {"fault_sweep.mincore": "unchanged", "fault_sweep_lasting.mincore": "regression"}
     (sweep,) = [sweep for sweep in arch["measurements"] if sweep["verdict"] == "regression"]
-    rows = [(row["n"], row["result"], row["why"]) for row in sweep["series"]["rows"]]
-    assert rows == [(1, "unending", "cannot_be_killed"), (2, "ok", "")]
     assert "mincore breaks at n = 1" in answer.json["headline"]
     log = (folder_of(answer) / "logs" / "x86_64-series-1.log").read_text(encoding="utf-8")
-    backtraces = log.partition("sysrq: Show backtrace of all active CPUs")[2]
+    rows = [(row["n"], row["result"], row["why"]) for row in sweep["series"]["rows"]]
+    if rows:
+        assert rows == [(1, "unending", "cannot_be_killed"), (2, "ok", "")]
+        backtraces = log.partition("sysrq: Show backtrace of all active CPUs")[2]
+    else:
+        assert "the test was cut short" in sweep["reason"]
+        backtraces = log.partition("BUG: soft lockup")[2]
     assert "sys_mincore+0x" in backtraces
