@@ -235,6 +235,6 @@ def test_a_temporary_folder_that_is_full_is_told(program: Program, tree: StubTre
             for _ in itertools.count():
                 ballast.write(bytes(4096))
                 ballast.flush()
-        answer = program("run", *tree.arguments, env={"TMPDIR": str(full)})
+        answer = program("run", *tree.arguments, "--no-sandbox", env={"TMPDIR": str(full)})
     assert answer.code == 3
     assert "No space left on device" in answer.stderr
