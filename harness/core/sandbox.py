@@ -56,8 +56,13 @@ class Sandbox:
     """Run as `nobody` if we are root: see `grant`."""
 
     def around(self, command: Sequence[str]) -> tuple[str, ...]:
-        """Return the command in the sandbox; as it is, where `why_not` says that there is none."""
-        return tuple(command) if why_not() else self._wrapped(command)
+        """Return the command in the sandbox; as it is, where `why_not` says that there is none.
+
+        The program is that of our PATH. Who can't read its folder must not get another of the same name.
+        """
+        if why_not():
+            return tuple(command)
+        return self._wrapped((shutil.which(command[0]) or command[0], *command[1:]))
 
     def grant(self) -> None:
         """Let `nobody` read the readable files, and have the writable folders with their files."""
