@@ -368,6 +368,18 @@ OF_ARCH = {
         "write_ro": [f"{POINTER} in lkdtm_WRITE_RO"],
         "softlockup": ["INFO: rcu_sched detected stall in sys_write"],
     },
+    "powerpc-hash": {
+        "exception": [f"{NULL} in lkdtm_EXCEPTION"],
+        "access_null": [f"{NULL} in lkdtm_ACCESS_NULL"],
+        "exec_null": ["unable to handle kernel instruction fetch in lkdtm_do_action"],
+        "write_ro": [],
+        "softlockup": [
+            "INFO: rcu_sched detected stall in sys_write",
+            "BUG: soft lockup in sys_write",
+            "Kernel panic: softlockup: hung tasks",
+            "WARNING in smp_send_stop",
+        ],
+    },
     "sparc": {
         "warning": ["WARNING in lkdtm_do_action"],
         "warning_message": ["WARNING in lkdtm_do_action"],
