@@ -15,9 +15,8 @@ from pathlib import Path
 
 from harness.build.build_cache import IMAGE, KEPT_FILES, LOG, VMLINUX, BuildCache, digest, sha256_of
 from harness.build.kernel import kconfig
-from harness.build.kernel.confine import way_out
 from harness.build.kernel.make import REPRODUCIBLE, BuildError, kbuild
-from harness.build.kernel.objects import empty_objects, open_objects
+from harness.build.kernel.objects import open_objects
 from harness.build.kernel.origin import claim_objects
 from harness.build.kernel.recipe import TINY
 from harness.build.kernel.request import BuildContext, KernelRequest
@@ -130,8 +129,6 @@ def _build(request: KernelRequest, context: BuildContext, blank: Build, tree: Pa
     started = time.monotonic()
     objects = _objects_folder(request, context)
     claim_objects(objects, request.origin)
-    if objects.is_dir() and way_out(objects, tree):
-        empty_objects(objects)
     makes = kbuild(request, context, tree, objects)
     context.log_file.write_bytes(b"")
     made = makes.make(open_objects(objects, tree, request.tree))

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from harness.build.build_cache import delete
 from harness.build.kernel import diagnostics
+from harness.build.kernel.confine import way_out
 from harness.sources.git.repository import GitError, Repository
 from results.model.run import CompilerWarning
 
@@ -84,9 +85,12 @@ def open_objects(folder: Path, sources: Path, tree: str) -> Objects:
     """Return the objects that a build of `tree` may go on with; `sources` is the worktree at it.
 
     Files that are not as the seal says are deleted, so that make builds them again. All are, if there is
-    no whole seal, if a file is newer than the clock, or if kconfig's markers are not what they were.
+    no whole seal, if a file is newer than the clock, if kconfig's markers are not what they were, or if
+    something in the folder leads out of it.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if way_out(folder, sources):
+        return empty_objects(folder)
     try:
         seal = json.loads((folder / SEAL).read_text())
         objects = Objects(
@@ -106,10 +110,7 @@ def open_objects(folder: Path, sources: Path, tree: str) -> Objects:
 def empty_objects(folder: Path) -> Objects:
     """Delete all objects."""
     for child in folder.iterdir():
-        if child.is_dir() and not child.is_symlink():
-            shutil.rmtree(child)
-        else:
-            child.unlink()
+        delete(child)
     return Objects(folder)
 
 

@@ -8,10 +8,10 @@ from the copy. Who wrote the folder stands in a file beside it, which no build c
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
+from harness.build.build_cache import delete
 from harness.core.errors import InfrastructureError
 
 COPY, RECORD = ".base", ".origin"
@@ -32,11 +32,11 @@ def claim_objects(folder: Path, origin: str) -> None:
     if last == origin:
         return
     if last:
-        _remove(folder)
+        delete(folder)
         if copy.is_dir():
             _copy(copy, folder) if origin else copy.rename(folder)
     elif folder.is_dir():
-        _remove(copy)
+        delete(copy)
         _copy(folder, copy)
     if origin:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -48,16 +48,11 @@ def claim_objects(folder: Path, origin: str) -> None:
 def _copy(source: Path, target: Path) -> None:
     """Copy with time stamps; a file system that can share blocks does."""
     draft = target.with_name(f"{target.name}.new")
-    _remove(draft)
+    delete(draft)
     done = subprocess.run(
         ("cp", "-a", "--reflink=auto", str(source), str(draft)), capture_output=True, text=True, check=False
     )
     if done.returncode:
-        _remove(draft)
+        delete(draft)
         raise InfrastructureError(f"{source} can't be copied: {done.stderr.strip()}")
     draft.rename(target)
-
-
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)

@@ -72,14 +72,15 @@ def _put_at(cache: Path, path: Path, commit: str, log: Callable[[str], None]) ->
     commit = mirror.run("rev-parse", "--verify", f"{commit}^{{commit}}")
     if _belongs_to(mirror, path):
         try:
-            if not _is_of_the_future(path):
-                _move(path, commit)
+            administration = _administration(path)
+            if not _is_of_the_future(administration):
+                _move(path, administration, commit)
                 return
             log(f"the worktree {path} is newer than the clock and is made again")
         except GitError:
             log(f"the worktree {path} is damaged and is made again")
     _recreate(cache, path, commit, log)
-    _move(path, commit)
+    _move(path, _administration(path), commit)
 
 
 def _belongs_to(mirror: Repository, path: Path) -> bool:
@@ -93,10 +94,10 @@ def _belongs_to(mirror: Repository, path: Path) -> bool:
     return Path(common).resolve() == mirror.path.resolve()
 
 
-def _is_of_the_future(path: Path) -> bool:
+def _is_of_the_future(administration: Path) -> bool:
     """Whether the clock was set back since files were written: git writes its index after them."""
     try:
-        return (_administration(path) / "index").stat().st_mtime > time.time()
+        return (administration / "index").stat().st_mtime > time.time()
     except FileNotFoundError:
         return False
 
@@ -105,9 +106,9 @@ def _administration(path: Path) -> Path:
     return Path(Repository(path).run("rev-parse", "--path-format=absolute", "--git-dir"))
 
 
-def _move(path: Path, commit: str) -> None:
+def _move(path: Path, administration: Path, commit: str) -> None:
     tree = Repository(path)
-    (_administration(path) / "index.lock").unlink(
+    (administration / "index.lock").unlink(
         missing_ok=True
     )  # ours is the only process here: it is a dead one's
     # Files that only look changed (touched, copied) keep their time stamps if git looks inside first.
