@@ -25,7 +25,7 @@ from harness.engine.schedule import Task, work_off
 from harness.engine.session import Session, open_session
 from harness.plan.plan import Plan
 from harness.plan.prepare import Checkouts, worktree_name
-from results.journal.journal import Scope
+from results.journal.journal import END, INTERRUPTED, Scope
 
 DISK_FREE_BYTES = 3 << 30
 OBJECTS_BYTES = 1 << 30
@@ -98,9 +98,9 @@ def carry_out_in_cache(
         waiting = _first_tasks(session, study, found)
         with progress:
             work_off(waiting, session.executor.width, session.stop, first_alone=first_alone)
-        session.journal.append("end")
+        session.journal.append(END)
     except KeyboardInterrupt:
-        session.journal.append("interrupted")
+        session.journal.append(INTERRUPTED)
         raise
     finally:
         session.close()

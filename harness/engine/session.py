@@ -27,7 +27,16 @@ from harness.plan.plan import Plan, claims, planned_tests
 from harness.plan.prepare import Checkout, Checkouts, worktree_name
 from harness.sources.git.worktree_pool import Worktrees
 from results.journal.assemble import CellFacts, Conclude, T, read_boot
-from results.journal.journal import BootFact, Journal, PlanFact, Scope, TwinFact, WalkScope, read_events
+from results.journal.journal import (
+    RESUME,
+    BootFact,
+    Journal,
+    PlanFact,
+    Scope,
+    TwinFact,
+    WalkScope,
+    read_events,
+)
 from results.model.bisect import EndFact
 from results.model.run import Boot, Build, Cell, PlannedTest
 from results.model.walk import RebuildCheck
@@ -195,7 +204,7 @@ def _take_host_and_folder(
 def _begin_journal(opened: OpenedFolder) -> Journal:
     journal = Journal(opened.run_dir)
     if opened.resumed:
-        journal.append("resume")
+        journal.append(RESUME)
     else:
         journal.append("plan", opened.fact)
     return journal

@@ -9,12 +9,22 @@ from pathlib import Path
 
 from results.dashboard.site import SCRIPT, STYLES, environment
 from results.journal.assemble import read_plan
-from results.journal.journal import JOURNAL, BootFact, Event, JournalError, PlanFact, decode, read_events
+from results.journal.journal import (
+    END,
+    INTERRUPTED,
+    JOURNAL,
+    BootFact,
+    Event,
+    JournalError,
+    PlanFact,
+    decode,
+    read_events,
+)
 from results.model.run import Build
 from results.reports.html.web_page import page_values
 
 _MOST_RUNS = 5
-_ENDS = ("end", "interrupted")
+_ENDS = (END, INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from results.model.document import FolderKind
 from results.model.run import BootEnd, Claim, KnownFailure, KnownGap, PlannedTest, Subject
 
 JOURNAL = "events.jsonl"
-PLAN, RERUN, RESUME, END = "plan", "rerun", "resume", "end"
+PLAN, RERUN, RESUME, END, INTERRUPTED = "plan", "rerun", "resume", "end", "interrupted"
 """Events that begin a journal (a rerun has no plan of its own), that continue one, and that end it."""
 VERSION = 1
 _SUM_DIGITS = 16

@@ -17,6 +17,8 @@ from typing import Any
 from results.files import copy_tree
 from results.journal.assemble import read_plan
 from results.journal.journal import (
+    END,
+    INTERRUPTED,
     JOURNAL,
     VARIANTS,
     Event,
@@ -134,7 +136,7 @@ def write_joined(shards: Sequence[PastShard], run_dir: Path) -> None:
         for name in FOLDERS:
             copy_tree(past.folder / name, run_dir / name, _MOST_BYTES)
     lines += [journal_line(over, "build", asdict(build)) for build in _never_built(shards)]
-    lines.append(journal_line(over, "end" if all(past.ended for past in shards) else "interrupted", {}))
+    lines.append(journal_line(over, END if all(past.ended for past in shards) else INTERRUPTED, {}))
     (run_dir / JOURNAL).write_bytes(b"".join(lines))
 
 

@@ -35,7 +35,7 @@ from harness.machines import emulator
 from harness.machines.host.lease import HostLease, take_host
 from harness.machines.kinds import MachineKind, host_kind, share_out
 from results.journal.assemble import read_boot
-from results.journal.journal import RERUN, BootFact, Journal
+from results.journal.journal import END, INTERRUPTED, RERUN, RESUME, BootFact, Journal
 from results.model.document import FolderKind
 from results.model.rerun import Rerun
 from results.model.run import Boot, Cell, PlannedTest
@@ -150,13 +150,13 @@ def _rerun(
         if done is None:
             work.record(RERUN, replace(fact, id=folder.name))
         else:
-            work.record("resume")
+            work.record(RESUME)
         try:
             with progress:
                 work_off(_tasks(work, kernels, done or ()), lambda: request.jobs, work.stop)
-            work.record("end")
+            work.record(END)
         except KeyboardInterrupt:
-            work.record("interrupted")
+            work.record(INTERRUPTED)
             raise
         finally:
             jobserver.close()
