@@ -34,9 +34,9 @@ from harness.plan.prepare import prepare
 from results.bisect.causes import new_causes
 from results.files import read_plain
 from results.journal.assemble import assemble
-from results.model.document import DOCUMENTS, FolderKind, ResultsError, from_json
+from results.model.document import ResultsError
 from results.model.run import Run, Verdict
-from results.store.folder import MOST_DOCUMENT_BYTES
+from results.store.folder import MOST_DOCUMENT_BYTES, read_document
 
 SCHEMA = "thp-harness/nightly/1"
 REPORT = "nightly.json"
@@ -241,10 +241,7 @@ def _run_before(run: Run, workspace: Workspace) -> Run | None:
     """Return the last complete run of the same series on the same tree before this one."""
     for folder in sorted(workspace.runs.glob("*"), reverse=True):
         with suppress(OSError, ResultsError):
-            file = folder / DOCUMENTS[FolderKind.RUN].file
-            other = from_json(
-                Run, read_plain(file, MOST_DOCUMENT_BYTES, below=folder).decode("utf-8", "replace")
-            )
+            other = read_document(Run, folder)
             same = (other.subject.tree, other.subject.series) == (run.subject.tree, run.subject.series)
             if same and other.complete and other.started < run.started:
                 return other

@@ -10,13 +10,12 @@ from pathlib import Path
 
 from results.dashboard.history import Line, Row
 from results.dashboard.wordings import searches_of
-from results.files import read_plain
-from results.model.document import DOCUMENTS, FolderKind, ResultsError, from_json
+from results.model.document import ResultsError
 from results.model.run import Run, Verdict
 from results.reports.content.finding import Finding, FindingKind
 from results.reports.content.findings import BAD, findings
 from results.reports.content.folds import Fold, folds
-from results.store.folder import MOST_DOCUMENT_BYTES
+from results.store.folder import read_document
 from results.store.trends import Night
 from results.text import abbrev
 
@@ -36,8 +35,7 @@ def report_of(line: Line, night: Night, searches: Searches) -> NightReport:
     """Return the findings of a night, worst first, with the patch that a walk or bisection found."""
     folder = Path(line.runs[night.key].path)
     with suppress(OSError, ResultsError):
-        file = folder / DOCUMENTS[FolderKind.RUN].file
-        run = from_json(Run, read_plain(file, MOST_DOCUMENT_BYTES, below=folder).decode("utf-8", "replace"))
+        run = read_document(Run, folder)
         found = [_introduced(line, finding, searches) for finding in findings(run)]
         return NightReport(found, folds(run), folder)
     return NightReport(list(_from_rows(line, night)), (), folder)

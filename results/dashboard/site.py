@@ -23,13 +23,12 @@ from results.dashboard.history import DashboardData, Line, Row, outcome_of_row, 
 from results.dashboard.logs import log_page
 from results.dashboard.machines import machines
 from results.dashboard.nights import NightReport, report_of
-from results.files import read_plain
-from results.model.document import DOCUMENTS, FolderKind, ResultsError, from_json
+from results.model.document import ResultsError
 from results.model.walk import PatchResult, Walk
 from results.reports.content import excerpt, walk_words, wording
 from results.reports.content.finding import Finding, FindingKind
 from results.reports.html.web_page import page_values, strict_environment
-from results.store.folder import MOST_DOCUMENT_BYTES
+from results.store.folder import read_document
 from results.store.store import Store
 from results.store.trends import Change, Night, step_in_words
 from results.text import quantity
@@ -192,9 +191,7 @@ class _Site:
     def walk_of(self, folder: Row) -> Walk | None:
         """A walk's patches and architectures, if its folder is still there."""
         with suppress(OSError, ResultsError):
-            file = Path(folder.path) / DOCUMENTS[FolderKind.WALK].file
-            text = read_plain(file, MOST_DOCUMENT_BYTES, below=Path(folder.path)).decode("utf-8", "replace")
-            return from_json(Walk, text)
+            return read_document(Walk, Path(folder.path))
         return None
 
     def step_line(self, key: int, step: PatchResult) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from results.files import open_plain, read_plain
 from results.journal.journal import JOURNAL
-from results.model.document import DOCUMENTS, ResultsError, from_json
+from results.model.document import DOCUMENTS, Document, ResultsError, from_json
 from results.store.rows import RowsError, StoredFolder, record_of
 
 _MODELS = {document.file: document.model for document in DOCUMENTS.values()}
@@ -104,6 +104,18 @@ def read_folder(folder: Path, stamp: Stamp) -> StoredFolder:
         "digest": sha256(content).hexdigest(),
     }
     return StoredFolder({**record.folder, **own}, record.details)
+
+
+def read_document(model: type[Document], folder: Path) -> Document:
+    """Read the results document of one kind that is in a folder.
+
+    Raises:
+        OSError: if there is none, or it is no plain file of the folder.
+        ResultsError: if it can't be read as this kind.
+    """
+    (file,) = (name for name, known in _MODELS.items() if known is model)
+    content = read_plain(folder / file, MOST_DOCUMENT_BYTES, below=folder)
+    return from_json(model, content.decode("utf-8", "replace"))
 
 
 def _results_file(folder: Path) -> Path:

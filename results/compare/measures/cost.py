@@ -16,10 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from results.compare.measures.measure import Measure, reading
+from results.compare.measures.measure import Measure, reading, unjudged
 from results.compare.measures.timing import read_samples
 from results.compare.tally import OneRun, Runs
-from results.model.document import plain
 from results.model.run import ICOUNT, Measurement, TestComparison, Verdict
 
 SUITE = "cost"
@@ -51,19 +50,11 @@ def _compare(test: TestComparison, base: Runs, series: Runs) -> Measurement | No
     on_base, on_series = (_count(what, runs.passing) for runs in (base, series))
     if not base.passing and not series.passing:
         return None
-    item = Measurement(
-        measure=SUITE,
-        test=test.name,
-        subject=what,
-        verdict=Verdict.UNCHANGED,
-        reason="",
-        readings=(
-            reading("instructions", "", lambda side: side.instructions, on_base, on_series),
-            reading("boots differ by", "", lambda side: side.apart, on_base, on_series, tracked=False),
-        ),
-        base=plain(on_base) if on_base else {},
-        series=plain(on_series) if on_series else {},
+    readings = (
+        reading("instructions", "", lambda side: side.instructions, on_base, on_series),
+        reading("boots differ by", "", lambda side: side.apart, on_base, on_series, tracked=False),
     )
+    item = unjudged(SUITE, test, readings, on_base, on_series)
     if on_base is None or on_series is None:
         missing = " and ".join(
             name for name, side in (("base", on_base), ("the series", on_series)) if side is None

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from results.compare.measures.permutation import EFFECT_PERCENT, SIGNIFICANT_P
 from results.compare.tally import Runs
+from results.model.document import plain
 from results.model.run import SEVERITY, Measurement, Reading, TestComparison, Verdict
 
 Side = TypeVar("Side")
@@ -73,6 +74,22 @@ def is_notable(item: Measurement) -> bool:
     if item.verdict is not Verdict.UNCHANGED or item.p is None or item.change_percent is None:
         return False
     return item.p <= SIGNIFICANT_P and abs(item.change_percent) >= EFFECT_PERCENT
+
+
+def unjudged(
+    measure: str, test: TestComparison, readings: tuple[Reading, ...], base: Side | None, series: Side | None
+) -> Measurement:
+    """Begin the comparison of an operation's numbers that no rule judges; its test is `MEASURE.OPERATION`."""
+    return Measurement(
+        measure=measure,
+        test=test.name,
+        subject=test.name.removeprefix(f"{measure}."),
+        verdict=Verdict.UNCHANGED,
+        reason="",
+        readings=readings,
+        base=plain(base) if base else {},
+        series=plain(series) if series else {},
+    )
 
 
 def reading(

@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 from statistics import quantiles
 
 from results.compare.measures.data_lines import DataError, parse_data_lines
-from results.compare.measures.measure import Measure, reading
+from results.compare.measures.measure import Measure, reading, unjudged
 from results.compare.measures.permutation import EFFECT_PERCENT, SIGNIFICANT_P, p_in_words, permutation_p
 from results.compare.tally import OneRun, Runs
-from results.model.document import plain
-from results.model.run import Measurement, TestComparison, Verdict
+from results.model.run import Measurement, TestComparison
 
 SUITE = "timing"
 
@@ -58,19 +57,11 @@ def _compare(test: TestComparison, base: Runs, series: Runs) -> Measurement | No
     on_base, on_series = (_samples(what, runs.passing) for runs in (base, series))
     if not on_base and not on_series:
         return None
-    item = Measurement(
-        measure=SUITE,
-        test=test.name,
-        subject=what,
-        verdict=Verdict.UNCHANGED,
-        reason="",
-        readings=(
-            reading("median time", "ns", lambda side: side.median, on_base, on_series),
-            reading("spread", "%", _spread, on_base, on_series, tracked=False),
-        ),
-        base=plain(on_base) if on_base else {},
-        series=plain(on_series) if on_series else {},
+    readings = (
+        reading("median time", "ns", lambda side: side.median, on_base, on_series),
+        reading("spread", "%", _spread, on_base, on_series, tracked=False),
     )
+    item = unjudged(SUITE, test, readings, on_base, on_series)
     why_not = _why_not_comparable(on_base, on_series)
     if why_not or on_base is None or on_series is None:
         return replace(item, conclusion=f"not compared: {why_not}")

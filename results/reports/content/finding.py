@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -16,8 +17,16 @@ from results.reports.content.excerpt import NumberedLines
 
 MOST_REASON = 600
 """Characters of a reason that a report shows."""
+TIMES = 5
+"""Boots that a reproducing command asks for."""
 _LINES_READ = 400
 """Of a range of a log, from which the decisive ones are chosen."""
+
+
+def reproducing(run: str, cell: str, test: str = "", *, boots: bool = True, times: int = TIMES) -> str:
+    """Name the one command that shows a finding of a cell (`arm64/series`) again: boots, or a build."""
+    how = ("rerun", cell, "--times", str(times)) if boots else ("repro", cell)
+    return shlex.join(("thp-harness", *how, "--run", run, *(("--test", test) if test else ())))
 
 
 class FindingKind(StrEnum):

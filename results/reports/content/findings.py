@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -28,14 +27,12 @@ from results.model.run import (
     Verdict,
 )
 from results.reports.content import lookup, wording
-from results.reports.content.finding import Finding, FindingKind
+from results.reports.content.finding import Finding, FindingKind, reproducing
 from results.reports.content.folds import was_booted
 
 BAD = (Verdict.REGRESSION, Verdict.INFRASTRUCTURE, Verdict.FLAKY, Verdict.FAILS_ON_BOTH)
 _KINDS = {kind: rank for rank, kind in enumerate(FindingKind)}
 _WHERE = {"base": "on base", "series": "with the series"}
-_TIMES = 5
-"""Boots that a reproducing command asks for."""
 _ERROR_LINE = re.compile(r"\b(?:fatal )?error: |\*\*\* |undefined reference", re.IGNORECASE)
 
 
@@ -82,12 +79,6 @@ def _cells(run: Run, arch: ArchComparison) -> list[Cell]:
     return [cell for cell in run.cells if cell.arch == arch.arch]
 
 
-def command(run: Run, arch: str, variant: str, test: str = "", *, boots: bool = True) -> str:
-    """Name the one command that shows a finding again."""
-    how = ("rerun", f"{arch}/{variant}", "--times", str(_TIMES)) if boots else ("repro", f"{arch}/{variant}")
-    return shlex.join(("thp-harness", *how, "--run", run.id, *(("--test", test) if test else ())))
-
-
 def _is_broken(cell: Cell) -> bool:
     return cell.build is not None and not cell.build.ok
 
@@ -105,7 +96,7 @@ def _of_build(run: Run, arch: ArchComparison, cell: Cell, build: Build | None) -
         reason=errors[0] if errors else "",
         said=tuple(lines[:8]),
         log=build.log,
-        command=command(run, arch.arch, cell.variant, boots=False),
+        command=reproducing(run.id, f"{arch.arch}/{cell.variant}", boots=False),
     )
 
 
@@ -130,7 +121,7 @@ def _of_boots(run: Run, arch: ArchComparison, cell: Cell) -> Iterator[Finding]:
             reason=boots[0].detail,
             rate=f"{len(boots)} of {wording.count(len(cell.boots), 'boot')} {where}",
             log=boots[0].log,
-            command=command(run, arch.arch, cell.variant),
+            command=reproducing(run.id, f"{arch.arch}/{cell.variant}"),
         )
 
 
@@ -159,7 +150,7 @@ def _of_splat(run: Run, arch: ArchComparison, splat: SplatComparison) -> Finding
         log=log,
         lines=lines,
         said=() if seen else splat.example.excerpt,
-        command=command(run, arch.arch, "series", splat.example.test or ""),
+        command=reproducing(run.id, f"{arch.arch}/series", splat.example.test or ""),
     )
 
 
@@ -181,7 +172,10 @@ def _of_tests(run: Run, arch: ArchComparison) -> Iterator[Finding]:
         finding = _finding(run, arch, FindingKind.TEST, verdict, reason, title)
         names = ", ".join(test.name for test in tests)
         yield replace(
-            finding, reason=f"{reason} ({names})", excused=known, command=command(run, arch.arch, "series")
+            finding,
+            reason=f"{reason} ({names})",
+            excused=known,
+            command=reproducing(run.id, f"{arch.arch}/series"),
         )
 
 
@@ -202,7 +196,7 @@ def _of_test(run: Run, arch: ArchComparison, test: TestComparison) -> Finding:
         rate=_rate(test) if _ran(test) else "",
         log=boot.log if boot else "",
         lines=tally.lines,
-        command=command(run, arch.arch, variant, test.name),
+        command=reproducing(run.id, f"{arch.arch}/{variant}", test.name),
         excused=test.known_failure,
     )
 
@@ -264,7 +258,7 @@ def _of_measure(run: Run, arch: ArchComparison, item: Measurement, test: TestCom
         reason=measured_finding(item).text,
         log=boot.log if boot else "",
         lines=test.series.lines if test else None,
-        command=command(run, arch.arch, "series", item.test),
+        command=reproducing(run.id, f"{arch.arch}/series", item.test),
     )
 
 
@@ -275,7 +269,7 @@ def _of_claims(run: Run, arch: ArchComparison) -> Iterator[Finding]:
             finding = _finding(
                 run, arch, FindingKind.CLAIM, item.verdict, counter, f"claim on {counter} does not hold"
             )
-            yield replace(finding, reason=item.reason, command=command(run, arch.arch, "series"))
+            yield replace(finding, reason=item.reason, command=reproducing(run.id, f"{arch.arch}/series"))
 
 
 def _of_warnings(run: Run, arch: ArchComparison) -> Iterator[Finding]:
@@ -289,5 +283,5 @@ def _of_warnings(run: Run, arch: ArchComparison) -> Iterator[Finding]:
             reason=f"{first.file}:{first.line}: {first.text}",
             log=cell.build.log if cell and cell.build else "",
             said=tuple(f"{each.file}:{each.line}: {each.text}" for each in arch.new_warnings),
-            command=command(run, arch.arch, "series", boots=False),
+            command=reproducing(run.id, f"{arch.arch}/series", boots=False),
         )

@@ -11,7 +11,7 @@ from results.model.rerun import Estimate, Rerun, RerunCell
 from results.model.run import SEVERITY, Subject, Verdict
 from results.model.walk import ArchColumn, Fault, FaultKind, PatchResult, Walk
 from results.reports.content import wording
-from results.reports.content.finding import Finding, FindingKind
+from results.reports.content.finding import Finding, FindingKind, reproducing
 from results.text import abbrev
 from results.walk.verdict import own_faults
 
@@ -25,7 +25,6 @@ _KINDS = {
 }
 _LOOKS = {FaultKind.BUILD, FaultKind.WARNING}
 """Shown by a build alone."""
-_TIMES = 5
 
 
 def walk_findings(walk: Walk) -> list[Finding]:
@@ -41,8 +40,7 @@ def walk_findings(walk: Walk) -> list[Finding]:
 
 def _of_fault(walk: Walk, column: ArchColumn, step: PatchResult, fault: Fault) -> Finding:
     cell = f"{column.arch}/{f'patch/{step.number}' if step.number else 'base'}"
-    how = ("repro", cell) if fault.kind in _LOOKS else ("rerun", cell, "--times", str(_TIMES))
-    test = ("--test", fault.name) if fault.kind in (FaultKind.TEST, FaultKind.MEASURE) else ()
+    test = fault.name if fault.kind in (FaultKind.TEST, FaultKind.MEASURE) else ""
     return Finding(
         kind=_KINDS.get(fault.kind, FindingKind.PATCH),
         verdict=Verdict.REGRESSION,
@@ -53,7 +51,7 @@ def _of_fault(walk: Walk, column: ArchColumn, step: PatchResult, fault: Fault) -
         log=fault.log,
         lines=fault.lines,
         said=tuple(_error(step)) if fault.kind is FaultKind.BUILD else (),
-        command=shlex.join(("thp-harness", *how, "--run", walk.id, *test)),
+        command=reproducing(walk.id, cell, test, boots=fault.kind not in _LOOKS),
         patch=step.number,
     )
 
@@ -128,18 +126,18 @@ def rerun_findings(rerun: Rerun) -> list[Finding]:
 
 def _of_kernel(rerun: Rerun, cell: RerunCell) -> Iterator[Finding]:
     where = f"{cell.arch}/{cell.variant}"
-    command = ("thp-harness", "rerun", where, "--times", str(rerun.times), "--run", rerun.run)
+    command = reproducing(rerun.run, where, times=rerun.times)
     if cell.died and cell.dying:
         yield Finding(
             FindingKind.BOOT, Verdict.REGRESSION, where, "died", "the guest dies",
             reason=_boots(cell.died), rate=_rate(len(cell.died), cell.boots, "boot", cell.dying),
-            command=shlex.join(command),
+            command=command,
         )  # fmt: skip
     for splat in cell.splats:
         yield Finding(
             FindingKind.SPLAT, Verdict.REGRESSION, where, splat.signature, splat.title,
             reason=_boots(splat.boots), rate=_rate(len(splat.boots), cell.boots, "boot", splat.coming),
-            said=splat.example.excerpt, command=shlex.join(command),
+            said=splat.example.excerpt, command=command,
         )  # fmt: skip
     for test in cell.tests:
         if test.reasons:
@@ -153,7 +151,7 @@ def _of_kernel(rerun: Rerun, cell: RerunCell) -> Iterator[Finding]:
                 f"{test.name} {'fails' if test.failed else 'is not exercised'}",
                 reason="; ".join(filter(None, (why, _boots(test.boots)))),
                 rate=_rate(test.failed, runs, "run", test.failing) if test.failing else "",
-                command=shlex.join((*command, "--test", test.name)),
+                command=reproducing(rerun.run, where, test.name, times=rerun.times),
             )
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -61,7 +61,7 @@ def _print_counters(page: Page, run: Run) -> None:
     table = page.table("counters", "moved by all tests: base | series")
     for arch in run.arches:
         pairs = lookup.total_counters(run, arch)
-        words = [f"{pair.name} {wording.change(pair.base)} | {wording.change(pair.series)}" for pair in pairs]
+        words = _moves(pairs)
         if words and was_booted(run, arch):
             table.add_row(page.text(arch.arch), page.text(", ".join(words)))
     if table.row_count:
@@ -121,8 +121,12 @@ def _status_style(tally: Tally) -> str:
 
 def _counters(page: Page, run: Run, test: TestComparison) -> Text:
     pairs = lookup.evidence_counters(run, test)
-    words = [f"{pair.name} {wording.change(pair.base)} | {wording.change(pair.series)}" for pair in pairs]
+    words = _moves(pairs)
     return Text("\n").join(page.text(line) for line in words)
+
+
+def _moves(pairs: Sequence[lookup.CounterPair]) -> list[str]:
+    return [f"{pair.name} {wording.change(pair.base)} | {wording.change(pair.series)}" for pair in pairs]
 
 
 def _print_folds(page: Page, run: Run) -> None:
