@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.cluster.tls.address import Address
-from harness.core.process import dying_with_us, end_group
+from harness.core.process import dying_with_us, end_group, lifeline
 
 _PROGRAM = (sys.executable, "-c", "from harness.cli.main import main; main()")
 _LOOK_SECONDS = 0.5
@@ -49,6 +49,7 @@ class _Minder:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                pass_fds=[lifeline()],
                 start_new_session=True,
             )
 

@@ -12,12 +12,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 from harness.core.sandbox import Sandbox, exit_status
 
 GRACE_SECONDS = 5.0
+_UNLESS_ORPHANED = 'read -t 0 -u "$0" && exit 143; lifeline=$0; exec {lifeline}<&-; exec "$@"'
+"""bash(1), read -t 0: true if there is something to read, or nothing will ever be."""
 _CHUNK = 1 << 16
 KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "USER", "LOGNAME", "CCACHE_DIR")
 """What children may see of our environment: a stray CFLAGS, ARCH or MAKEFLAGS would change builds."""
@@ -29,9 +32,24 @@ def clean_environment(**extra: str) -> Mapping[str, str]:
     return {**kept, "LC_ALL": "C", **extra}
 
 
-def dying_with_us(command: Sequence[str], signal_name: str) -> tuple[str, ...]:
-    """The command, so wrapped that the kernel sends it a signal when our thread ends (setpriv(1))."""
-    return ("setpriv", "--pdeathsig", signal_name, "--", *command)
+@cache
+def lifeline() -> int:
+    """Return the read end of a pipe that is at its end when we are gone: nobody else has the other end."""
+    ours, _kept_open = os.pipe()
+    return ours
+
+
+def dying_with_us(
+    command: Sequence[str], signal_name: str, sandbox: Sandbox | None = None
+) -> tuple[str, ...]:
+    """The command, so wrapped that the kernel sends it a signal when our thread ends (setpriv(1)).
+
+    prctl(2), PR_SET_PDEATHSIG: no signal comes if the parent was gone before it was asked for, and bubblewrap
+    asks late. So the command looks at our `lifeline`, which it must inherit, once all have asked.
+    """
+    guard = ("bash", "-c", _UNLESS_ORPHANED, str(lifeline()))
+    guarded = sandbox.around(command, guard) if sandbox else (*guard, *command)
+    return ("setpriv", "--pdeathsig", signal_name, "--", *guarded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +149,14 @@ def run_logged(
         OSError: if the command can't be started, or the log can't be written (ENOSPC).
     """
     process = subprocess.Popen(
-        dying_with_us(sandbox.around(command) if sandbox else command, "TERM"),
+        dying_with_us(command, "TERM", sandbox),
         cwd=cwd,
         env=dict(environment if environment is not None else clean_environment()),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        pass_fds=inherit,
+        pass_fds=(lifeline(), *inherit),
     )
     try:
         with children.watch(process.pid):

@@ -55,18 +55,19 @@ class Sandbox:
     unprivileged: bool = False
     """Run as `nobody` if we are root: see `grant`."""
 
-    def around(self, command: Sequence[str]) -> tuple[str, ...]:
+    def around(self, command: Sequence[str], guard: Sequence[str] = ()) -> tuple[str, ...]:
         """Return the command in the sandbox; as it is, where `why_not` says that there is none.
 
         The program is that of our PATH. Who can't read its folder must not get another of the same name.
+        The words of `guard` come before it, and run with our rights to the files that we have open.
         """
         if why_not():
-            return tuple(command)
-        return self._wrapped((shutil.which(command[0]) or command[0], *command[1:]))
+            return (*guard, *command)
+        return self._wrapped((shutil.which(command[0]) or command[0], *command[1:]), guard)
 
     def grant(self) -> None:
         """Let `nobody` read the readable files, and have the writable folders with their files."""
-        if not (self.unprivileged and is_root()) or why_not():
+        if not self._drops_root or why_not():
             return
         for path in self.readable:
             path.chmod(path.stat().st_mode | 0o444)
@@ -75,7 +76,7 @@ class Sandbox:
                 if path not in self.readable:
                     os.chown(path, NOBODY, NOBODY)
 
-    def _wrapped(self, command: Sequence[str]) -> tuple[str, ...]:
+    def _wrapped(self, command: Sequence[str], guard: Sequence[str] = ()) -> tuple[str, ...]:
         return (
             *("prlimit", "--core=0", f"--fsize={_LONGEST_FILE}", "--"),
             *("env", "--ignore-signal=TERM", PROGRAM),
@@ -86,16 +87,20 @@ class Sandbox:
             *(_ROOTS_PROC if is_root() else ()),
             *self._mounts(installed(command[0])),
             *("--remount-ro", "/dev", "--remount-ro", "/", "--cap-drop", "ALL"),
-            *self._without_root(("env", "--default-signal=TERM", *command)),
+            *(("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID") if self._drops_root else ()),
+            *("--", *guard, *self._without_root(("env", "--default-signal=TERM", *command))),
         )
 
+    @property
+    def _drops_root(self) -> bool:
+        return self.unprivileged and is_root()
+
     def _without_root(self, command: Sequence[str]) -> tuple[str, ...]:
-        if not (self.unprivileged and is_root()):
-            return ("--", *command)
+        if not self._drops_root:
+            return tuple(command)
         groups = ",".join(str(path.stat().st_gid) for path in self.devices)
         return (
-            *("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--", "setpriv"),
-            *(f"--reuid={NOBODY}", f"--regid={NOBODY}", "--inh-caps=-all"),
+            *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--inh-caps=-all"),
             *((f"--groups={groups}",) if groups else ("--clear-groups",)),
             *("--", *command),
         )

@@ -20,7 +20,7 @@ from harness.build.guest.shell import PATH_IN_GUEST, build_shell
 from harness.build.toolchain import find_compiler
 from harness.commands.cell.cell import RecordedCell
 from harness.core.errors import InfrastructureError, UsageError
-from harness.core.process import GRACE_SECONDS, Children, dying_with_us
+from harness.core.process import GRACE_SECONDS, Children, dying_with_us, lifeline
 from harness.engine.boot import COMMON_CMDLINE, Bootable, choose_accelerator
 from harness.machines import emulator
 from harness.machines.base import BootFiles
@@ -130,7 +130,10 @@ def _run(command: Sequence[str], *, interactive: bool) -> int:
     with (
         _terminal_restored(),
         subprocess.Popen(
-            dying_with_us(command, "KILL"), stdin=stdin, start_new_session=not interactive
+            dying_with_us(command, "KILL"),
+            stdin=stdin,
+            start_new_session=not interactive,
+            pass_fds=[lifeline()],
         ) as process,
     ):
         try:

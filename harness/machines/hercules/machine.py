@@ -19,7 +19,7 @@ from pathlib import Path
 
 from harness.config.arch import HerculesFacts
 from harness.core.errors import InfrastructureError
-from harness.core.process import Children, dying_with_us
+from harness.core.process import Children, dying_with_us, lifeline
 from harness.core.sandbox import Sandbox, exit_status
 from harness.machines.base import BootEnding, BootFiles
 from harness.machines.hercules.dump import FoundKernel, Unreadable, find_kernel, read_symbols
@@ -98,12 +98,13 @@ class Hercules:
         try:
             sandbox.grant()
             self._process = await asyncio.create_subprocess_exec(
-                *dying_with_us(sandbox.around(self._hercules), "KILL"),
+                *dying_with_us(self._hercules, "KILL", sandbox),
                 cwd=self._folder,
                 env={**os.environ, _COMMANDS_VARIABLE: COMMANDS},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                pass_fds=[lifeline()],
                 start_new_session=True,
                 limit=CHUNK,
             )

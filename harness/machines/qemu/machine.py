@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.config.arch import QemuFacts
 from harness.core.errors import InfrastructureError
-from harness.core.process import Children, dying_with_us
+from harness.core.process import Children, dying_with_us, lifeline
 from harness.core.sandbox import Sandbox, exit_status
 from harness.machines.base import BootEnding, BootFiles
 from harness.machines.qemu.accel import KVM_DEVICE
@@ -96,11 +96,11 @@ class Qemu:
         try:
             self._sandbox.grant()
             self._process = await asyncio.create_subprocess_exec(
-                *dying_with_us(self._sandbox.around((*self._command, *monitor)), "KILL"),
+                *dying_with_us((*self._command, *monitor), "KILL", self._sandbox),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                pass_fds=[fd],
+                pass_fds=[lifeline(), fd],
                 start_new_session=True,
                 limit=CHUNK,
             )

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 
 from harness.core.process import Children, clean_environment, end_group
 from harness.core.process import run_logged as run_watched
+from harness.core.sandbox import Sandbox
 
 WAIT_SECONDS = 20
 
@@ -118,6 +120,24 @@ def test_a_command_dies_with_us_even_if_we_are_killed(tmp_path: Path, lifeline: 
         parent.send_signal(signal.SIGKILL)
         assert reader.read() == ""
     parent.wait(WAIT_SECONDS)
+
+
+@pytest.mark.parametrize("sandbox", [None, Sandbox()], ids=["plain", "sandbox"])
+@pytest.mark.parametrize(("waits", "ran"), [(True, "ran\n"), (False, "")])
+def test_a_command_does_not_start_after_our_end(sandbox: Sandbox | None, waits: bool, ran: str) -> None:
+    """Killed while the command is being set up, we can't end it, and the kernel sends it no signal."""
+    late = ("sh", "-c", 'sleep 0.3; exec "$@"', "-")
+    ours = f"""
+        import subprocess
+        from harness.core.process import dying_with_us, lifeline
+        from harness.core.sandbox import Sandbox
+        command = (*{late!r}, *dying_with_us(("echo", "ran"), "KILL", {sandbox!r}))
+        process = subprocess.Popen(command, pass_fds=[lifeline()])
+        process.wait() if {waits} else None
+    """
+    command = (sys.executable, "-c", textwrap.dedent(ours))
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS, check=True)
+    assert (answer.stdout, answer.stderr) == (ran, "")
 
 
 def test_ending_a_group_that_is_gone_does_nothing() -> None:

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from harness.config.host import ConsoleFacts, HostRecord
 from harness.core.errors import InfrastructureError
-from harness.core.process import dying_with_us
+from harness.core.process import dying_with_us, lifeline
 
 CHUNK = 1 << 16
 POLL_SECONDS = 0.1
@@ -48,6 +48,7 @@ class _Command:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            pass_fds=[lifeline()],
             start_new_session=True,
         )
         assert self._process.stdout
@@ -248,6 +249,7 @@ def run_command(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            pass_fds=[lifeline()],
             timeout=seconds,
             check=False,
             env=environment,
