@@ -89,7 +89,13 @@ class Children:
     def __init__(self) -> None:
         self._groups: set[int] = set()
         self._lock = threading.Lock()
-        self.stopping = False
+        self.stopped_at: int | None = None
+        """When `end_all` was called first, in ns since the epoch."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether everything is to end."""
+        return self.stopped_at is not None
 
     def raise_if_stopping(self) -> None:
         """Keep what was cut short by `end_all` from being taken for a result.
@@ -116,7 +122,7 @@ class Children:
     def end_all(self) -> None:
         """Ask every process group to end, and every one that is started from now on."""
         with self._lock:
-            self.stopping = True
+            self.stopped_at = self.stopped_at or time.time_ns()
             for group in self._groups:
                 _signal(group, signal.SIGTERM)
 

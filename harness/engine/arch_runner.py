@@ -190,6 +190,7 @@ class ArchRunner:
         try:
             bootable, kinds = self._bootable(kernel)
         except HarnessError as error:
+            session.children.raise_if_stopping()
             session.progress.log(f"{self.label(variant)}: {error}")
             session.record_build(_unbuilt(session, self.arch, variant, str(error)))
             return

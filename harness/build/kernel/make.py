@@ -122,8 +122,9 @@ class Kbuild:
         warnings = objects.note_warnings(self.tree, lines)
         if diagnostics.has_clock_skew(lines):
             raise ClockSkewError("make saw files that are newer than the clock, which was set back")
-        if status != -signal.SIGKILL:
-            objects.seal(self.request.tree)
+        stopped_at = self.context.children.stopped_at
+        if status >= 0 or (stopped_at and status != -signal.SIGKILL):
+            objects.seal(self.request.tree, stopped_at)
         self._raise_for(status, lines)
         return Made(symbols, warnings)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -29,6 +30,8 @@ KCONFIG_MARKERS = "include/config/"
 """One file for each symbol; an object depends on those of its symbols only as long as they exist
 (`$(wildcard include/config/FOO)` in the .cmd files that scripts/basic/fixdep writes)."""
 SOURCES = (".c", ".h", ".S")
+_DOUBTFUL_NS = 10**9
+"""Time stamps of files are those of the last tick, and of another clock where a disk is remote."""
 
 Warnings = Mapping[str, Sequence[CompilerWarning]]
 """Compiler warnings by object."""
@@ -61,20 +64,23 @@ class Objects:
         }
         return tuple(warning for warnings in self.warnings.values() for warning in warnings)
 
-    def seal(self, tree: str) -> None:
-        """Record what the folder holds after make has ended by itself, built from this tree.
+    def seal(self, tree: str, stopped_at: int | None = None) -> None:
+        """Record what the folder holds after make has ended, built from this tree.
 
-        make removes the target of each recipe that fails or that a signal interrupts (make(1), "Interrupts").
+        make removes the target of each recipe that fails. Of a recipe that a signal interrupts, it removes
+        what is there when the signal comes (info make, "Interrupts"); the command may make a file after that.
+        So the files of a make that was stopped, at this time in ns, count only if they are older.
 
         Raises:
             OSError: if the disk is full.
         """
         self.tree = tree
+        newest = sys.maxsize if stopped_at is None else stopped_at - _DOUBTFUL_NS
         record = {
             "tree": tree,
             "configured_from": self.configured_from,
             "warnings": {made: [asdict(item) for item in items] for made, items in self.warnings.items()},
-            "files": dict(_files(self.folder)),
+            "files": {name: stamp for name, stamp in _files(self.folder) if stamp[1] < newest},
         }
         draft = self.folder / f"{SEAL}.new"
         draft.write_text(json.dumps(record))

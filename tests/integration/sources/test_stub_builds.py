@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -49,7 +50,13 @@ class Bench:
     cache: Path
     said: list[str] = field(default_factory=list)
 
-    def build(self, *asked: str, defconfig: str | None = None, origin: str = "") -> Build:
+    def build(
+        self,
+        *asked: str,
+        defconfig: str | None = None,
+        origin: str = "",
+        children: Children | None = None,
+    ) -> Build:
         arch = find(ArchRecord, "x86_64")
         request = KernelRequest(
             arch=arch,
@@ -62,11 +69,11 @@ class Bench:
         )
         jobserver = Jobserver(1)
         try:
-            return build_kernel(request, self._shop(jobserver))[0]
+            return build_kernel(request, self._shop(jobserver, children or Children()))[0]
         finally:
             jobserver.close()
 
-    def _shop(self, jobserver: Jobserver) -> BuildContext:
+    def _shop(self, jobserver: Jobserver, children: Children) -> BuildContext:
         @contextmanager
         def sources() -> Iterator[Path]:
             yield self.tree.path
@@ -76,7 +83,7 @@ class Bench:
             log_file=self.cache / "build.log",
             log=self.said.append,
             step=lambda steps: None,
-            children=Children(),
+            children=children,
             jobserver=jobserver,
             sources=sources,
         )
@@ -284,6 +291,37 @@ def test_a_make_that_somebody_kills_is_no_kernels_fault(bench: Bench, name: str)
     build = bench.build()
     assert (build.ok, build.error_is_infrastructure) == (False, True)
     assert f"SIG{name}" in build.error
+
+
+def test_what_a_command_makes_after_make_was_stopped_is_made_again(bench: Bench) -> None:
+    """make removes the targets of interrupted recipes, then waits for a command that makes an empty image."""
+    bench.build()
+    slow = bench.tree.path / "slow"
+    late = "sleep 1.5; trap '' TERM; touch $(O)/started; sleep 2; : > $@"
+    makefile = (bench.tree.path / "Makefile").read_text()
+    change(
+        bench,
+        "Makefile",
+        makefile.replace("\t@cp image $@", f"\t@test ! -e slow || {{ {late}; }}\n\t@cp image $@"),
+    )
+    slow.touch()
+    children = Children()
+
+    def stop() -> None:
+        while not (objects_of(bench) / "started").exists():
+            time.sleep(0.01)
+        children.end_all()
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    stopped = bench.build(children=children)
+    thread.join()
+    assert not stopped.ok
+    slow.unlink()
+    build = bench.build()
+    assert build.ok
+    assert build.image_bytes == len("finished")
+    assert "CC      mm/number.o" not in log_of(bench), "objects that were made before are kept"
 
 
 # The compiler cache
