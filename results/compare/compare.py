@@ -15,13 +15,13 @@ from dataclasses import replace
 
 from results.compare.bringup import compare_boots, compare_builds, compare_warnings, new_warnings
 from results.compare.claims import compare_claims
-from results.compare.finding import VERBS, Finding, idle_reason, named
 from results.compare.judge import judge_runs
 from results.compare.known import entry_notes, excuse, gap_of
 from results.compare.leaves import compare_leaves
-from results.compare.measures.registry import compare_measures, measured_finding, telling
+from results.compare.measures.registry import compare_measures, measured_reason, telling
+from results.compare.reason import VERBS, Reason, idle_reason, named
 from results.compare.roll_up import roll_up
-from results.compare.splats import compare_splats, lost_evidence_findings, splat_findings
+from results.compare.splats import compare_splats, lost_evidence_reasons, splat_reasons
 from results.compare.tally import boots_for, is_infrastructure, runs_of, tally
 from results.compare.verdict import is_exercised, most_serious
 from results.model.run import (
@@ -127,58 +127,56 @@ def compare_arch(
         notes=(*entry_notes(failures, tests, day), *(f"{name} is new with the series" for name in new)),
         gone_tests=tuple(gone),
     )
-    findings = sorted(_findings(base, series, found), key=lambda finding: -SEVERITY[finding.verdict])
+    reasons = sorted(_reasons(base, series, found), key=lambda reason: -SEVERITY[reason.verdict])
     return replace(
         found,
-        verdict=most_serious([finding.verdict for finding in findings]),
-        reasons=tuple(finding.text for finding in findings),
-        summary=findings[0].brief if findings else "",
+        verdict=most_serious([reason.verdict for reason in reasons]),
+        reasons=tuple(reason.text for reason in reasons),
+        summary=reasons[0].brief if reasons else "",
     )
 
 
-def _findings(base: Cell, series: Cell, found: ArchComparison) -> list[Finding]:
-    """Put in words what was found; of findings that are equally serious the first makes the headline."""
+def _reasons(base: Cell, series: Cell, found: ArchComparison) -> list[Reason]:
+    """Put in words what was found; of reasons that are equally serious the first makes the headline."""
     measured = telling(found.measurements, found.tests)
     return [
         *compare_builds(base.build, series.build),
         *compare_boots(base, series),
-        *map(measured_finding, measured),
-        *_test_findings(found.tests, {item.test for item in measured}),
-        *(Finding(Verdict.NOT_EXERCISED, f"{name} is gone with the series") for name in found.gone_tests),
-        *splat_findings(found.splats),
-        *lost_evidence_findings(base, series),
-        *_claim_findings(found.claims),
+        *map(measured_reason, measured),
+        *_test_reasons(found.tests, {item.test for item in measured}),
+        *(Reason(Verdict.NOT_EXERCISED, f"{name} is gone with the series") for name in found.gone_tests),
+        *splat_reasons(found.splats),
+        *lost_evidence_reasons(base, series),
+        *_claim_reasons(found.claims),
         *compare_warnings(found.new_warnings),
     ]
 
 
-def _test_findings(tests: Sequence[TestComparison], told: Collection[str]) -> list[Finding]:
+def _test_reasons(tests: Sequence[TestComparison], told: Collection[str]) -> list[Reason]:
     """Group the tests of which the same is to be said, and that were not told of yet."""
     if not tests:
-        return [Finding(Verdict.NOT_EXERCISED, "no test was planned")]
+        return [Reason(Verdict.NOT_EXERCISED, "no test was planned")]
     groups: dict[tuple[Verdict, str], list[TestComparison]] = {}
     for test in tests:
         is_known = test.known_gap or test.known_failure
         if test.verdict is not Verdict.UNCHANGED and not is_known and test.name not in told:
             groups.setdefault((test.verdict, test.reason), []).append(test)
-    findings = [
-        Finding(
-            verdict, _sentence([test.name for test in group], reason, len(tests)), _short(tests, group[0])
-        )
+    reasons = [
+        Reason(verdict, _sentence([test.name for test in group], reason, len(tests)), _short(tests, group[0]))
         for (verdict, reason), group in groups.items()
     ]
-    if findings or told:
-        return findings
+    if reasons or told:
+        return reasons
     gaps = sum(1 for test in tests if test.known_gap)
     failures = sum(1 for test in tests if test.known_failure)
     count = sum(1 for test in tests if is_exercised(test)) - failures
     if not count:
         what = "a known gap or a known failure" if failures else "a known gap"
-        return [Finding(Verdict.NOT_EXERCISED, f"every test is {what}")]
+        return [Reason(Verdict.NOT_EXERCISED, f"every test is {what}")]
     known = f", {amount(gaps, 'known gap')}" if gaps else ""
     known += f", {amount(failures, 'known failure')}" if failures else ""
     said = f"{count} of {len(tests)} tests exercised and passing on both kernels{known}"
-    return [Finding(Verdict.UNCHANGED, said)]
+    return [Reason(Verdict.UNCHANGED, said)]
 
 
 def _short(tests: Sequence[TestComparison], first: TestComparison) -> str:
@@ -204,9 +202,9 @@ def _names(names: Sequence[str], total: int) -> str:
     return shown if len(names) <= _NAMES_SHOWN else f"{shown} and {len(names) - _NAMES_SHOWN} more"
 
 
-def _claim_findings(claims: Sequence[ClaimComparison]) -> list[Finding]:
+def _claim_reasons(claims: Sequence[ClaimComparison]) -> list[Reason]:
     return [
-        Finding(claim.verdict, f"claim: {claim.reason}", f"claim on {claim.claim.counter} does not hold")
+        Reason(claim.verdict, f"claim: {claim.reason}", f"claim on {claim.claim.counter} does not hold")
         for claim in claims
         if claim.verdict is not Verdict.UNCHANGED
     ]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from results.compare.finding import SURE
+from results.compare.reason import SURE
 from results.compare.tally import Runs
 from results.model.run import Tally, Verdict
 from results.text import amount

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from results.compare.finding import SURE, Finding
+from results.compare.reason import SURE, Reason
 from results.compare.tally import reached_tests
 from results.model.run import (
     Boot,
@@ -176,27 +176,27 @@ def _tests_around(boot: Boot, splat: Splat) -> set[str]:
     return before or {name for _, name in sorted(ran)[:1]}
 
 
-def splat_findings(splats: Sequence[SplatComparison]) -> list[Finding]:
+def splat_reasons(splats: Sequence[SplatComparison]) -> list[Reason]:
     """Put in words what was found."""
     return [
-        Finding(splat.verdict, f"the kernel reports {splat.title} ({splat.reason})", splat.title)
+        Reason(splat.verdict, f"the kernel reports {splat.title} ({splat.reason})", splat.title)
         for splat in splats
         if splat.verdict is not Verdict.UNCHANGED
     ]
 
 
-def lost_evidence_findings(base: Cell, series: Cell) -> list[Finding]:
+def lost_evidence_reasons(base: Cell, series: Cell) -> list[Reason]:
     """Say in which tests a report of the kernel would not have been seen, on either kernel."""
     cells = (("base", base), ("the series", series))
-    findings: list[Finding] = []
+    reasons: list[Reason] = []
     for checker in dict.fromkeys(_checkers_off(base) + _checkers_off(series)):
         since = partial(_off_since, checker=checker)
         unchecked = [(name, _unseen(cell, since)) for name, cell in cells]
-        findings += _lost(f"{checker} was off afterwards", "nothing after it was checked", unchecked)
+        reasons += _lost(f"{checker} was off afterwards", "nothing after it was checked", unchecked)
     incomplete = [(name, _unseen(cell, _incomplete_since)) for name, cell in cells]
     why = next((boot.log_incomplete for _, cell in cells for boot in cell.boots if boot.log_incomplete), "")
-    findings += _lost("the log is incomplete", f"{why}; a report of the kernel may be missing", incomplete)
-    return findings
+    reasons += _lost("the log is incomplete", f"{why}; a report of the kernel may be missing", incomplete)
+    return reasons
 
 
 def _incomplete_since(boot: Boot) -> int | None:
@@ -214,7 +214,7 @@ def _unseen(cell: Cell, blind_since: Callable[[Boot], int | None]) -> list[str]:
     return [name for name, is_seen in seen.items() if not is_seen]
 
 
-def _lost(what: str, so: str, unseen: Sequence[tuple[str, list[str]]]) -> Iterator[Finding]:
+def _lost(what: str, so: str, unseen: Sequence[tuple[str, list[str]]]) -> Iterator[Reason]:
     kernels = [name for name, tests in unseen if tests]
     if not kernels:
         return
@@ -222,4 +222,4 @@ def _lost(what: str, so: str, unseen: Sequence[tuple[str, list[str]]]) -> Iterat
     tests = list(dict.fromkeys(test for _, names in unseen for test in names))
     more = len(tests) - _NAMES_SHOWN
     shown = join(tests) if more <= 0 else f"{', '.join(tests[:_NAMES_SHOWN])} and {more} more"
-    yield Finding(Verdict.NOT_EXERCISED, f"{what} {where}: {so} ({shown})")
+    yield Reason(Verdict.NOT_EXERCISED, f"{what} {where}: {so} ({shown})")

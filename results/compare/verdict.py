@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results.compare.finding import brief
+from results.compare.reason import brief
 from results.model.run import SEVERITY, ArchComparison, TestComparison, Verdict
 from results.text import amount, join
 

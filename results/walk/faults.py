@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from results.compare.bringup import compare_boots, compare_builds
-from results.compare.measures.registry import measured_finding
+from results.compare.measures.registry import measured_reason
 from results.compare.tally import reached_tests
 from results.model.run import (
     ArchComparison,
@@ -147,7 +147,7 @@ def _measured_faults(now: Observation) -> Iterator[tuple[Key, FaultEvidence]]:
     failing = {name for name, test in tests.items() if test.verdict is Verdict.REGRESSION}
     for item in now.comparison.measurements:
         if item.verdict is Verdict.REGRESSION and item.test not in failing:
-            text = of_patch(measured_finding(item).text)
+            text = of_patch(measured_reason(item).text)
             yield (FaultKind.MEASURE, item.test), _found_by(tests[item.test], now.cell, text)
 
 

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from results.compare.finding import SURE
 from results.compare.measures.data_lines import parse_data_lines
 from results.compare.measures.measure import Measure, reading
+from results.compare.reason import SURE
 from results.compare.tally import Runs
 from results.model.run import Measurement, TestComparison, Verdict
 

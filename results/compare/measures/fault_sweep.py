@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from results.compare.finding import SURE
 from results.compare.measures.measure import CallMark, Measure, reading
 from results.compare.measures.sweep_rows import SweepRow, SweepRun, read_sweep
+from results.compare.reason import SURE
 from results.compare.tally import Runs, deciding_run
 from results.model.document import plain
 from results.model.run import Measurement, Status, TestComparison, Verdict

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from results.compare.finding import SURE
 from results.compare.measures.data_lines import DataError, DataLine, parse_data_lines
 from results.compare.measures.measure import Measure, reading
+from results.compare.reason import SURE
 from results.compare.tally import Runs, deciding_run
 from results.model.document import plain
 from results.model.run import Measurement, TestComparison, Verdict

@@ -8,8 +8,8 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from results.compare import measures
-from results.compare.finding import Finding, brief
 from results.compare.measures.measure import Measure, says_more
+from results.compare.reason import Reason, brief
 from results.compare.tally import runs_of
 from results.model.run import Cell, Measurement, PlannedTest, TestComparison
 
@@ -51,10 +51,10 @@ def telling(items: Sequence[Measurement], tests: Sequence[TestComparison]) -> tu
     return tuple(item for item in items if says_more(item, of_tests[item.test]))
 
 
-def measured_finding(item: Measurement) -> Finding:
+def measured_reason(item: Measurement) -> Reason:
     """Say in words what a test measured."""
     text = measure_of(item.measure).finding(item)
-    return Finding(item.verdict, text, brief(text.partition(" (")[0]))
+    return Reason(item.verdict, text, brief(text.partition(" (")[0]))
 
 
 def by_measure(items: Sequence[Measurement]) -> list[tuple[Measure, list[Measurement]]]:

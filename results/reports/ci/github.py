@@ -74,9 +74,7 @@ def _table(run: Run) -> Iterator[str]:
     yield "|---|---|---|---|" + "---|" * len(columns)
     for number, arch in enumerate(run.arches):
         cells = [arch.arch]
-        for variant in ("base", "series"):
-            cell = lookup.cell_of(run, arch.arch, variant)
-            cells.append(wording.kernel_summary(arch, variant, cell))
+        cells += [wording.kernel_summary(arch, *cell) for cell in lookup.cells_of(run, arch.arch).items()]
         cells.append(f"{wording.SYMBOLS[arch.verdict]} {arch_words(arch)}")
         cells += [column[number] for column in columns.values()]
         yield f"| {' | '.join(map(_text, cells))} |"

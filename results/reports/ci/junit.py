@@ -109,8 +109,7 @@ def _output(run: Run, name: str, variant: str, tally: Tally) -> Iterator[str]:
 
 
 def _kernel_cases(run: Run, arch: ArchComparison) -> Iterator[TestCase]:
-    for variant in ("base", "series"):
-        cell = lookup.cell_of(run, arch.arch, variant)
+    for variant, cell in lookup.cells_of(run, arch.arch).items():
         yield _build_case(arch, variant, cell.build if cell else None)
         yield _boot_case(arch, variant, cell)
     yield _warnings_case(run, arch)
@@ -154,8 +153,8 @@ def _boot_words(boot: Boot) -> str:
 
 def _warnings_case(run: Run, arch: ArchComparison) -> TestCase:
     case = _kernel_case(arch, "no new compiler warnings")
-    cells = (lookup.cell_of(run, arch.arch, variant) for variant in ("base", "series"))
-    if not all(cell and cell.build and cell.build.ok for cell in cells):
+    cells = lookup.cells_of(run, arch.arch)
+    if not all(cell and cell.build and cell.build.ok for cell in cells.values()):
         _judge(case, Verdict.NOT_EXERCISED, "not both kernels were built")
     elif arch.new_warnings:
         said = [f"{warning.file}:{warning.line}: {warning.text}" for warning in arch.new_warnings]

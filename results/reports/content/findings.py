@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from results.compare.finding import VERBS
 from results.compare.measures.measure import says_more
-from results.compare.measures.registry import measured_finding
+from results.compare.measures.registry import measured_reason
+from results.compare.reason import VERBS
 from results.compare.tally import guest_died_in
 from results.model.run import (
     SEVERITY,
@@ -29,11 +28,11 @@ from results.model.run import (
 from results.reports.content import lookup, wording
 from results.reports.content.finding import Finding, FindingKind, reproducing
 from results.reports.content.folds import was_booted
+from results.text import first_line
 
 BAD = (Verdict.REGRESSION, Verdict.INFRASTRUCTURE, Verdict.FLAKY, Verdict.FAILS_ON_BOTH)
 _KINDS = {kind: rank for rank, kind in enumerate(FindingKind)}
 _WHERE = {"base": "on base", "series": "with the series"}
-_ERROR_LINE = re.compile(r"\b(?:fatal )?error: |\*\*\* |undefined reference", re.IGNORECASE)
 
 
 def findings(run: Run) -> list[Finding]:
@@ -90,10 +89,9 @@ def _of_build(run: Run, arch: ArchComparison, cell: Cell, build: Build | None) -
     verdict = Verdict.INFRASTRUCTURE if build.error_is_infrastructure else _blame(arch, cell)
     finding = _finding(run, arch, FindingKind.BUILD, verdict, f"build {cell.variant}", title, cell.variant)
     lines = [line for line in build.error.splitlines() if line.strip()]
-    errors = [line.strip() for line in lines if _ERROR_LINE.search(line)] or lines
     return replace(
         finding,
-        reason=errors[0] if errors else "",
+        reason=first_line(build.error),
         said=tuple(lines[:8]),
         log=build.log,
         command=reproducing(run.id, f"{arch.arch}/{cell.variant}", boots=False),
@@ -135,10 +133,10 @@ def _blame(arch: ArchComparison, cell: Cell) -> Verdict:
 def _of_splat(run: Run, arch: ArchComparison, splat: SplatComparison) -> Finding:
     seen = lookup.sightings(run, splat)
     log, lines = (seen[-1][0].log, seen[-1][1].lines) if seen else ("", None)
-    known = ((splat.series_boots, "series"), (splat.base_boots, "base"))
+    cells = lookup.cells_of(run, arch.arch)
     rates = []
-    for boots, variant in known:
-        cell = lookup.cell_of(run, arch.arch, variant)
+    for boots, variant in ((splat.series_boots, "series"), (splat.base_boots, "base")):
+        cell = cells[variant]
         total = max(len(cell.boots) if cell else 0, len(boots))
         rates.append(f"{len(boots)} of {wording.count(total, 'boot')} {_WHERE[variant]}")
     finding = _finding(run, arch, FindingKind.SPLAT, splat.verdict, splat.signature, splat.title)
@@ -236,7 +234,7 @@ def _measured_reason(arch: ArchComparison, test: TestComparison) -> str:
     """What a test measured explains more than its status."""
     for item in arch.measurements:
         if item.test == test.name and item.verdict in BAD and says_more(item, test):
-            return measured_finding(item).text
+            return measured_reason(item).text
     return ""
 
 
@@ -255,7 +253,7 @@ def _of_measure(run: Run, arch: ArchComparison, item: Measurement, test: TestCom
     finding = _finding(run, arch, FindingKind.MEASURE, item.verdict, item.test, title)
     return replace(
         finding,
-        reason=measured_finding(item).text,
+        reason=measured_reason(item).text,
         log=boot.log if boot else "",
         lines=test.series.lines if test else None,
         command=reproducing(run.id, f"{arch.arch}/series", item.test),

@@ -8,8 +8,8 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from results.compare.finding import idle_reason, named
 from results.compare.measures.measure import is_notable
+from results.compare.reason import idle_reason, named
 from results.compare.verdict import GAPS
 from results.model.run import ArchComparison, Measurement, Run, TestComparison, Verdict
 from results.reports.content import lookup, wording
@@ -50,8 +50,8 @@ class Gap:
 
 def was_booted(run: Run, arch: ArchComparison) -> bool:
     """Tell whether both kernels of an architecture were booted, so that there is something to compare."""
-    cells = [lookup.cell_of(run, arch.arch, variant) for variant in ("base", "series")]
-    return all(cell is not None and (cell.boots or cell.boots_of) for cell in cells)
+    cells = lookup.cells_of(run, arch.arch)
+    return all(cell is not None and (cell.boots or cell.boots_of) for cell in cells.values())
 
 
 def folds(run: Run) -> list[Fold]:
@@ -104,8 +104,8 @@ def _not_built(run: Run) -> Iterator[Fold]:
 def _state(run: Run, arch: ArchComparison) -> str:
     """Say which kernel of an architecture is missing; a build that failed is a finding."""
     missing: dict[str, list[str]] = {}
-    for variant, name in (("base", "base"), ("series", "the series")):
-        cell = lookup.cell_of(run, arch.arch, variant)
+    for variant, cell in lookup.cells_of(run, arch.arch).items():
+        name = "the series" if variant == "series" else variant
         if cell is None or cell.build is None:
             missing.setdefault("not built", []).append(name)
         elif cell.build.ok and not (cell.boots or cell.boots_of) and run.planned:

@@ -35,6 +35,11 @@ def cell_of(run: Run, arch: str, variant: str) -> Cell | None:
     return next((cell for cell in run.cells if (cell.arch, cell.variant) == (arch, variant)), None)
 
 
+def cells_of(run: Run, arch: str) -> dict[str, Cell | None]:
+    """Return the cells of base and the series, by variant."""
+    return {variant: cell_of(run, arch, variant) for variant in ("base", "series")}
+
+
 def boot_of(run: Run, boot_id: str | None) -> Boot | None:
     """Return the boot with this id."""
     return next((boot for cell in run.cells for boot in cell.boots if boot.id == boot_id), None)

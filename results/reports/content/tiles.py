@@ -38,11 +38,11 @@ def tiles(run: Run, arch: ArchComparison) -> dict[str, list[Tile]]:
 
 
 def _tiles(run: Run, arch: ArchComparison) -> Iterator[Tile]:
-    cells = [(variant, lookup.cell_of(run, arch.arch, variant)) for variant in ("base", "series")]
-    for variant, cell in cells:
+    cells = lookup.cells_of(run, arch.arch)
+    for variant, cell in cells.items():
         look, words = _build(cell)
         yield Tile("build", look, f"build of {variant}: {words}", ("arch", arch.arch, "builds"))
-    for _, cell in cells:
+    for cell in cells.values():
         for boot in cell.boots if cell and not cell.boots_of else ():
             ill = Status.ERROR if boot.end.is_kernels else Verdict.INFRASTRUCTURE
             look = Status.PASS if boot.end is BootEnd.DONE else ill

@@ -46,11 +46,13 @@ def print_run(run: Run, console: Console, run_dir: Path) -> None:
 def _print_matrix(page: Page, run: Run) -> None:
     table = page.table("arch", "base", "series", "verdict")
     for arch in run.arches:
-        cells = [lookup.cell_of(run, arch.arch, variant) for variant in ("base", "series")]
+        cells = lookup.cells_of(run, arch.arch)
         table.add_row(
             page.text(arch.arch, "bold"),
-            page.text(wording.kernel_summary(arch, "base", cells[0])),
-            page.text(wording.kernel_summary(arch, "series", cells[1])),
+            *(
+                page.text(wording.kernel_summary(arch, *cell))
+                for cell in lookup.cells_of(run, arch.arch).items()
+            ),
             page.marked(arch.verdict, arch_words(arch)),
         )
     page.show(table)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A finding of one architecture: a verdict and its words."""
+"""A reason for the verdict on an architecture, and its words."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _FRONTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that can be said of an architecture."""
+class Reason:
+    """What speaks for a verdict on an architecture."""
 
     verdict: Verdict
     text: str
