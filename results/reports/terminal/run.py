@@ -49,10 +49,7 @@ def _print_matrix(page: Page, run: Run) -> None:
         cells = lookup.cells_of(run, arch.arch)
         table.add_row(
             page.text(arch.arch, "bold"),
-            *(
-                page.text(wording.kernel_summary(arch, *cell))
-                for cell in lookup.cells_of(run, arch.arch).items()
-            ),
+            *(page.text(wording.kernel_summary(arch, *cell)) for cell in cells.items()),
             page.marked(arch.verdict, arch_words(arch)),
         )
     page.show(table)
