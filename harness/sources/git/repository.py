@@ -31,6 +31,7 @@ _SETTINGS = (
     "core.quotePath=false",
     "commit.gpgSign=false",
     "gc.auto=0",
+    "maintenance.auto=false",
     "safe.directory=*",
     "checkout.workers=0",
 )

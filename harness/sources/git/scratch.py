@@ -19,9 +19,8 @@ def scratch_repository(owner: Repository) -> Iterator[Repository]:
     Its HEAD, index and half-done `git am` vanish with it, whatever happens.
     """
     with tempfile.TemporaryDirectory(prefix="thp-harness-series-") as folder:
-        Repository(Path(folder)).run("init", "--quiet", "--template=", "--initial-branch=series")
         common = _common(owner)
-        _copy_shallow(common, folder)
+        _make(Path(folder), common)
         yield Repository(Path(folder), {"GIT_OBJECT_DIRECTORY": str(common / "objects")})
 
 
@@ -32,18 +31,17 @@ def borrowing_repository(*owners: Repository) -> Iterator[Repository]:
     Histories end where those of the first one do.
     """
     with tempfile.TemporaryDirectory(prefix="thp-harness-history-") as folder:
-        Repository(Path(folder)).run("init", "--quiet", "--template=", "--initial-branch=none")
         common = [_common(owner) for owner in owners]
-        _copy_shallow(common[0], folder)
+        _make(Path(folder), common[0])
         objects = ":".join(_quoted(place / "objects") for place in common)
         yield Repository(Path(folder), {"GIT_ALTERNATE_OBJECT_DIRECTORIES": objects})
 
 
 @contextmanager
 def reading_repository(owner: Repository, head: str) -> Iterator[Repository]:
-    """Like `borrowing_repository`, of one repository, with HEAD at a commit."""
+    """Like `borrowing_repository`, of one repository, with HEAD at a commit, named by its full id."""
     with borrowing_repository(owner) as scratch:
-        scratch.run("update-ref", "--no-deref", "HEAD", head)
+        _detach(scratch, head)
         yield scratch
 
 
@@ -52,24 +50,37 @@ def _quoted(path: Path) -> str:
     return f'"{text}"'
 
 
-def _copy_shallow(common: Path, folder: str) -> None:
+def _make(folder: Path, common: Path) -> None:
+    """Write the files that `git init` would (gitrepository-layout(5)), which takes no process."""
+    git = folder / ".git"
+    for name in ("objects", "refs"):
+        (git / name).mkdir(parents=True)
+    (git / "HEAD").write_text("ref: refs/heads/series\n")
+    (git / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = false\n")
     if (common / "shallow").is_file():
-        shutil.copy(common / "shallow", Path(folder) / ".git")
+        shutil.copy(common / "shallow", git)
+
+
+def _detach(scratch: Repository, commit: str) -> None:
+    (scratch.path / ".git" / "HEAD").write_text(f"{commit}\n")
 
 
 def _common(owner: Repository) -> Path:
     """Where a repository has its objects and the ends of its history, those of its worktrees included."""
+    if (owner.path / "HEAD").is_file() and (owner.path / "objects").is_dir():
+        return owner.path.absolute()
     return Path(owner.run("rev-parse", "--path-format=absolute", "--git-common-dir"))
 
 
 def check_out_only(repository: Repository, commit: str, paths: Iterable[str]) -> None:
-    """Put HEAD and the whole index at a commit, but only the named paths into the folder."""
+    """Put HEAD and the whole index at a commit, by its full id, but only the named paths into the folder."""
     patterns = ["/" + _literal(path) for path in sorted({*paths, "Makefile"})]
     sparse = repository.path / ".git" / "info" / "sparse-checkout"
     sparse.parent.mkdir(exist_ok=True)
     sparse.write_text("\n".join(patterns) + "\n")
-    repository.run("config", "core.sparseCheckout", "true")
-    repository.run("update-ref", "--no-deref", "HEAD", commit)
+    with (repository.path / ".git" / "config").open("a") as config:
+        config.write("\tsparseCheckout = true\n")
+    _detach(repository, commit)
     repository.run("read-tree", "-mu", "HEAD")
 
 

@@ -18,7 +18,7 @@ from harness.sources.git.scratch import check_out_only, scratch_repository
 from harness.sources.series.diff import FileDiff, Hunk
 from harness.sources.series.fuzz import place
 from harness.sources.series.mail.mbox import Mail, SeriesError, printable
-from results.model.run import FuzzedHunk
+from results.model.run import FuzzedHunk, Patch
 from results.text import abbrev
 
 _REFUSED_HUNK = re.compile(r"^error: patch failed: (.+):(\d+)$", re.MULTILINE)
@@ -32,6 +32,7 @@ _MERGED = re.compile(r"^Applying: (.*)\n(?:(?!Applying: ).*\n)*?Falling back to 
 _BLOBS = re.compile(r"^index ([0-9a-f]{7,40})\.\.", re.MULTILINE)
 _NOT_MERGED = "error: Failed to merge in the changes."
 _INVALID_DATE = re.compile(r"^fatal: invalid date format: (.*)$", re.MULTILINE)
+_COMMIT = re.compile(rb"^commit ([0-9a-f]{40} [0-9a-f]{40} .*)$", re.MULTILINE)
 _MOST_HUNKS = 3
 _MOST_LINES = 14
 
@@ -50,9 +51,11 @@ class ApplyOptions:
 
 @dataclass(frozen=True, slots=True)
 class AppliedMails:
-    """The commit that a series made, the hunks that had to be fuzzed for it, and notes for the reader."""
+    """The commits that a series made, the hunks that had to be fuzzed for it, and notes for the reader."""
 
-    commit: str
+    patches: tuple[Patch, ...]
+    tree: str
+    """Of the last commit."""
     fuzzed: tuple[FuzzedHunk, ...]
     notes: tuple[str, ...] = ()
 
@@ -87,7 +90,21 @@ def apply_mails(
             more, refusal = _am(scratch, "--continue", _DATES)
             said += more
         merged = [f"“{subject}” was merged by `git am --3way`" for subject in _MERGED.findall(said)]
-        return AppliedMails(scratch.run("rev-parse", "HEAD"), tuple(fuzzed), tuple(map(printable, merged)))
+        return AppliedMails(*_commits(scratch, base), tuple(fuzzed), tuple(map(printable, merged)))
+
+
+def _commits(scratch: Repository, base: str) -> tuple[tuple[Patch, ...], str]:
+    """Read the commits from a base to HEAD, and the tree of the last one."""
+    how = ("--reverse", "--no-merges", "--format=commit %H %T %s", "--patch", "--full-index", "--binary")
+    history = scratch.run_bytes("log", *how, f"{base}..HEAD")
+    pairs = (line.split() for line in scratch.run("patch-id", "--stable", stdin=history).splitlines())
+    patch_ids = {commit: patch_id for patch_id, commit in pairs}
+    found = [head.decode("utf-8", errors="replace").split(" ", 2) for head in _COMMIT.findall(history)]
+    patches = tuple(
+        Patch(number, subject, commit, patch_ids.get(commit, ""))
+        for number, (commit, _, subject) in enumerate(found, start=1)
+    )
+    return patches, found[-1][1]
 
 
 def _borrow_blobs(mirror: Repository, repository: Path, patches: Iterable[Mail]) -> None:

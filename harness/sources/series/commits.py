@@ -29,6 +29,7 @@ class RangeCommit:
 
     commit: str
     tree: str
+    parent: str
     parent_tree: str
     author: str
     """`Name <address>`."""
@@ -89,6 +90,8 @@ class PlacedRange:
     """The commits that a range became in the mirror, one for each patch, and notes for the reader."""
 
     commits: tuple[str, ...]
+    tree: str
+    """Of the last commit."""
     patch_ids: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -102,7 +105,7 @@ def read_range(owner: Repository, name: str, base: str, tip: str) -> CommitRange
     tip = _without_cover_merge(owner, tip)
     _require_series(owner, name, base, tip)
     commits = _read_commits(owner, name, base, tip)
-    found = CommitRange(name, owner, owner.run("rev-parse", f"{commits[0].commit}^"), tip, commits)
+    found = CommitRange(name, owner, commits[0].parent, tip, commits)
     if not found.patches:
         raise SeriesError(
             f"no commit of the range {name} changes a file",
@@ -123,11 +126,15 @@ def _without_cover_merge(owner: Repository, tip: str) -> str:
 
 def _require_series(owner: Repository, name: str, base: str, tip: str) -> None:
     """Refuse a range that is no series before anything of it is read."""
+    most = f"--max-count={MOST_COMMITS + 1}"
+    listed = owner.run("rev-list", "--parents", most, f"{base}..{tip}").splitlines()
+    if 0 < len(listed) <= MOST_COMMITS and all(len(line.split()) == 2 for line in listed):
+        return
 
     def count(*option: str) -> int:
         return int(owner.run("rev-list", "--count", *option, f"{base}..{tip}"))
 
-    if not (commits := count()):
+    if not listed:
         raise SeriesError(f"the range {name} is empty: TIP has nothing that BASE lacks", hint="Swap the two?")
     if count("--max-parents=0"):
         raise SeriesError(
@@ -139,11 +146,10 @@ def _require_series(owner: Repository, name: str, base: str, tip: str) -> None:
             f"the range {name} has {merges} merge commits, which are no patches",
             hint="Rebase it onto BASE first.",
         )
-    if commits > MOST_COMMITS:
-        raise SeriesError(
-            f"the range {name} has {commits} commits, more than the {MOST_COMMITS} that count as a series",
-            hint="Name the commit that the series was written on as BASE.",
-        )
+    raise SeriesError(
+        f"the range {name} has {count()} commits, more than the {MOST_COMMITS} that count as a series",
+        hint="Name the commit that the series was written on as BASE.",
+    )
 
 
 def _read_commits(owner: Repository, name: str, base: str, tip: str) -> tuple[RangeCommit, ...]:
@@ -151,8 +157,7 @@ def _read_commits(owner: Repository, name: str, base: str, tip: str) -> tuple[Ra
     try:
         said = owner.run("log", "--reverse", "--topo-order", f"--format={form}", f"{base}..{tip}", "--")
         words = said.split("\0")
-        oldest = words[0]
-        parent_tree = owner.run("rev-parse", "--verify", "--quiet", f"{oldest}^^{{tree}}")
+        parent, parent_tree = owner.run("rev-parse", f"{words[0]}^", f"{words[0]}^^{{tree}}").split()
     except GitError as error:
         raise SeriesError(
             f"git can't read the commits of the range {name}: {error}",
@@ -161,8 +166,8 @@ def _read_commits(owner: Repository, name: str, base: str, tip: str) -> tuple[Ra
     commits: list[RangeCommit] = []
     for commit, tree, author, subject, message in zip(*(words[place::5] for place in range(5)), strict=False):
         is_cover = tree == parent_tree and bool(_COVER.search(message))
-        commits.append(RangeCommit(commit.strip(), tree, parent_tree, author, subject, is_cover))
-        parent_tree = tree
+        commits.append(RangeCommit(commit.strip(), tree, parent, parent_tree, author, subject, is_cover))
+        parent, parent_tree = commit.strip(), tree
     return tuple(commits)
 
 
@@ -179,8 +184,8 @@ def place_range(mirror: Repository, base: str, found: CommitRange, log: Callable
             _hydrate(found.owner, found.base, found.tip)
             if found.base == base and not found.is_part:
                 log(f"copying {len(patches)} commits of {found.name}")
-                ids = tuple(_patch_id(scratch, patch.parent_tree, patch.tree) for patch in patches)
-                placed = PlacedRange(tuple(patch.commit for patch in patches), ids, ())
+                commits = tuple(patch.commit for patch in patches)
+                placed = PlacedRange(commits, patches[-1].tree, _patch_ids(scratch, commits), ())
             else:
                 log(f"replaying {len(patches)} commits of {found.name} on {abbrev(base)}")
                 placed = _replay(scratch, base, found)
@@ -190,7 +195,7 @@ def place_range(mirror: Repository, base: str, found: CommitRange, log: Callable
                 f"{found.owner.path} does not hold all files of the range {found.name}: {error}",
                 hint="In a partial clone, check the range out once, so that git fetches them.",
             ) from error
-    _require_tree_of_tip(mirror, base, found, placed.commits[-1])
+    _require_tree_of_tip(mirror, base, found, placed)
     return placed
 
 
@@ -214,9 +219,9 @@ def copy_commits(source: Repository, mirror: Repository, base: str, tip: str) ->
     mirror.run("rev-list", "--objects", "--quiet", tip, f"^{base}")
 
 
-def _require_tree_of_tip(mirror: Repository, base: str, found: CommitRange, commit: str) -> None:
+def _require_tree_of_tip(mirror: Repository, base: str, found: CommitRange, placed: PlacedRange) -> None:
     """On the files that a range was written for, its last commit has the files of its tip."""
-    before, tree = mirror.run("rev-parse", f"{base}^{{tree}}", f"{commit}^{{tree}}").split()
+    before, tree = mirror.run("rev-parse", f"{base}^{{tree}}", f"{placed.commits[-1]}^{{tree}}").split()
     if not found.is_part and before == found.patches[0].parent_tree and tree != found.patches[-1].tree:
         raise InfrastructureError(
             f"the range {found.name} became the tree {abbrev(tree)}, "
@@ -230,29 +235,37 @@ def _replay(scratch: Repository, base: str, found: CommitRange) -> PlacedRange:
     head, tree = base, scratch.run("rev-parse", f"{base}^{{tree}}")
     notes = [f"the range was written on {abbrev(found.base)}: its commits are replayed on {abbrev(base)}"]
     commits: list[str] = []
-    patch_ids: list[str] = []
-    for number, patch in enumerate(found.patches, start=1):
-        label = f"patch {number}/{len(found.patches)} “{printable(patch.subject)}”"
+    for number, patch in enumerate(found.patches):
+        label = _label(found, number)
         merged = _merge(scratch, tree, patch, f"{label} does not apply to {abbrev(base)}")
         if merged == tree:
             raise SeriesError(
                 f"{label} changes nothing on {abbrev(base)}",
                 hint="The tree holds this change already: drop the commit, or use an older tree.",
             )
-        patch_ids.append(_patch_id(scratch, tree, merged))
-        if patch_ids[-1] != _patch_id(scratch, patch.parent_tree, patch.tree):
-            notes.append(f"{label} was merged: its surroundings differ from those that it was written for")
         head, tree = _commit(scratch, patch.commit, merged, head), merged
         commits.append(head)
-    return PlacedRange(tuple(commits), tuple(patch_ids), tuple(notes))
+    originals = [patch.commit for patch in found.patches]
+    ids = _patch_ids(scratch, (*originals, *commits))
+    before, after = ids[: len(originals)], ids[len(originals) :]
+    for number in range(len(originals)):
+        if before[number] != after[number]:
+            label = _label(found, number)
+            notes.append(f"{label} was merged: its surroundings differ from those that it was written for")
+    return PlacedRange(tuple(commits), tree, after, tuple(notes))
+
+
+def _label(found: CommitRange, position: int) -> str:
+    subject = printable(found.patches[position].subject)
+    return f"patch {position + 1}/{len(found.patches)} “{subject}”"
 
 
 def _merge(scratch: Repository, ours: str, patch: RangeCommit, refusal: str) -> str:
     """Three-way merge of a commit's change into a tree."""
-    fork = _write_commit(scratch, patch.parent_tree)
-    sides = [_write_commit(scratch, tree, fork) for tree in (ours, patch.tree)]
+    side = _write_commit(scratch, ours, patch.parent)
+    how = ("--write-tree", "--name-only", "--messages")
     try:
-        return scratch.run("merge-tree", "--write-tree", "--name-only", "--messages", *sides).split("\n")[0]
+        return scratch.run("merge-tree", *how, side, patch.commit).split("\n")[0]
     except GitError as error:
         if error.returncode != 1:
             raise
@@ -282,16 +295,19 @@ def _conflicting_lines(scratch: Repository, tree: str, files: Sequence[str]) -> 
                 yield f"    | … ({len(lines) - _MOST_LINES} more lines)"
 
 
-def _patch_id(scratch: Repository, before: str, after: str) -> str:
-    diff = scratch.run_bytes("diff-tree", "-p", "--binary", "--full-index", "-M", before, after)
-    return scratch.run("patch-id", "--stable", stdin=diff).partition(" ")[0]
+def _patch_ids(scratch: Repository, commits: Sequence[str]) -> tuple[str, ...]:
+    """The patch id of each commit; empty for what git gives none."""
+    how = ("--stdin", "-p", "--binary", "--full-index", "-M")
+    diffs = scratch.run_bytes("diff-tree", *how, stdin="".join(f"{one}\n" for one in commits).encode())
+    pairs = (line.split() for line in scratch.run("patch-id", "--stable", stdin=diffs).splitlines())
+    patch_ids = {commit: patch_id for patch_id, commit in pairs}
+    return tuple(patch_ids.get(commit, "") for commit in commits)
 
 
-def _write_commit(scratch: Repository, tree: str, parent: str = "") -> str:
+def _write_commit(scratch: Repository, tree: str, parent: str) -> str:
     """A commit for `git merge-tree`, which finds the base of a merge by itself."""
     who = f"{COMMITTER_NAME} <{COMMITTER_EMAIL}> 0 +0000"
-    above = f"parent {parent}\n" if parent else ""
-    content = f"tree {tree}\n{above}author {who}\ncommitter {who}\n\n-\n"
+    content = f"tree {tree}\nparent {parent}\nauthor {who}\ncommitter {who}\n\n-\n"
     return scratch.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=content.encode())
 
 

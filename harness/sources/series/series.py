@@ -86,7 +86,7 @@ def prepare_series(
     name = _name(source, base, choice, options)
     record = cache / "series" / f"{name}.json"
     ref = f"refs/series/{name}"
-    if known := _recall(record, read_ref(mirror, ref)):
+    if (known := _recall(record)) and known.commit == read_ref(mirror, ref):
         return known
     if isinstance(source, CommitRange):
         applied = _apply_range(mirror, base, source, choice, log)
@@ -122,7 +122,7 @@ def _apply_range(
     others = f" (and {amount(more, 'more patch', 'more patches')})" if more and not found.cover else ""
     return AppliedSeries(
         commit=placed.commits[-1],
-        tree=mirror.run("rev-parse", f"{placed.commits[-1]}^{{tree}}"),
+        tree=placed.tree,
         patches=tuple(patches),
         fuzzed=(),
         title=printable(first.subject) + others,
@@ -151,9 +151,9 @@ def _apply_mails(
     except SeriesError as error:
         raise _with_base(error, base, written_on, prerequisites) from error
     return AppliedSeries(
-        commit=made.commit,
-        tree=mirror.run("rev-parse", f"{made.commit}^{{tree}}"),
-        patches=_with_mails(_patches(mirror, base, made.commit), ordered.patches, source.archive),
+        commit=made.patches[-1].commit,
+        tree=made.tree,
+        patches=_with_mails(made.patches, ordered.patches, source.archive),
         fuzzed=made.fuzzed,
         title=ordered.title,
         notes=tuple(map(printable, (*source.notes, *_asked_for(source, mails), *ordered.notes, *made.notes))),
@@ -206,20 +206,6 @@ def _with_base(error: SeriesError, base: str, written_on: str, prerequisites: tu
     )
 
 
-def _patches(mirror: Repository, base: str, tip: str) -> tuple[Patch, ...]:
-    history = ("log", "--reverse", "--no-merges")
-    diffs = mirror.run_bytes(*history, "--patch", "--full-index", "--binary", f"{base}..{tip}")
-    pairs = (line.split() for line in mirror.run("patch-id", "--stable", stdin=diffs).splitlines())
-    patch_ids = {commit: patch_id for patch_id, commit in pairs}
-    subjects = (
-        line.partition(" ") for line in mirror.run(*history, "--format=%H %s", f"{base}..{tip}").splitlines()
-    )
-    return tuple(
-        Patch(number, subject, commit, patch_ids.get(commit, ""))
-        for number, (commit, _, subject) in enumerate(subjects, start=1)
-    )
-
-
 def _with_mails(patches: Sequence[Patch], mails: Sequence[Mail], archive: str) -> tuple[Patch, ...]:
     return tuple(
         replace(patch, sha256=hashlib.sha256(mail.raw).hexdigest(), url=address(mail, archive))
@@ -234,11 +220,11 @@ def _remember(record: Path, applied: AppliedSeries) -> None:
     fresh.replace(record)
 
 
-def _recall(record: Path, commit: str | None) -> AppliedSeries | None:
-    """Read an applied series, unless its record or its commits are gone or disagree."""
+def _recall(record: Path) -> AppliedSeries | None:
+    """Read an applied series, unless its record is gone or damaged."""
     try:
         known: dict[str, Any] = json.loads(record.read_text())
-        applied = AppliedSeries(
+        return AppliedSeries(
             commit=known["commit"],
             tree=known["tree"],
             patches=tuple(Patch(**patch) for patch in known["patches"]),
@@ -252,4 +238,3 @@ def _recall(record: Path, commit: str | None) -> AppliedSeries | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return applied if applied.commit == commit else None
