@@ -55,7 +55,7 @@ def test_an_internal_error_is_no_regression_and_names_a_file_with_its_traceback(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"), [(["plan"], 3), (["--help"], 3), (["judge", "--help"], 128)], ids=str
+    ("arguments", "code"), [(["cache", "ls"], 3), (["--help"], 3), (["judge", "--help"], 128)], ids=str
 )
 def test_a_full_stdout_is_no_regression(program: Program, arguments: list[str], code: int) -> None:
     with Path("/dev/full").open("w") as full:
