@@ -18,6 +18,16 @@ _GROUPED = 10_000
 """From here on thousands are set apart."""
 
 
+class TextError(ValueError):
+    """A text of a small language is wrong; the message shows the place and what is expected there."""
+
+    def __init__(self, text: str, column: int, problem: str) -> None:
+        super().__init__(f"{problem}\n  {text}\n  {' ' * column}^")
+        self.column = column
+        """Counted from 0."""
+        self.problem = problem
+
+
 def printable(text: str) -> str:
     """Make control characters, ESC, bidi overrides and the like visible, so that no terminal obeys them."""
     if text.isprintable():

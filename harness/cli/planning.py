@@ -58,6 +58,10 @@ _OPTIONS = (
         "[default: those of the series]",
     ),
     click.option(
+        "--claim", "claims", multiple=True, metavar="CLAIM",
+        help="What must hold, as 'pswpout: series <= base + 5 %'; see docs/series.md; may be repeated.",
+    ),
+    click.option(
         "--plan", "plan_name", default="default", show_default=True, metavar="NAME|FILE",
         shell_complete=complete("plans"),
         help="Plan that gives the defaults: a name in configs/plans, or a record (.yaml).",
@@ -151,6 +155,7 @@ def make_plan_of(arguments: dict[str, Any]) -> Plan:
             kconfig=arguments["kconfig"],
             defconfig=arguments["defconfig"],
             tests=arguments["tests"],
+            claims=arguments["claims"],
             shard=Shard.from_text(shard) if shard else None,
             host=arguments["host"],
             lab=arguments["lab"],

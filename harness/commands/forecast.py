@@ -22,6 +22,7 @@ from harness.core.progress import clock
 from harness.core.workspace import Workspace
 from harness.engine.durations import DurationHistory, build_kind
 from harness.machines import emulator
+from harness.plan.claims import check_claims
 from harness.plan.derive.derive import derive, with_derivation
 from harness.plan.derive.line import DerivedLine
 from harness.plan.plan import Plan, claims, planned_tests
@@ -92,6 +93,8 @@ def forecast(plan: Plan, workspace: Workspace) -> Forecast:
     subject = checkouts.subject
     found = derive(plan, checkouts, workspace.cache)
     plan = with_derivation(plan, found) if found.lines else plan
+    claimed, planned = claims(plan.series), planned_tests(plan.suites)
+    check_claims(claimed, planned, checkouts, workspace.cache)
     return Forecast(
         tree=subject.tree,
         tree_version=subject.tree_version,
@@ -99,14 +102,14 @@ def forecast(plan: Plan, workspace: Workspace) -> Forecast:
         series_title=subject.series_title,
         stand_in=subject.stand_in,
         patches=tuple(patch.subject for patch in subject.patches),
-        tests=tuple(test.name for test in planned_tests(plan.suites)),
+        tests=tuple(test.name for test in planned),
         cells=tuple(cell for arch in plan.arches for cell in _cells(plan, arch, checkouts, workspace)),
         overrides=_overrides(plan),
         host=plan.host.name if plan.host else "",
         lab=plan.lab.name if plan.lab else "",
         notes=subject.notes,
         derived=found.lines,
-        claims=claims(plan.series),
+        claims=claimed,
     )
 
 
@@ -189,7 +192,7 @@ def print_forecast(cast: Forecast, console: Console) -> None:
 
 def _derived(cast: Forecast) -> Iterator[str]:
     for claim in cast.claims:
-        yield f"Claim   {claim.counter}: base {claim.base}, series {claim.series}"
+        yield f"Claim   {claim}"
     if cast.derived:
         yield "Diff    the series has no record; `thp-harness series init` writes one from these lines:"
     for line in cast.derived:

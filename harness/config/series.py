@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from harness.config.record import Items, NamedRecord, Record
+from results.compare.claim_text import parse_claim
 
 
 class TreeRecord(NamedRecord):
@@ -36,6 +37,15 @@ class CounterClaim(Record):
     series: Literal["absent", "present"] | int
 
 
+def _claim(text: str) -> str:
+    parse_claim(text)
+    return text
+
+
+ClaimText = Annotated[str, AfterValidator(_claim)]
+"""See `results.compare.claim_text`."""
+
+
 class SeriesRecord(NamedRecord):
     """A patch series; `configs/series/*.yaml`."""
 
@@ -52,6 +62,8 @@ class SeriesRecord(NamedRecord):
     tests: Items[str]
     """Names of `configs/tests/*.yaml`; empty means whichever of the usual ones the sources have."""
     counters: Mapping[str, CounterClaim] = Field(default_factory=dict)
+    claims: Items[ClaimText] = ()
+    """What else the series says of its numbers."""
 
 
 class PlanRecord(NamedRecord):

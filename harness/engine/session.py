@@ -23,6 +23,7 @@ from harness.engine.plan_fact import FoundTests, find_tests, plan_fact
 from harness.engine.run_folder import OpenedFolder, boot_files, open_folder
 from harness.machines.host.lease import HostLease, take_host
 from harness.machines.lava.lab import open_lab
+from harness.plan.claims import check_claims
 from harness.plan.plan import Plan, claims, planned_tests
 from harness.plan.prepare import Checkout, Checkouts, worktree_name
 from harness.sources.git.worktree_pool import Worktrees
@@ -159,7 +160,10 @@ def open_session(
     found = FoundTests(())
     if not isinstance(scope, WalkScope) or scope.boots:
         found = find_tests(plan, checkouts, workspace.cache, progress.log)
-    planned = planned_tests(found.suites, claims(plan.series))
+    claimed = claims(plan.series)
+    planned = planned_tests(found.suites, claimed)
+    if planned:
+        check_claims(claimed, planned, checkouts, workspace.cache)
     fact = plan_fact(plan, checkouts, planned, command, scope, found)
     children = Children()
     lab = open_lab(plan.lab, plan.arches) if plan.lab else None

@@ -25,6 +25,7 @@ from harness.sources.series.mail.lore import message_id
 from harness.sources.series.order import SeriesChoice
 from harness.sources.trees.remote import is_url
 from harness.sources.trees.tree import DebianSource, GitRemote, GitRevision, LocalTree, TreeSource
+from results.compare.claim_text import ClaimError, claimed_counters, parse_claim, unknown_test
 from results.compare.evidence import is_watched
 from results.model.run import Claim, Evidence, KnownFailure, KnownGap, PlannedTest
 
@@ -52,6 +53,8 @@ class PlanRequest:
     """What to configure from instead of tinyconfig; see `make_recipes`."""
     tests: tuple[str, ...] = ()
     """Names of `configs/tests/*.yaml`, instead of those that the series' record names."""
+    claims: tuple[str, ...] = ()
+    """In addition to those of the series' record; see `results.compare.claim_text`."""
     shard: Shard | None = None
     """The part of the architectures that this machine takes; all without one."""
     host: str | None = None
@@ -143,6 +146,7 @@ def make_plan(request: PlanRequest, folders: Folders = None) -> Plan:
         request.series or defaults.reference(defaults.series), request.tree, folders
     )
     suites = _choose_suites(request.tests or _named_tests(defaults, series), folders)
+    series = _with_claims(series, request, suites)
     host, lab = _choose_place(request, folders)
     if host:
         chosen = _arch_of_host(host, request, folders)
@@ -181,6 +185,18 @@ def make_plan(request: PlanRequest, folders: Folders = None) -> Plan:
         prerequisites=tuple(_choose_series(name, None, folders)[1] for name in request.prerequisites),
     )
     return _part(plan, request.shard) if request.shard else plan
+
+
+def _with_claims(series: SeriesRecord, request: PlanRequest, suites: Sequence[SuiteRecord]) -> SeriesRecord:
+    """Add the claims of `--claim`; those of the record that `--tests` leaves no test for are left out."""
+    try:
+        for text in request.claims:
+            parse_claim(text)
+    except ClaimError as error:
+        raise UsageError(f"--claim: {error}") from None
+    names = [f"{suite.name}.{case}" for suite in suites for case in suite.cases]
+    kept = [text for text in series.claims if not (request.tests and unknown_test(parse_claim(text), names))]
+    return series.model_copy(update={"claims": (*kept, *request.claims)})
 
 
 def _part(whole: Plan, shard: Shard) -> Plan:
@@ -331,9 +347,9 @@ def _source_of_series(record: SeriesRecord) -> str:
 
 def planned_tests(suites: Sequence[SuiteRecord], claims: Sequence[Claim] = ()) -> tuple[PlannedTest, ...]:
     """Every case of the suites, one process each; the counters of claims are watched in all of them."""
-    counters = tuple(claim.counter for claim in claims)
+    claimed = claimed_counters(claims)
     return tuple(
-        _planned_test(suite, name, case, counters) for suite in suites for name, case in suite.cases.items()
+        _planned_test(suite, name, case, claimed) for suite in suites for name, case in suite.cases.items()
     )
 
 
@@ -373,7 +389,8 @@ def wholly_allowed(plan: Plan) -> tuple[str, ...]:
 
 
 def claims(series: SeriesRecord) -> tuple[Claim, ...]:
-    """What the series' record says of counters."""
-    return tuple(
-        Claim(counter, str(claim.base), str(claim.series)) for counter, claim in series.counters.items()
+    """What the record of a series, or `--claim`, says of counters and other numbers."""
+    return (
+        *(Claim(counter, str(claim.base), str(claim.series)) for counter, claim in series.counters.items()),
+        *map(parse_claim, series.claims),
     )

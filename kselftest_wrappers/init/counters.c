@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define TEXT_SIZE 65536
+#define COUNTER_SIZE 256
 
 /* A line is reported when it is full; each starts with the head. */
 struct counter_lines {
@@ -51,7 +52,7 @@ static bool is_watched(const struct names *prefixes, const char *name)
 /* Lines of /proc/vmstat are `name value`. */
 static void add_vmstat(struct counter_lines *lines, char *text, const struct names *prefixes)
 {
-	char counter[128], *line;
+	char counter[COUNTER_SIZE], *line;
 
 	while ((line = strsep(&text, "\n"))) {
 		const char *name = strsep(&line, " ");
@@ -66,7 +67,7 @@ static void add_vmstat(struct counter_lines *lines, char *text, const struct nam
 /* Leave out fields that this kernel lacks: absent is not zero. */
 static void add_meminfo(struct counter_lines *lines, const struct names *fields)
 {
-	char counter[128];
+	char counter[COUNTER_SIZE];
 
 	for (size_t i = 0; i < fields->count; i++) {
 		long long kb = kfile_field("/proc/meminfo", fields->items[i]);
@@ -74,6 +75,34 @@ static void add_meminfo(struct counter_lines *lines, const struct names *fields)
 		if (kb == ABSENT)
 			continue;
 		snprintf(counter, sizeof(counter), " meminfo.%s=%lld", fields->items[i], kb);
+		add_counter(lines, counter);
+	}
+}
+
+/* A number alone in its file, or the one behind a name at the start of a line. */
+static long long number_in(const char *place)
+{
+	char path[COUNTER_SIZE];
+	char *name;
+
+	snprintf(path, sizeof(path), "%s", place);
+	name = strchr(path, ':');
+	if (!name)
+		return kfile_number(path);
+	*name++ = '\0';
+	return kfile_field(path, name);
+}
+
+static void add_files(struct counter_lines *lines, const struct names *files)
+{
+	char counter[COUNTER_SIZE];
+
+	for (size_t i = 0; i < files->count; i++) {
+		long long number = number_in(files->items[i]);
+
+		if (number == ABSENT)
+			continue;
+		snprintf(counter, sizeof(counter), " %s=%lld", files->items[i], number);
 		add_counter(lines, counter);
 	}
 }
@@ -90,5 +119,6 @@ void counters_report(const char *kind, size_t index, const struct manifest *mani
 	if (kfile_read("/proc/vmstat", vmstat, sizeof(vmstat)) > 0)
 		add_vmstat(&lines, vmstat, &manifest->vmstat_prefixes);
 	add_meminfo(&lines, &manifest->meminfo_fields);
+	add_files(&lines, &manifest->files);
 	flush_line(&lines);
 }

@@ -67,8 +67,10 @@ static const char *parse_watch(struct manifest *manifest, struct directive line)
 		append_name(&manifest->vmstat_prefixes, line.fields[1]);
 	else if (line.count == 2 && !strcmp(line.fields[0], "meminfo"))
 		append_name(&manifest->meminfo_fields, line.fields[1]);
+	else if (line.count == 2 && !strcmp(line.fields[0], "file") && *line.fields[1] == '/')
+		append_name(&manifest->files, line.fields[1]);
 	else
-		return "watch wants `vmstat PREFIX` or `meminfo NAME`";
+		return "watch wants `vmstat PREFIX`, `meminfo NAME` or `file PATH[:NAME]`";
 	return NULL;
 }
 

@@ -26,6 +26,8 @@ struct manifest {
 	char nonce[NONCE_DIGITS + 1];
 	struct names vmstat_prefixes;
 	struct names meminfo_fields;
+	/* Each `PATH` or `PATH:NAME`. */
+	struct names files;
 	size_t output_limit;
 	/* Block device that gets a copy of the kernel log, or NULL. */
 	const char *channel;

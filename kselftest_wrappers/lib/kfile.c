@@ -8,6 +8,7 @@
 
 /* /proc/vmstat, the longest file read here, has about 6 KiB. */
 #define TEXT_SIZE 65536
+#define SEPARATORS ": \t"
 
 ssize_t kfile_read(const char *path, char *text, size_t size)
 {
@@ -55,8 +56,7 @@ long long kfile_number(const char *path)
 	return kfile_read(path, text, sizeof(text)) < 0 ? ABSENT : number_at(text);
 }
 
-/* Return the number behind @name and @separator at the start of a line of @path. */
-static long long number_of_line(const char *path, const char *name, char separator)
+long long kfile_field(const char *path, const char *name)
 {
 	static char text[TEXT_SIZE];
 	size_t length = strlen(name);
@@ -65,17 +65,12 @@ static long long number_of_line(const char *path, const char *name, char separat
 	if (kfile_read(path, text, sizeof(text)) < 0)
 		return ABSENT;
 	while ((line = strsep(&rest, "\n")))
-		if (!strncmp(line, name, length) && line[length] == separator)
+		if (!strncmp(line, name, length) && line[length] && strchr(SEPARATORS, line[length]))
 			return number_at(line + length + 1);
 	return ABSENT;
 }
 
 long long vmstat_counter(const char *name)
 {
-	return number_of_line("/proc/vmstat", name, ' ');
-}
-
-long long kfile_field(const char *path, const char *name)
-{
-	return number_of_line(path, name, ':');
+	return kfile_field("/proc/vmstat", name);
 }

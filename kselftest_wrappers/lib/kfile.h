@@ -21,7 +21,7 @@ long long kfile_number(const char *path);
 /* Return a counter of /proc/vmstat, or ABSENT. */
 long long vmstat_counter(const char *name);
 
-/* Return a field of a "Name: value" file such as /proc/meminfo, or ABSENT. */
+/* Return a field of a "Name: value" or "name value" file such as /proc/meminfo, or ABSENT. */
 long long kfile_field(const char *path, const char *name);
 
 #endif

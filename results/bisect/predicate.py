@@ -20,6 +20,7 @@ from fnmatch import fnmatchcase
 
 from results.compare.evidence import is_level
 from results.model.run import PlannedTest
+from results.text import TextError
 
 COMPARISONS: Mapping[str, Callable[[int, int], bool]] = {
     ">=": operator.ge,
@@ -36,14 +37,8 @@ _SHAPES = (
 )
 
 
-class PredicateError(ValueError):
-    """A text is no predicate; the message shows the place and the expected words."""
-
-    def __init__(self, text: str, column: int, problem: str) -> None:
-        super().__init__(f"{problem}\n  {text}\n  {' ' * column}^")
-        self.column = column
-        """Counted from 0."""
-        self.problem = problem
+class PredicateError(TextError):
+    """A text is no predicate."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from results.compare.bringup import compare_boots, compare_builds, compare_warnings, new_warnings
-from results.compare.claims import compare_claims
+from results.compare.claims import Measured, compare_claims
 from results.compare.judge import judge_runs
 from results.compare.known import entry_notes, excuse, gap_of
 from results.compare.leaves import compare_leaves
@@ -114,16 +114,21 @@ def compare_arch(
     `gone` are the tests that only base's tree has, `new` those that only the series' tree has.
     """
     tests = tuple(compare_test(test, base, series, gaps, failures, day) for test in planned)
+    measurements = compare_measures(planned, tests, base, series)
+    judged = [test for test in tests if not test.known_gap]
     found = ArchComparison(
         arch=arch,
         verdict=Verdict.UNCHANGED,
         reasons=(),
         tests=tests,
         splats=compare_splats(base, series),
-        claims=compare_claims(claims, [test for test in tests if not test.known_gap], planned),
+        claims=compare_claims(
+            (claim for claim in claims if not claim.arches or arch in claim.arches),
+            Measured(judged, planned, base.build, series.build, measurements),
+        ),
         new_warnings=new_warnings(base.build, series.build),
         allowed_unexercised=allowed_unexercised,
-        measurements=compare_measures(planned, tests, base, series),
+        measurements=measurements,
         notes=(*entry_notes(failures, tests, day), *(f"{name} is new with the series" for name in new)),
         gone_tests=tuple(gone),
     )

@@ -11,7 +11,9 @@ from results.model.run import CounterChange, Evidence, PlannedTest
 WATCHED = ("thp_", "nr_page_table_pages", "meminfo.PageTables")
 """How the names of the counters begin that are read before and after every test."""
 MEMINFO = "meminfo."
-_READABLE = re.compile(r"[a-z][a-z0-9_]*|meminfo\.[A-Za-z][A-Za-z0-9_()]*")
+_READABLE = re.compile(
+    r"[a-z][a-z0-9_]*|meminfo\.[A-Za-z][A-Za-z0-9_()]*|/(?:proc|sys)/[\w.+/-]+(?::[\w.()-]+)?", re.ASCII
+)
 
 
 def is_watched(counter: str, watch: Iterable[str] = ()) -> bool:
@@ -20,7 +22,7 @@ def is_watched(counter: str, watch: Iterable[str] = ()) -> bool:
 
 
 def is_readable(counter: str) -> bool:
-    """Tell whether a name can be one of /proc/vmstat, or of /proc/meminfo behind `meminfo.`."""
+    """Tell whether a name can be one of /proc/vmstat, of `meminfo.FIELD`, or of `FILE[:NAME]`."""
     return bool(_READABLE.fullmatch(counter))
 
 

@@ -15,7 +15,7 @@ MOST_OUTPUT = 4 << 20
 """Characters of one test's output; the guest program lets far fewer through (`limit output`)."""
 MOST_COUNTERS = 10_000
 """Of one snapshot; a kernel has some hundreds."""
-_COUNTER = re.compile(r"([A-Za-z_][\w.()-]*)=(-?[0-9]{1,20})")
+_COUNTER = re.compile(r"([A-Za-z_/][\w.():/+-]*)=(-?[0-9]{1,20})")
 _END = re.compile(r"(exit|signal|timeout) ([0-9]{1,12}) ([0-9]{1,12})")
 
 

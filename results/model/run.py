@@ -427,14 +427,26 @@ class SplatComparison:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a series says of a counter: a number, `absent`, or `present`, on each kernel.
-
-    A number is the counter's total change over all tests.
-    """
+    """What a series says of a counter or another number (`results.compare.claim_text`)."""
 
     counter: str
+    """The quantity; a counter's number is its total change over all tests."""
     base: str
+    """`absent`, `present`, a number, or a comparison like `> 0`; empty where nothing is said of a kernel."""
     series: str
+    """As of base, or a comparison with it: `<= base + 5 %`."""
+    arches: tuple[str, ...] = ()
+    """Where it is claimed; empty stands for all architectures."""
+
+    @property
+    def said(self) -> str:
+        """What is claimed, of each kernel: `base absent, series 0`."""
+        sides = (("base", self.base), ("series", self.series))
+        return ", ".join(f"{side} {text}" for side, text in sides if text)
+
+    def __str__(self) -> str:
+        place = f" on {' '.join(self.arches)}" if self.arches else ""
+        return f"{self.counter}: {self.said}{place}"
 
 
 @dataclass(frozen=True, slots=True)

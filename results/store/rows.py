@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from results.compare.claim_text import claimed_counters
 from results.model.bisect import Bisection
 from results.model.document import Outcome, kind_of
 from results.model.run import (
@@ -255,7 +256,7 @@ def _measure(
 def _counters(run: Run, arch: ArchComparison, boots: Mapping[str, Boot]) -> Iterator[Row]:
     """Of each test those that are its evidence, and those that the series claims something of."""
     evidence: Mapping[str, Sequence[Evidence]] = {plan.name: plan.evidence for plan in run.planned}
-    claimed = [item.claim.counter for item in arch.claims]
+    claimed = claimed_counters(item.claim for item in arch.claims)
     for test in arch.tests:
         log, line = _place(test.series, boots)
         wanted = dict.fromkeys([*(proof.counter for proof in evidence.get(test.name, ())), *claimed])

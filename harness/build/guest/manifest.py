@@ -64,7 +64,9 @@ def _asked_for(tests: Sequence[PlannedTest]) -> list[str]:
 
 
 def _watch(counter: str) -> str:
-    """The line that asks for a field of /proc/meminfo, or for counters of /proc/vmstat that begin so."""
+    """The line that asks for a number in a file, or for counters of /proc/vmstat that begin so."""
+    if counter.startswith("/"):
+        return f"watch file {counter}"
     if counter.startswith(MEMINFO):
         return f"watch meminfo {counter.removeprefix(MEMINFO)}"
     return f"watch vmstat {counter}"

@@ -74,7 +74,5 @@ def _attributes(subject: Subject, rules: DerivationRecord) -> Iterator[DerivedLi
             continue
         names = [set(re.findall(rules.attributes, text or "")) for text in (file.before, file.after)]
         for name in sorted(names[1] - names[0]):
-            reason = (
-                f"the series adds the attribute in {file.path}; not watched: guests read vmstat and meminfo"
-            )
+            reason = f"the series adds the attribute in {file.path}; not watched: a claim can name its file"
             yield DerivedLine("sysfs", name, False, reason)

@@ -165,7 +165,7 @@ def _warnings_case(run: Run, arch: ArchComparison) -> TestCase:
 def _claim_case(arch: ArchComparison, item: ClaimComparison) -> TestCase:
     case = _kernel_case(arch, f"claim {item.claim.counter}")
     said = [
-        f"claimed: base {item.claim.base}, series {item.claim.series}",
+        f"claimed: {item.claim.said}",
         f"seen: base {item.base_seen}, series {item.series_seen}",
     ]
     case.stdout = _lines(said)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from results.compare.claim_text import claimed_counters
 from results.compare.evidence import is_level
 from results.model.run import (
     ArchComparison,
@@ -65,9 +66,11 @@ def sightings(run: Run, splat: SplatComparison) -> list[tuple[Boot, Splat]]:
 def wanted_counters(run: Run) -> list[str]:
     """Return the counters that the run is about: evidence of its tests, and what the series claims."""
     evidence = [proof.counter for test in run.planned for proof in test.evidence]
-    return list(
-        dict.fromkeys([*evidence, *(item.claim.counter for arch in run.arches for item in arch.claims)])
-    )
+    return list(dict.fromkeys([*evidence, *(name for arch in run.arches for name in _claimed(arch))]))
+
+
+def _claimed(arch: ArchComparison) -> tuple[str, ...]:
+    return claimed_counters(item.claim for item in arch.claims)
 
 
 def all_counters(test: TestComparison) -> list[CounterPair]:
@@ -88,7 +91,7 @@ def evidence_counters(run: Run, test: TestComparison) -> list[CounterPair]:
 
 def telling_counters(run: Run, test: TestComparison) -> list[CounterPair]:
     """Return the evidence and differences of a test, then claimed counters unless they stayed 0 on both."""
-    claimed = {item.claim.counter for arch in run.arches for item in arch.claims}
+    claimed = {name for arch in run.arches for name in _claimed(arch)}
     evidence = evidence_counters(run, test)
     others = (pair for pair in all_counters(test) if pair.name in claimed and pair not in evidence)
     return [*evidence, *(pair for pair in others if not _stayed_zero(pair))]
@@ -103,7 +106,7 @@ def moved_counters(run: Run, test: TestComparison) -> list[CounterPair]:
 def total_counters(run: Run, arch: ArchComparison) -> list[CounterPair]:
     """Return the counters that must move or that the series claims, summed over all tests that moved them."""
     proving = [proof.counter for test in run.planned for proof in test.evidence]
-    names = dict.fromkeys([*proving, *(item.claim.counter for item in arch.claims)])
+    names = dict.fromkeys([*proving, *_claimed(arch)])
     pairs = (
         CounterPair(
             name,

@@ -191,7 +191,8 @@ def _claimed(arch: ArchComparison) -> Iterator[str]:
         claim = item.claim
         holds = "as the series says" if item.verdict is Verdict.UNCHANGED else str(item.verdict)
         seen = _both((item.base_seen, item.series_seen))
-        yield f"{claim.counter} should be {_both((claim.base, claim.series))} and is {seen}: {holds}"
+        wanted = _both((claim.base or "any", claim.series or "any"))
+        yield f"{claim.counter} should be {wanted} and is {seen}: {holds}"
 
 
 _KINDS = (_claimed, sentences)

@@ -100,7 +100,7 @@ def _print_claims(page: Page, run: Run, arch: ArchComparison) -> None:
     for item in arch.claims:
         table.add_row(
             page.text(item.claim.counter),
-            page.text(f"{item.claim.base} | {item.claim.series}"),
+            page.text(f"{item.claim.base or '–'} | {item.claim.series or '–'}"),
             page.text(f"{item.base_seen} | {item.series_seen}"),
             page.marked(item.verdict),
         )

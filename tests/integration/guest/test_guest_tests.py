@@ -45,8 +45,15 @@ LASTING = tuple(
     PlannedTest(f"fault_sweep_lasting.{name}", ("/bin/fault_sweep", "--lasting", name), 60)
     for name in ("munmap", "fork_cow_child", "mincore", "exit_half")
 )
+FILES = (
+    "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size",
+    "/proc/vmstat:thp_split_pmd",
+    "/proc/meminfo:MemTotal",
+    "/proc/vmstat:thp_split_pm",
+    "/sys/kernel/mm/nothing",
+)
 MEASUREMENTS = (
-    PlannedTest("pgtable_cost.cost", ("/bin/pgtable_cost",), 60),
+    PlannedTest("pgtable_cost.cost", ("/bin/pgtable_cost",), 60, watch=FILES),
     PlannedTest("timing.fault", ("/bin/timing", "fault"), 60),
 )
 LYING = {
@@ -279,3 +286,15 @@ def test_times_come_with_every_sample_or_not_at_all(results: Results) -> None:
     assert (line.kind, line.name("what"), line.name("unit")) == ("timing", "fault", "ns")
     assert len(line.numbers("values", most=31)) == line.number("samples") == 31
     assert min(line.numbers("values", most=31)) > 0
+
+
+# Numbers in files
+
+
+def test_numbers_in_files_are_counters(results: Results) -> None:
+    counters = results["pgtable_cost.cost"].counters
+    size, splits, memory, *absent = FILES
+    assert (counters[size].before, counters[size].after) == (2 << 20, 2 << 20)
+    assert counters[splits] == counters["thp_split_pmd"]
+    assert (counters[memory].before or 0) > 1 << 17
+    assert not {*absent} & counters.keys()

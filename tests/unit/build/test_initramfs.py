@@ -74,6 +74,7 @@ def test_the_manifest_says_what_to_run() -> None:
 def test_the_manifest_watches_the_counters_that_tests_ask_for() -> None:
     tests = [
         PlannedTest("a", ("/bin/a",), 20.0, watch=("pgfault", "meminfo.AnonHugePages", "no such")),
+        PlannedTest("c", ("/bin/c",), 20.0, watch=("/sys/fs/cgroup/memory.stat:slab", "/etc/passwd")),
         PlannedTest("b", ("/bin/b",), 20.0, watch=("pgfault",)),
     ]
     lines = render("00112233445566ff", tests, 1.0, "restart").splitlines()
@@ -83,6 +84,7 @@ def test_the_manifest_watches_the_counters_that_tests_ask_for() -> None:
         "watch meminfo PageTables",
         "watch vmstat pgfault",
         "watch meminfo AnonHugePages",
+        "watch file /sys/fs/cgroup/memory.stat:slab",
     ]
 
 

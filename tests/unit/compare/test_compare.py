@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.compare.claims import compare_claims
+from results.compare.claims import Measured, compare_claims
 from results.compare.compare import compare_arch, compare_test
 from results.compare.splats import compare_splats
 from results.compare.tally import failing_again, tally
@@ -517,7 +517,7 @@ def test_claims(
     reason: str,
 ) -> None:
     watching = replace(TEST, watch=("x",))
-    (found,) = compare_claims([Claim("x", *claim)], counted(base, series), [watching])
+    (found,) = compare_claims([Claim("x", *claim)], Measured(counted(base, series), [watching]))
     assert found.verdict is verdict
     assert reason in found.reason
     assert bool(reason) == bool(found.reason)
@@ -525,7 +525,9 @@ def test_claims(
 
 @pytest.mark.parametrize("claim", [("absent", "absent"), ("absent", "present"), ("0", "2")])
 def test_claim_about_a_counter_that_was_not_watched_proves_nothing(claim: tuple[str, str]) -> None:
-    (found,) = compare_claims([Claim("pgfault", *claim)], counted({"x": STILL}, {"x": STILL}), [TEST])
+    (found,) = compare_claims(
+        [Claim("pgfault", *claim)], Measured(counted({"x": STILL}, {"x": STILL}), [TEST])
+    )
     assert (found.base_seen, found.series_seen) == ("not watched", "not watched")
     assert found.verdict is Verdict.NOT_EXERCISED
     assert found.reason == "pgfault was not watched, so nothing can be said of it"
@@ -540,7 +542,7 @@ def test_claim_about_a_counter_that_was_not_watched_proves_nothing(claim: tuple[
     ],
 )
 def test_claims_of_numbers_need_exercised_tests(claim: tuple[str, str], verdict: Verdict) -> None:
-    (found,) = compare_claims([Claim("x", *claim)], counted({"x": MOVED}, {"x": MOVED}, "skip"))
+    (found,) = compare_claims([Claim("x", *claim)], Measured(counted({"x": MOVED}, {"x": MOVED}, "skip")))
     assert found.verdict is verdict
 
 

@@ -220,6 +220,28 @@ def test_plan_shows_the_lines(everything: Derived, invoke: Invoke) -> None:
     assert "- kunit mm/some_kunit.c: " in answer.stdout
 
 
+@pytest.mark.parametrize(
+    ("claim", "message"),
+    [
+        ("thp_split_pmt: series 0", "names no such counter on either kernel; did you mean 'thp_split_pmd'?"),
+        ("meminfo.PageTable: series 0", "did you mean 'meminfo.PageTables'?"),
+        ("thp_split_pmd@pmd_splitt.*: series 0", "no planned test is called 'pmd_splitt.*'"),
+    ],
+)  # fmt: skip
+def test_a_claim_on_what_does_not_exist_is_told_before_anything_is_built(
+    everything: Derived, invoke: Invoke, claim: str, message: str
+) -> None:
+    series = ("--arch", "x86_64", "--series", f"git:{everything.kernel}@base..master")
+    answer = invoke("plan", *series, "--claim", claim)
+    assert answer.code == 2
+    assert message in answer.stderr
+    answer = invoke(
+        "plan", *series, "--claim", "thp_new_event: series >= 1", "--claim", "nr_free_pages_x: series 0"
+    )
+    assert answer.code == 0, answer.stderr
+    assert "Claim   thp_new_event: series >= 1\n" in answer.stdout
+
+
 def test_rules_name_suites_that_exist() -> None:
     rules = load(CONFIGS / "derivation.yaml", DerivationRecord)
     assert all(find(SuiteRecord, name) for rule in rules.suites for name in rule.tests)

@@ -152,6 +152,35 @@ def test_a_record_outside_of_the_project_names_its_patches_by_its_own_folder(rec
     assert claims(plan.series) == (Claim("thp_split_pmd", "present", "0"),)
 
 
+def test_claims_of_the_record_and_of_the_command_line_add_up(record: Path) -> None:
+    record.write_text(RECORD + 'claims: ["pswpout: series <= base"]\n')
+    plan = make_plan(PlanRequest(series=str(record), claims=("build.warnings: series 0",)))
+    assert claims(plan.series) == (
+        Claim("thp_split_pmd", "present", "0"),
+        Claim("pswpout", "", "<= base"),
+        Claim("build.warnings", "", "0"),
+    )
+    assert all("pswpout" in test.watch for test in planned_tests(plan.suites, claims(plan.series)))
+
+
+def test_claims_of_the_record_follow_its_tests(record: Path) -> None:
+    """A record that asks for more suites than --tests can't be wrong about those that are left out."""
+    record.write_text(RECORD + 'claims: ["timing.munmap[median time]: series <= base", "x: series 0"]\n')
+    plan = make_plan(PlanRequest(series=str(record), tests=("pmd_split",)))
+    assert [claim.counter for claim in claims(plan.series)] == ["thp_split_pmd", "x"]
+
+
+def test_a_wrong_claim_is_shown_with_its_place(record: Path) -> None:
+    with pytest.raises(UsageError) as failure:
+        make_plan(PlanRequest(claims=("pswpout: series =< base",)))
+    assert str(failure.value).startswith("--claim: expected `base absent`")
+    assert str(failure.value).endswith("\n  pswpout: series =< base\n           ^")
+    record.write_text(RECORD + 'claims: ["pswpout is low"]\n')
+    with pytest.raises(UsageError, match=r"mine\.yaml.*claims") as failure:
+        make_plan(PlanRequest(series=str(record)))
+    assert "pswpout is low" in str(failure.value)
+
+
 def test_patches_alone_get_the_tests_that_exist_and_claim_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "my patches v2"
     folder.mkdir()
