@@ -27,7 +27,7 @@ from harness.plan.claims import check_claims
 from harness.plan.plan import Plan, claims, planned_tests
 from harness.plan.prepare import Checkout, Checkouts, worktree_name
 from harness.sources.git.worktree_pool import Worktrees
-from results.journal.assemble import CellFacts, Conclude, T, read_boot
+from results.journal.assemble import CellFacts, Conclude, T, conclude_by, read_boot
 from results.journal.journal import (
     RESUME,
     BootFact,
@@ -137,7 +137,7 @@ class Session:
     def concluded_by(self, conclude: Conclude[T]) -> tuple[T, Path]:
         """Return the results of the session by `conclude`, and the folder."""
         events = list(read_events(self.run_dir))
-        return conclude(self.fact, events, self.cells.cells(self.fact)), self.run_dir
+        return conclude_by(conclude, self.fact, events, self.cells), self.run_dir
 
 
 def open_session(

@@ -10,7 +10,7 @@ from results.bisect.confidence import MOST_CLEAN, reachable
 from results.bisect.predicate import Predicate, Vocabulary, is_booted, parse, tests_for
 from results.bisect.vote import votes_of
 from results.journal.assemble import assemble_by, head, same_image
-from results.journal.journal import Event, JournalError, PlanFact, decode, is_complete
+from results.journal.journal import Event, JournalError, PlanFact, decode, is_complete, lacks_facts
 from results.model.bisect import (
     ArchBisection,
     Ballot,
@@ -55,8 +55,8 @@ def conclude_bisection(plan: PlanFact, events: Sequence[Event], cells: Sequence[
     """
     if plan.bisect is None:
         raise JournalError(f"{plan.id} is no bisection")
-    ends = {fact.arch: fact for fact in (decode(EndFact, each) for each in events if each.name == "found")}
-    complete = is_complete(events)
+    complete, found = is_complete(events), [] if lacks_facts(events) else events
+    ends = {fact.arch: fact for fact in (decode(EndFact, each) for each in found if each.name == "found")}
     arches = tuple(_arch(plan, plan.bisect, arch, ends.get(arch), cells, complete) for arch in plan.arches)
     return Bisection(
         **head(plan, events),

@@ -29,8 +29,8 @@ class RunVerdict:
     exit_code: int
 
 
-def run_verdict(arches: Sequence[ArchComparison]) -> RunVerdict:
-    """Sum up all architectures; a run that exercised nothing is never clean."""
+def run_verdict(arches: Sequence[ArchComparison], complete: bool = True) -> RunVerdict:
+    """Sum up all architectures; a run that has no end, or exercised nothing, is never clean."""
     if not arches:
         return RunVerdict(
             Verdict.NOT_EXERCISED, "Nothing was tested: the run has no architecture.", EXIT_UNPROVEN
@@ -43,6 +43,9 @@ def run_verdict(arches: Sequence[ArchComparison]) -> RunVerdict:
         return _unproven(arches, _most_serious(in_the_way))
     if not any(is_exercised(test) for arch in arches for test in arch.tests):
         return _unproven(arches, _most_serious(arches))
+    if not complete:
+        words = f"The run has no end; until then: {_exercised_phrase(arches)}."
+        return RunVerdict(Verdict.NOT_EXERCISED, words, EXIT_UNPROVEN)
     judged = [arch for arch in arches if arch.verdict in GREEN] or list(arches)
     return RunVerdict(_most_serious(judged).verdict, _clean_headline(arches), EXIT_CLEAN)
 

@@ -25,6 +25,7 @@ from results.journal.journal import (
     decode,
     folder_kind,
     is_complete,
+    lacks_facts,
     read_events,
 )
 from results.model.run import ICOUNT, ArchComparison, Boot, Build, Capabilities, Cell, Claim, PlannedTest, Run
@@ -35,6 +36,7 @@ from results.splats.taint import unexplained_taints
 T = TypeVar("T")
 MOST_LOG_BYTES = 128 << 20
 """Of a console log: a boot ends with a quarter of it (`harness.machines.watch`)."""
+LOST = "a damaged line of the journal may be about it; the same command does again what is lost"
 
 
 def read_boot(fact: BootFact, planned: Sequence[PlannedTest], run_dir: Path) -> Boot:
@@ -167,7 +169,34 @@ def assemble_by(conclude: Conclude[T], folder: Path) -> T:
     """
     events = list(read_events(folder))
     plan = read_plan(events)
-    return conclude(plan, events, read_cells(plan, events, folder).cells(plan))
+    return conclude_by(conclude, plan, events, read_cells(plan, events, folder))
+
+
+def conclude_by(conclude: Conclude[T], plan: PlanFact, events: Sequence[Event], facts: CellFacts) -> T:
+    """Make the results of a folder; no cell is judged if a fact is lost, for it may be about any of them."""
+    cells = facts.cells(plan)
+    if lacks_facts(events):
+        cells = tuple(
+            Cell(cell.arch, cell.variant, never_built(plan, cell.arch, cell.variant, LOST)) for cell in cells
+        )
+    return conclude(plan, events, cells)
+
+
+def never_built(plan: PlanFact, arch: str, variant: str, why: str) -> Build:
+    """Return a build of which nothing is known, through no fault of its kernel."""
+    commits = dict(zip(VARIANTS, (plan.subject.base_commit, plan.subject.series_commit), strict=True))
+    return Build(
+        arch=arch,
+        variant=variant,
+        ok=False,
+        key="",
+        cached=False,
+        seconds=0.0,
+        commit=commits.get(variant, ""),
+        compiler="",
+        error=why,
+        error_is_infrastructure=True,
+    )
 
 
 def assemble(run_dir: Path) -> Run:
@@ -192,7 +221,8 @@ def head(plan: PlanFact, events: Sequence[Event]) -> dict[str, Any]:
 def conclude_run(plan: PlanFact, events: Sequence[Event], cells: Sequence[Cell]) -> Run:
     """Compare the cells of each architecture, and give the verdict."""
     arches = tuple(_compare(plan, cells, arch) for arch in plan.arches)
-    verdict = run_verdict(arches)
+    complete = is_complete(events)
+    verdict = run_verdict(arches, complete)
     return Run(
         **head(plan, events),
         cells=tuple(cells),
@@ -200,7 +230,7 @@ def conclude_run(plan: PlanFact, events: Sequence[Event], cells: Sequence[Cell])
         verdict=verdict.verdict,
         headline=verdict.headline,
         exit_code=verdict.exit_code,
-        complete=is_complete(events),
+        complete=complete,
     )
 
 

@@ -328,12 +328,15 @@ def damaged_lines(run_dir: Path) -> tuple[int, ...]:
     return tuple(number for number, event in _read_lines(run_dir) if event is None)
 
 
+def lacks_facts(events: Iterable[Event]) -> bool:
+    """Tell whether facts were lost since the work was begun or resumed: who resumes it does them again."""
+    last_part = takewhile(lambda event: event.name != RESUME, reversed(tuple(events)))
+    return any(event.after_damage for event in last_part)
+
+
 def is_complete(events: Sequence[Event]) -> bool:
-    """Tell whether a journal has its end, and no damaged line since the work was begun or resumed."""
-    if not events or events[-1].name != END:
-        return False
-    last_part = takewhile(lambda event: event.name != RESUME, reversed(events))
-    return not any(event.after_damage for event in last_part)
+    """Tell whether a journal has its end and lacks no facts."""
+    return bool(events) and events[-1].name == END and not lacks_facts(events)
 
 
 def _read_lines(run_dir: Path) -> Iterator[tuple[int, Event | None]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from results.files import copy_tree
-from results.journal.assemble import read_plan
+from results.journal.assemble import never_built, read_plan
 from results.journal.journal import (
     END,
     INTERRUPTED,
@@ -27,6 +27,7 @@ from results.journal.journal import (
     ShardFact,
     is_complete,
     journal_line,
+    lacks_facts,
     read_events,
 )
 from results.model.run import Build
@@ -97,6 +98,10 @@ def _read(folder: Path) -> PastShard:
         raise ShardsError(f"{folder} is no shard: {plan.id[:80]!r} of plan {shard.plan[:80]!r}")
     if not 1 <= shard.number <= len(shard.parts):
         raise ShardsError(f"{folder} is no shard: it is number {shard.number} of {len(shard.parts)}")
+    if lacks_facts(events):
+        raise ShardsError(
+            f"{folder}: a line of {JOURNAL} is damaged: run the shard again, which does what is lost again"
+        )
     return PastShard(folder, events, plan, shard)
 
 
@@ -188,21 +193,9 @@ def _hosts(shards: Sequence[PastShard]) -> dict[str, str]:
 
 def _never_built(shards: Sequence[PastShard]) -> list[Build]:
     """Return the builds of missing shards, as failed."""
-    subject = shards[0].plan.subject
-    commits = dict(zip(VARIANTS, (subject.base_commit, subject.series_commit), strict=True))
+    plan = shards[0].plan
     return [
-        Build(
-            arch=arch,
-            variant=variant,
-            ok=False,
-            key="",
-            cached=False,
-            seconds=0.0,
-            commit=commits[variant],
-            compiler="",
-            error=f"shard {_called(lost)} is missing",
-            error_is_infrastructure=True,
-        )
+        never_built(plan, arch, variant, f"shard {_called(lost)} is missing")
         for lost in missing(shards)
         for arch in lost.parts[lost.number - 1]
         for variant in VARIANTS

@@ -12,7 +12,16 @@ from types import MappingProxyType
 
 from results.compare.tally import OneRun, Runs, boot_is_infrastructures, runs_of
 from results.journal.assemble import read_boot
-from results.journal.journal import RERUN, BootFact, Event, JournalError, decode, is_complete, read_events
+from results.journal.journal import (
+    RERUN,
+    BootFact,
+    Event,
+    JournalError,
+    decode,
+    is_complete,
+    lacks_facts,
+    read_events,
+)
 from results.model.document import FolderKind
 from results.model.rerun import Rerun, RerunCell, RerunSplat, RerunTest, Spread
 from results.model.run import Boot, Cell, PlannedTest
@@ -22,6 +31,7 @@ from results.rerun.binomial import CONFIDENCE, estimate
 VERSION = 1
 ROUND = "round"
 """An event of a rerun's journal, which begins with RERUN; its boots are `boot`, as in a run."""
+DAMAGED = "No result: a line of the journal is damaged; the same command does again what is lost."
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +85,10 @@ def read_fact(events: Sequence[Event]) -> RerunFact:
 
 
 def rounds_done(events: Sequence[Event]) -> list[RoundFact]:
-    """Return the completed rounds."""
-    return [decode(RoundFact, event) for event in events if event.name == ROUND]
+    """Return the completed rounds, those of which all boots are known."""
+    known = {str(event.fact.get("id")) for event in events if event.name == "boot"}
+    rounds = [decode(RoundFact, event) for event in events if event.name == ROUND]
+    return [done for done in rounds if known.issuperset(done.boots)]
 
 
 def assemble_rerun(folder: Path, parsed: Mapping[str, Boot] = MappingProxyType({})) -> Rerun:
@@ -98,6 +110,7 @@ def assemble_rerun(folder: Path, parsed: Mapping[str, Boot] = MappingProxyType({
         for each in facts.values()
         if each.id in counted
     ]
+    damaged = lacks_facts(events)
     owners = {each.id: (each.arch, each.variant) for each in facts.values()}
     cells = []
     for subject in fact.subjects:
@@ -114,8 +127,8 @@ def assemble_rerun(folder: Path, parsed: Mapping[str, Boot] = MappingProxyType({
         times=fact.times,
         confidence=CONFIDENCE,
         cells=tuple(cells),
-        headline=_headline(cells),
-        exit_code=_exit_code(cells),
+        headline=DAMAGED if damaged else _headline(cells),
+        exit_code=3 if damaged else _exit_code(cells),
         complete=is_complete(events),
     )
 

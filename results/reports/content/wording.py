@@ -45,7 +45,7 @@ EXIT_MEANINGS: Mapping[int, str] = {
 
 def unfinished(kind: str) -> str:
     """Say that a run, a walk, … has no complete results."""
-    return f"the {kind} is still running, or was interrupted"
+    return f"the {kind} is still running, was interrupted, or lost a line of its journal"
 
 
 def visible(text: str) -> str:

@@ -125,7 +125,15 @@ def test_a_shard_that_was_stopped_makes_the_whole_incomplete(
     machines: Machines, join: Callable[..., Any]
 ) -> None:
     run, _ = join(machines.run("1/2"), machines.run("2/2", ends=False))
-    assert not run.complete
+    assert (run.complete, run.exit_code) == (False, 3)
+
+
+def test_a_shard_with_a_damaged_journal_is_not_joined(machines: Machines, join: Callable[..., Any]) -> None:
+    damaged = machines.run("2/2")
+    journal = damaged / "events.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b'"variant": "base"', b'"variant": "bass"', 1))
+    with pytest.raises(UsageError, match=r"a line of events\.jsonl is damaged: run the shard again"):
+        join(machines.run("1/2"), damaged)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,14 @@ from results.model.rerun import Rerun
 from results.model.run import BootEnd, Evidence, PlannedTest
 from results.reports.content.wording import percent
 from results.reports.terminal.rerun import print_rerun
-from results.rerun.rerun import ROUND, RerunFact, RerunSubject, RoundFact, assemble_rerun
+from results.rerun.rerun import (
+    ROUND,
+    RerunFact,
+    RerunSubject,
+    RoundFact,
+    assemble_rerun,
+    rounds_done,
+)
 from tests import published
 from tests.samples.guestlog import NONCE, GuestLog
 
@@ -191,6 +198,17 @@ def test_a_round_that_was_cut_short_counts_once(tmp_path: Path) -> None:
     folder.boot(GuestLog().begin(1).test(1, "pmd_split.munmap", ["ok 1"]).done(1), name=name)
     (cell,) = folder.read().cells
     assert (cell.rounds, cell.boots, cell.tests[0].passed, cell.tests[0].failed) == (2, 2, 2, 0)
+
+
+def test_a_rerun_that_lost_a_boot_has_no_result_and_does_its_round_again(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "rerun", 2).failing().passing()
+    folder.journal.append("end")
+    journal = folder.path / "events.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b'"id": "x86_64-base-1-1"', b'"id": "x86_64-base-7-1"'))
+    rerun = assemble_rerun(folder.path)
+    assert (rerun.exit_code, rerun.complete) == (3, False)
+    assert "does again what is lost" in rerun.headline
+    assert [done.number for done in rounds_done(list(read_events(folder.path)))] == [2]
 
 
 def test_the_spread_of_times(tmp_path: Path) -> None:

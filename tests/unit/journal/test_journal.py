@@ -32,7 +32,7 @@ from results.journal.journal import (
 )
 from results.model.bisect import BisectScope, CommitNote
 from results.model.document import FolderKind
-from results.model.run import Boot, BootEnd, Build, Claim, Evidence, PlannedTest, Subject
+from results.model.run import Boot, BootEnd, Build, Claim, Evidence, PlannedTest, Subject, Verdict
 
 PLAN = PlanFact(
     id="20260101-000000-x86_64",
@@ -159,6 +159,9 @@ def test_a_run_whose_journal_lost_a_fact_is_incomplete_until_it_is_resumed(run_d
     path.write_bytes(path.read_bytes().replace(b'"boot"', b'"root"'))
     assert damaged_lines(run_dir) == (3,)
     assert not is_complete(list(read_events(run_dir)))
+    run = assemble(run_dir)
+    assert (run.verdict, run.exit_code) == (Verdict.INFRASTRUCTURE, 3)
+    assert "the same command does again what is lost" in run.headline
     journal.append("resume")
     journal.append("end")
     assert is_complete(list(read_events(run_dir)))
