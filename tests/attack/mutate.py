@@ -56,6 +56,14 @@ def _once(content: bytes, random: Random) -> bytes:
             return b"\n".join(lines)
 
 
+def mutated_json(content: bytes, random: Random) -> bytes:
+    """Change values of a JSON document, so that it stays JSON."""
+    document = json.loads(content)
+    for _ in range(random.choice((1, 1, 2, 4))):
+        _change_value(document, random)
+    return json.dumps(document).encode()
+
+
 def mutated_facts(facts: Sequence[dict[str, Any]], random: Random) -> list[dict[str, Any]]:
     """Change values of a journal, or its lines, so that it stays JSON."""
     changed: list[dict[str, Any]] = json.loads(json.dumps(list(facts)))

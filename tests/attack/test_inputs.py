@@ -1,20 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Mutated records, series and run folders: each is read, or refused in one sentence, within its bounds.
-
-A seed is one input. The quick set takes the first of each kind, the nightly one all: THP_HARNESS_ATTACKS
-names another number.
-"""
+"""Mutated records, series and run folders: each is read, or refused in one sentence, within its bounds."""
 
 from __future__ import annotations
 
 import io
 import json
-import os
-import resource
 import shutil
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import redirect_stdout
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -32,57 +24,21 @@ from harness.config.lab import LabRecord
 from harness.config.record import Record
 from harness.config.series import SeriesRecord
 from harness.config.suite import SuiteRecord
-from harness.core.errors import HarnessError
 from harness.core.shipped import CONFIGS
 from harness.sources.git.repository import Repository
 from harness.sources.series.mail.mbox import read_mails
 from harness.sources.series.order import Order, order_series
-from results.journal.journal import JOURNAL, JournalError
+from results.journal.journal import JOURNAL
 from results.reports.ci.github import step_summary, workflow_commands
 from results.reports.ci.junit import to_junit
 from results.reports.ci.kcidb import Submission, to_kcidb
 from results.reports.ci.prometheus import to_prometheus
 from results.reports.mail.run import report_mail
+from tests.attack.bounds import bounded, seeds
 from tests.attack.mutate import mutated, mutated_facts
 from tests.samples.tiny_kernel import git, make_kernel, make_series
 
-QUICK, BLOCK = 10, 500
-COUNT = int(os.environ.get("THP_HARNESS_ATTACKS", "10000"))
-"""Inputs of each kind in a night."""
-SECONDS, MEBIBYTES = 20, 1500
-"""Bounds of one input: CPU time, and the memory of the process that reads them all."""
 GOLDEN = Path(__file__).parent.parent / "golden" / "runs"
-blocks = pytest.mark.parametrize(
-    "seeds",
-    [
-        range(QUICK),
-        *(
-            pytest.param(range(first, first + BLOCK), marks=pytest.mark.nightly)
-            for first in range(QUICK, COUNT, BLOCK)
-        ),
-    ],
-    ids=lambda seeds: f"from-{seeds[0]}",
-)
-
-
-@contextmanager
-def bounded(seed: int) -> Iterator[None]:
-    """Let an input be read or refused, within the bounds."""
-
-    def stop(*_: object) -> None:
-        pytest.fail(f"seed {seed} takes more than {SECONDS} s")
-
-    before = signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
-    try:
-        with suppress(HarnessError, JournalError):
-            yield
-    except Exception as error:
-        raise AssertionError(f"seed {seed}") from error
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10 < MEBIBYTES, f"seed {seed}"
 
 
 MODELS: tuple[Any, ...] = (ArchRecord, SuiteRecord, HostRecord, LabRecord, SeriesRecord)
@@ -92,7 +48,7 @@ RECORDS: tuple[tuple[type[Record], Path], ...] = (
 )
 
 
-@blocks
+@pytest.mark.parametrize("seeds", seeds(a_night=4000))
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_records(tmp_path: Path, seeds: range) -> None:
     for seed in seeds:
@@ -112,7 +68,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tree
 
 
-@blocks
+@pytest.mark.parametrize("seeds", seeds(a_night=1000))
 def test_series(kernel: Path, seeds: range) -> None:
     series = git(kernel, "format-patch", "--stdout", "--cover-letter", "base..HEAD").encode() + b"\n"
     for seed in seeds:
@@ -123,7 +79,7 @@ def test_series(kernel: Path, seeds: range) -> None:
             order_series(mails, "series.mbox", random.choice(tuple(Order)))
 
 
-@blocks
+@pytest.mark.parametrize("seeds", seeds(a_night=2000))
 def test_run_folders(tmp_path: Path, seeds: range) -> None:
     for seed in seeds:
         random = Random(seed)

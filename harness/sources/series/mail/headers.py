@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import HeaderParser
@@ -22,7 +23,7 @@ def read_headers(raw: bytes) -> Message:
 
 def decoded(text: str) -> str:
     """Encoded words as text."""
-    with suppress(LookupError, ValueError):  # an unknown charset or a broken word stays as it is
+    with suppress(LookupError, ValueError, MessageError):  # an unknown charset or a broken word stays
         text = str(make_header(decode_header(text)))
     return printable(text)
 
