@@ -5,13 +5,13 @@ One suite per architecture, one case per test: the comparison of both kernels, n
 own result, because a reader of CI wants to know what the series changed. Classes are
 `ARCH.SUITE`, and `ARCH.kernel` for builds, boots, splats, claims and warnings. Names never hold
 counts or ids that differ from run to run: both programs follow a case's history by its name.
-A case's file is the log that it was judged by. Both take `[[ATTACHMENT|path]]` in an output for
-an order to publish that file, so a guest can't print it.
+Both take `[[ATTACHMENT|path]]` in an output for an order to publish that file, so a guest can't print it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from xml.etree import ElementTree
 
 from junit_xml import TestCase, TestSuite, to_xml_report_string
 
@@ -43,7 +43,18 @@ _SKIPPED = (Verdict.NOT_EXERCISED, Verdict.UNSUPPORTED)
 def to_junit(run: Run) -> str:
     """Write the comparison of a run as JUnit XML."""
     suites = [_run_suite(run), *(_suite(run, arch) for arch in run.arches)]
-    return str(to_xml_report_string(suites, encoding="utf-8"))
+    return _as_read(to_xml_report_string(suites, prettyprint=False))
+
+
+def _as_read(report: str) -> str:
+    """Keep to what the schema of Jenkins' xunit plugin allows (junit-10.xsd): no `disabled`, short times."""
+    root = ElementTree.fromstring(report)
+    for element in root.iter():
+        element.attrib.pop("disabled", None)
+        if "time" in element.attrib:
+            element.set("time", f"{float(element.attrib['time']):.3f}")
+    ElementTree.indent(root)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
 
 def _run_suite(run: Run) -> TestSuite:
@@ -79,9 +90,7 @@ def _properties(run: Run, arch: ArchComparison) -> dict[str, str]:
 def _test_case(run: Run, arch: ArchComparison, test: TestComparison) -> TestCase:
     """Judge a test by its result or by the numbers that it printed, whichever is worse."""
     suite, _, name = test.name.rpartition(".")
-    boot = lookup.boot_of(run, test.series.boot or test.base.boot)
-    log = boot.log if boot else ""
-    case = _case(f"{arch.arch}.{suite or 'tests'}", name, test.series.seconds, log)
+    case = _case(f"{arch.arch}.{suite or 'tests'}", name, test.series.seconds)
     kernels = (("base", test.base), ("series", test.series))
     case.stdout = "\n".join(line for kernel in kernels for line in _output(run, test.name, *kernel))
     items = [item for item in arch.measurements if item.test == test.name]
@@ -118,23 +127,21 @@ def _kernel_cases(run: Run, arch: ArchComparison) -> Iterator[TestCase]:
 
 
 def _build_case(arch: ArchComparison, variant: str, build: Build | None) -> TestCase:
-    case = _kernel_case(
-        arch, f"{variant} builds", build.seconds if build else None, build.log if build else ""
-    )
+    case = _kernel_case(arch, f"{variant} builds", build.seconds if build else None)
+    case.stdout = _lines([build.log]) if build and build.log else ""
     if build is None:
         _judge(case, Verdict.NOT_EXERCISED, "not built")
     elif not build.ok and build.error_is_infrastructure:
-        _judge(case, Verdict.INFRASTRUCTURE, "the build could not be done", [build.error, build.log])
+        _judge(case, Verdict.INFRASTRUCTURE, "the build could not be done", [build.error])
     elif not build.ok:
-        _fail(case, "build", "the kernel does not build", [build.error, build.log])
+        _fail(case, "build", "the kernel does not build", [build.error])
     return case
 
 
 def _boot_case(arch: ArchComparison, variant: str, cell: Cell | None) -> TestCase:
     """Judge all boots of a kernel as one; a machine that failed counts only if no later boot did better."""
     boots = cell.boots if cell else ()
-    log = boots[-1].log if boots else ""
-    case = _kernel_case(arch, f"{variant} boots", sum(boot.seconds for boot in boots), log)
+    case = _kernel_case(arch, f"{variant} boots", sum(boot.seconds for boot in boots))
     said = [_boot_words(boot) for boot in boots]
     case.stdout = _lines(said)
     died = [boot for boot in boots if boot.end.is_kernels]
@@ -180,14 +187,13 @@ def _splat_case(run: Run, arch: ArchComparison, item: SplatComparison) -> TestCa
     return case
 
 
-def _kernel_case(arch: ArchComparison, name: str, seconds: float | None = None, log: str = "") -> TestCase:
-    return _case(f"{arch.arch}.kernel", name, seconds, log)
+def _kernel_case(arch: ArchComparison, name: str, seconds: float | None = None) -> TestCase:
+    return _case(f"{arch.arch}.kernel", name, seconds)
 
 
-def _case(classname: str, name: str, seconds: float | None, log: str = "") -> TestCase:
+def _case(classname: str, name: str, seconds: float | None) -> TestCase:
     elapsed = seconds if seconds is not None and 0 <= seconds < float("inf") else None
-    file = wording.visible(log) or None
-    return TestCase(_short(name), wording.visible(classname), elapsed_sec=elapsed, file=file)
+    return TestCase(_short(name), wording.visible(classname), elapsed_sec=elapsed)
 
 
 def _judge(case: TestCase, verdict: Verdict, reason: str, said: list[str] | None = None) -> None:

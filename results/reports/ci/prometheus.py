@@ -138,7 +138,7 @@ def _of_arches(run: Run) -> _Rows:
         ),
     )
     yield (
-        "counter_change",
+        "event_change",
         "Change of a counter over all tests; no sample where the kernel lacks it.",
         (
             ({**_where(arch, kernel), "counter": counter}, change)

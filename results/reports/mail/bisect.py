@@ -10,7 +10,7 @@ from results.bisect.report import name_of
 from results.model.bisect import ArchBisection, Ballot, Bisection, CommitNote, CommitResult, Mark
 from results.reports.content import wording
 from results.reports.content.search_findings import narrowed_command
-from results.reports.mail.text import greeting, header, wrapped
+from results.reports.mail.text import greeting, header, mail, wrapped
 from results.text import abbrev, join
 
 
@@ -29,7 +29,6 @@ def _mail(bisection: Bisection, arches: Sequence[ArchBisection]) -> str:
     culprit = arches[0].culprit
     assert culprit
     parts = [
-        _header(bisection, arches, culprit),
         greeting(culprit.author),
         wrapped(
             f"a bisection for `{bisection.until}` on {join(arch.arch for arch in arches)} "
@@ -42,7 +41,7 @@ def _mail(bisection: Bisection, arches: Sequence[ArchBisection]) -> str:
     ]
     if culprit.name.startswith("commit/"):
         parts.append(f'Fixes: {abbrev(culprit.id)} ("{wording.visible(culprit.subject)}")')
-    return "\n\n".join(parts) + "\n"
+    return mail(_header(bisection, arches, culprit), "\n\n".join(parts)) + "\n"
 
 
 def _header(bisection: Bisection, arches: Sequence[ArchBisection], culprit: CommitNote) -> str:

@@ -46,7 +46,7 @@ def report_mail(run: Run, run_dir: Path, cc: Sequence[str] = ()) -> str:
         f"-- \nthp-harness {run.harness}, run {wording.visible(run.id)}",
     ]
     head, *body = map(_plain, parts)
-    return "\n\n".join((head, *map(text.harmless, body))) + "\n"
+    return text.mail(head, "\n\n".join(map(text.harmless, body))) + "\n"
 
 
 def cover_block(run: Run) -> str:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from email.header import Header
+from email.utils import formataddr, getaddresses
 from textwrap import fill, wrap
 
 from results.reports.content import excerpt, wording
@@ -12,18 +14,40 @@ COLUMNS = 72
 _LONGEST = 2000
 """Characters of one paragraph; what a guest says may have no end."""
 _HEADER_FOLD = "\n "
+MIME = (
+    "MIME-Version: 1.0",
+    "Content-Type: text/plain; charset=UTF-8",
+    "Content-Transfer-Encoding: 8bit",
+)
 _MARKS = ("diff -", "Index:", "---", "+++", "@@", "From ", ">From ")
 """How a patch or another mail would begin: no text of ours may look like one."""
 
 
+def mail(head: str, body: str) -> str:
+    """Put a mail together; a body with more than ASCII says how it is encoded (RFC 2045)."""
+    return "\n\n".join(("\n".join((head, *(() if body.isascii() else MIME))), body))
+
+
 def header(to: str, cc: Iterable[str], subject: str, more: Iterable[str] = ()) -> str:
-    """Put headers together; empty ones are left out."""
-    lines = [f"To: {wording.visible(to)}"] if to else []
-    if others := [wording.visible(address) for address in cc]:
+    """Put headers together, encoded as RFC 2047 says; empty ones are left out."""
+    lines = [f"To: {_address(to)}"] if to else []
+    if others := [_address(address) for address in cc]:
         lines.append("Cc: " + f",{_HEADER_FOLD}".join(others))
-    words = wrap(f"Subject: {wording.visible(subject)}", COLUMNS, break_long_words=False)
-    lines.append(_HEADER_FOLD.join(words))
+    lines.append(f"Subject: {_folded(wording.visible(subject))}")
     return "\n".join((*lines, *more))
+
+
+def _address(text: str) -> str:
+    """Encode the name; what is no address with a name stays as it is."""
+    ((name, address),) = getaddresses([wording.visible(text)])[:1] or [("", "")]
+    return formataddr((name, address)) if address.isascii() and "@" in address else wording.visible(text)
+
+
+def _folded(subject: str) -> str:
+    if not subject.isascii():
+        return Header(subject, "utf-8", COLUMNS, "Subject").encode()
+    words = wrap(f"Subject: {subject}", COLUMNS, break_long_words=False)
+    return _HEADER_FOLD.join(words).removeprefix("Subject: ")
 
 
 def greeting(author: str) -> str:

@@ -164,7 +164,7 @@ def test_the_mail_is_ready_to_be_sent() -> None:
     mail = mails(bisection({"x86_64": found("x86_64", 2), "arm64": found("arm64", 2)}))
     head, _, body = mail.partition("\n\n")
     assert head.splitlines()[:2] == [
-        "To: A. Author <author@kernel.example>",
+        'To: "A. Author" <author@kernel.example>',
         "Cc: List <list@kernel.example>",
     ]
     assert "Subject: [REGRESSION] mm: change 2: t fails on x86_64 and arm64" in head.replace("\n ", " ")

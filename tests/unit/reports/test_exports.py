@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -100,6 +101,16 @@ def gauges(run: Run) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
             assert key not in found
             found[key] = sample.value
     return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.__name__)
+def test_promtool_finds_nothing_to_say_of_the_metrics(sample: Callable[[], Run]) -> None:
+    metrics = to_prometheus(sample())
+    said = subprocess.run(
+        ["promtool", "check", "metrics"], input=metrics, capture_output=True, text=True, check=False
+    )
+    assert (said.returncode, said.stderr) == (0, "")
 
 
 def gauge(run: Run, name: str, **labels: str) -> float | None:
@@ -350,9 +361,9 @@ class TestPrometheus:
     def test_what_a_kernel_lacks_is_no_sample(self) -> None:
         run = green_run()
         assert (
-            gauge(run, "counter_change", arch="arm64", variant="base", counter="thp_split_pmd_failed") is None
+            gauge(run, "event_change", arch="arm64", variant="base", counter="thp_split_pmd_failed") is None
         )
-        assert gauge(run, "counter_change", arch="arm64", variant="base", counter="thp_split_pmd") == 16
+        assert gauge(run, "event_change", arch="arm64", variant="base", counter="thp_split_pmd") == 16
 
     def test_measurements(self) -> None:
         labels = {"arch": "x86_64", "measure": "pgtable_cost", "test": "pgtable_cost.cost"}

@@ -5,15 +5,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from email import message_from_string
+from email import message_from_bytes, message_from_string
 from email.message import Message
+from email.policy import default
 from pathlib import Path
 
 import pytest
 
 from results.model.run import Letter, Run, Verdict
 from results.reports.mail.run import cover_block, report_mail
-from results.reports.mail.text import COLUMNS
+from results.reports.mail.text import COLUMNS, MIME
 from tests.program import Invoke
 from tests.samples.golden_runs import NAMES, RUNS, golden_run
 from tests.samples.sample_life import long_splat_run
@@ -59,6 +60,27 @@ def test_a_series_that_nobody_sent_has_no_thread() -> None:
         mail = headers(report_mail(run, NOWHERE))
         assert mail["In-Reply-To"] is None
         assert mail["Subject"].startswith("Test report: ")
+
+
+def test_headers_are_encoded_and_the_body_says_how(tmp_path: Path) -> None:
+    """RFC 2047, RFC 2045: what mailing lists' archives and git send-email read."""
+    letter = Letter(
+        "[PATCH 0/3] mm: größere Seiten → fewer faults", "Jürgen Groß <jg@example.org>", "1@example.org",
+        ("linux-mm@kvack.org", '"Doe, Zoë" <zoe@example.org>'),
+    )  # fmt: skip
+    text = report_mail(answering(regression_run(), letter), NOWHERE)
+    head, _, body = text.partition("\n\n")
+    assert head.isascii()
+    assert not body.isascii()
+    mail = message_from_bytes(text.encode(), policy=default)
+    assert mail["Subject"] == f"Re: {letter.subject}"
+    assert [address.display_name for address in mail["To"].addresses] == ["Jürgen Groß"]
+    assert [address.addr_spec for address in mail["Cc"].addresses] == [
+        "linux-mm@kvack.org",
+        "zoe@example.org",
+    ]
+    assert mail.get_content() == f"{body}"
+    assert max(map(len, head.splitlines())) <= COLUMNS + 6  # an encoded word ends where it may
 
 
 def test_the_subject_names_the_worst_finding() -> None:
@@ -142,7 +164,8 @@ def test_a_known_failure_is_called_one() -> None:
 def test_hostile_text_makes_no_header_and_no_line_of_its_own() -> None:
     letter = Letter(f"{HOSTILE}\nBcc: all@example.org", f"{HOSTILE}\n <a@b>", HOSTILE, (HOSTILE, "x\nBcc: y"))
     text = report_mail(answering(hostile_run(), letter), NOWHERE)
-    assert set(headers(text).keys()) == {"To", "Cc", "Subject", "In-Reply-To", "References"}
+    names = {"To", "Cc", "Subject", "In-Reply-To", "References"}
+    assert set(headers(text).keys()) - {name.partition(":")[0] for name in MIME} == names
     assert not set(text) & {"\x1b", "\x00", "\u202e", "\ud800"}
 
 
