@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.options import as_json_option, log, print_document
-from harness.cli.planning import make_plan_of, planning, sharding
+from harness.cli.planning import make_plan_of, planning, sharding, tell_what_is_tested
 from harness.cli.sections import SectionedCommand
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def plan_command(onto: tuple[str, ...], as_json: bool, **arguments: Any) -> int:
     from harness.core.workspace import from_environment
 
     plan, workspace = make_plan_of(arguments), from_environment()
+    tell_what_is_tested(arguments, plan)
     workspace.create()
     with in_use(workspace.cache, log):
         if onto:

@@ -131,6 +131,15 @@ sharding = click.option(
 )  # fmt: skip
 
 
+def tell_what_is_tested(arguments: dict[str, Any], plan: Plan) -> None:
+    """Say on stderr that it is not the kernel tree around us, if nobody named a series."""
+    from harness.sources.trees.remote import is_kernel_tree
+
+    if arguments["series"] is None and is_kernel_tree(Path.cwd()):
+        tested = f"without --series, '{plan.series.name}' is tested on {plan.tree.name}"
+        click.echo(f"{tested}; for commits of this kernel tree: --series git:BASE..HEAD", err=True)
+
+
 def make_plan_of(arguments: dict[str, Any]) -> Plan:
     """Make the plan that the options of `planning` select.
 

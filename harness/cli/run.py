@@ -9,7 +9,7 @@ import click
 
 from harness.cli.cluster import clustering, site_of
 from harness.cli.options import HOW_TO_STOP, as_json_option, finish, progress, quiet_option, typed_command
-from harness.cli.planning import make_plan_of, planning, sharding
+from harness.cli.planning import make_plan_of, planning, sharding, tell_what_is_tested
 from harness.cli.sections import SectionedCommand
 
 
@@ -28,6 +28,7 @@ def run_command(quiet: bool, as_json: bool, **arguments: Any) -> int:
     from harness.core.workspace import from_environment
 
     plan, workspace = make_plan_of(arguments), from_environment()
+    tell_what_is_tested(arguments, plan)
     with site_of(arguments, workspace) as site:
         outcome, folder = run(plan, workspace, progress(quiet), typed_command(), site)
     return finish(outcome, folder, workspace, as_json)

@@ -9,7 +9,7 @@ import click
 
 from harness.cli.cluster import clustering, site_of
 from harness.cli.options import HOW_TO_STOP, as_json_option, finish, progress, quiet_option, typed_command
-from harness.cli.planning import make_plan_of, planning
+from harness.cli.planning import make_plan_of, planning, tell_what_is_tested
 from harness.cli.sections import SectionedCommand
 from harness.core.errors import UsageError
 
@@ -56,6 +56,7 @@ def walk_command(
     if only and first is not None:
         raise UsageError("--only and --from exclude each other", hint="Give one of them.")
     plan, workspace = make_plan_of(arguments), from_environment()
+    tell_what_is_tested(arguments, plan)
     request = WalkRequest(Choice(only, first), not no_boot, checks or 0, seed)
     with site_of(arguments, workspace) as site:
         outcome, folder = walk(plan, request, workspace, progress(quiet), typed_command(), site)

@@ -57,6 +57,8 @@ class SeriesRecord(NamedRecord):
     """An mbox or a directory (relative to the record), `git:BASE..TIP`, or a lore Message-ID."""
     tree: str
     """The tree it is written for."""
+    base_commit: str | None = None
+    """The commit of that tree, as `base-commit:` in a cover letter (git-format-patch(1)); else its tip."""
     stand_in: bool = False
     """A stand-in for the real series; every report says so."""
     tests: Items[str]

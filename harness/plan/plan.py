@@ -159,6 +159,8 @@ def make_plan(request: PlanRequest, folders: Folders = None) -> Plan:
         raise UsageError(f"--allow-unexercised {', '.join(sorted(stray))}: not an architecture of this run")
     tree = request.tree or defaults.reference(defaults.tree) or series.reference(series.tree)
     chosen_tree = choose_tree(tree, folders)
+    if not (request.tree or defaults.tree) and series.base_commit:
+        chosen_tree = _at(chosen_tree, series.base_commit)
     plan = Plan(
         arches=arches,
         recipes=make_recipes(
@@ -293,6 +295,17 @@ def choose_tree(name: str, folders: Folders = None) -> NamedTree:
     record = find(TreeRecord, name, folders)
     fixes = record.path(record.fixes) if record.fixes else None
     return NamedTree(record.name, _source_of(record), fixes)
+
+
+def _at(tree: NamedTree, commit: str) -> NamedTree:
+    """A commit of a tree that has more than one."""
+    match tree.source:
+        case GitRemote():
+            return replace(tree, source=replace(tree.source, commit=commit))
+        case GitRevision() | LocalTree():
+            return replace(tree, source=replace(tree.source, revision=commit))
+        case _:
+            return tree
 
 
 def _source_of(record: TreeRecord) -> TreeSource:

@@ -248,11 +248,16 @@ def open_local(path: Path) -> Repository:
     return repository
 
 
+def is_kernel_tree(place: Path) -> bool:
+    """Tell whether a folder is the top of kernel sources."""
+    return (place / "Kbuild").is_file() and (place / "MAINTAINERS").is_file()
+
+
 def _hint_for_folder(place: Path) -> str:
     for above in place.parents:
         if (above / ".git").exists():
             return f"It is a folder inside the checkout {above}: name that one."
-    if (place / "Kbuild").is_file() and (place / "MAINTAINERS").is_file():
+    if is_kernel_tree(place):
         return "Kernel sources without git: run `git init && git add -A && git commit` in it first."
     return "Name the top of a git checkout of the kernel: PATH or PATH@REVISION."
 

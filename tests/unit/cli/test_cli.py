@@ -174,6 +174,20 @@ def test_plan_shows_the_configuration_and_what_overrides_what(
     assert {cell["configuration"].partition(" ")[0] for cell in document["cells"]} == {"tinyconfig"}
 
 
+def test_inside_a_kernel_tree_it_is_told_what_is_tested(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who types `plan` in a checkout may mean its commits; the default plan has the stand-in."""
+    monkeypatch.chdir(tmp_path)
+    command = ("plan", "--tree", str(tmp_path / "gone"))
+    assert "without --series" not in invoke(*command).stderr
+    for name in ("Kbuild", "MAINTAINERS"):
+        (tmp_path / name).touch()
+    told = "without --series, 'thp-lazy-pgtable-standin' is tested on gone; "
+    assert f"{told}for commits of this kernel tree: --series git:BASE..HEAD\n" in invoke(*command).stderr
+    assert "without --series" not in invoke(*command, "--series", "git:HEAD..HEAD").stderr
+
+
 def test_a_defconfig_that_the_tree_lacks_is_told_before_anything_is_built(
     program: Program, invoke: Invoke, tiny_plan: tuple[str, ...]
 ) -> None:

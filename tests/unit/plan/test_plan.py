@@ -10,6 +10,7 @@ import pytest
 
 from harness.config.arch import ArchRecord
 from harness.config.catalogue import find
+from harness.config.series import TreeRecord
 from harness.config.suite import SuiteRecord
 from harness.core.errors import UsageError
 from harness.core.shipped import CONFIGS
@@ -150,6 +151,20 @@ def test_a_record_outside_of_the_project_names_its_patches_by_its_own_folder(rec
     assert [suite.name for suite in plan.suites] == ["pmd_split"]
     assert plan.tests_asked_for_by == "series 'mine'"
     assert claims(plan.series) == (Claim("thp_split_pmd", "present", "0"),)
+
+
+def test_a_record_names_its_base_commit(record: Path, tmp_path: Path) -> None:
+    """`mm-unstable` is a branch that moves; a series is written for one commit of it."""
+    commit = "d" * 40
+    tip = find(TreeRecord, "mm-unstable")
+    record.write_text(RECORD.replace("tree: debian-6.12", f"tree: mm-unstable\nbase_commit: {commit}"))
+    assert tip.url
+    assert tip.branch
+    assert make_plan(PlanRequest(series=str(record))).tree.source == GitRemote(tip.url, tip.branch, commit)
+    asked = make_plan(PlanRequest(series=str(record), tree="mm-unstable"))
+    assert asked.tree.source == GitRemote(tip.url, tip.branch, None)
+    local = make_plan(PlanRequest(series=str(record), tree=f"{tmp_path}@topic"))
+    assert local.tree.source == LocalTree(tmp_path, "topic")
 
 
 def test_claims_of_the_record_and_of_the_command_line_add_up(record: Path) -> None:
