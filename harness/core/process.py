@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from harness.core.sandbox import Sandbox, exit_status
+from harness.core.usage import machine_memory, usage_of
 
 GRACE_SECONDS = 5.0
 _UNLESS_ORPHANED = 'read -t 0 -u "$0" && exit 143; lifeline=$0; exec {lifeline}<&-; exec "$@"'
 """bash(1), read -t 0: true if there is something to read, or nothing will ever be."""
 _CHUNK = 1 << 16
+_LOOK_SECONDS = 0.5
+"""How often we look at what a command takes of the machine."""
 KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "USER", "LOGNAME", "CCACHE_DIR")
 """What children may see of our environment: a stray CFLAGS, ARCH or MAKEFLAGS would change builds."""
 
@@ -61,6 +64,10 @@ class Bounds:
     """Longest pause of its output in seconds."""
     output: int
     """Most bytes that it may print."""
+    processes: int = 4096
+    """Most processes at once, with all that it starts; a make of 256 jobs has some 1500."""
+    memory: int = machine_memory() * 3 // 4
+    """Most bytes of memory of all its processes, and of each alone."""
 
 
 BUILD = Bounds(seconds=24 * 3600, silence=3600, output=8 << 20)
@@ -77,6 +84,14 @@ class OutputBoundError(BoundsError):
 
 class TimeBoundError(BoundsError):
     """It ran or paused too long."""
+
+
+class ProcessBoundError(BoundsError):
+    """It had too many processes."""
+
+
+class MemoryBoundError(BoundsError):
+    """Its processes had too much memory."""
 
 
 class Stopped(Exception):  # noqa: N818 - a request, not an error
@@ -151,11 +166,12 @@ def run_logged(
     thread end it. Without `bounds` it has those of a build.
 
     Raises:
-        BoundsError: if it prints too much, or runs or pauses too long.
+        BoundsError: if it prints too much, runs or pauses too long, or takes too much of the machine.
         OSError: if the command can't be started, or the log can't be written (ENOSPC).
     """
+    bounds = bounds or BUILD
     process = subprocess.Popen(
-        dying_with_us(command, "TERM", sandbox),
+        ("prlimit", f"--data={bounds.memory}", "--", *dying_with_us(command, "TERM", sandbox)),
         cwd=cwd,
         env=dict(environment if environment is not None else clean_environment()),
         stdin=subprocess.DEVNULL,
@@ -166,7 +182,7 @@ def run_logged(
     )
     try:
         with children.watch(process.pid):
-            status = _follow(process, log, on_line, bounds or BUILD)
+            status = _follow(process, log, on_line, bounds)
             return exit_status(status) if sandbox else status
     finally:
         end_group(process)
@@ -175,9 +191,9 @@ def run_logged(
 def _follow(
     process: subprocess.Popen[bytes], log: BinaryIO, on_line: Callable[[str], None], bounds: Bounds
 ) -> int:
-    deadline = time.monotonic() + bounds.seconds
+    watch = _Watch(process, bounds)
     rest = b""
-    for chunk in _output(process, bounds, deadline):
+    for chunk in _output(process, watch):
         log.write(chunk)
         log.flush()  # people follow the log, and if we are killed the next run reads it
         *lines, rest = (rest + chunk).split(b"\n")
@@ -185,37 +201,74 @@ def _follow(
             on_line(_text(line))
     if rest:
         on_line(_text(rest))
-    try:
-        return process.wait(max(deadline - time.monotonic(), GRACE_SECONDS))
-    except subprocess.TimeoutExpired:
-        raise TimeBoundError(f"still running after {bounds.seconds:.0f} s") from None
+    watch.heard()  # it closed its output, and may go on
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(watch.patience())
 
 
 def _text(line: bytes) -> str:
     return line.decode(errors="replace").rstrip("\r\n")
 
 
-def _output(process: subprocess.Popen[bytes], bounds: Bounds, deadline: float) -> Iterator[bytes]:
+def _output(process: subprocess.Popen[bytes], watch: _Watch) -> Iterator[bytes]:
     """What a command prints, up to its bounds."""
     assert process.stdout
-    descriptor, left = process.stdout.fileno(), bounds.output
+    descriptor, left = process.stdout.fileno(), watch.bounds.output
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     while True:
-        patience = min(bounds.silence, deadline - time.monotonic())
-        if patience <= 0:
-            raise TimeBoundError(f"still running after {bounds.seconds:.0f} s")
-        if not poll.poll(patience * 1000):
-            if patience < bounds.silence:
-                continue
-            raise TimeBoundError(f"no output for {bounds.silence:.0f} s")
+        if not poll.poll(watch.patience() * 1000):
+            continue
         chunk = os.read(descriptor, _CHUNK)
         if not chunk:
             return
+        watch.heard()
         yield chunk[:left]
         left -= len(chunk)
         if left < 0:
-            raise OutputBoundError(f"more than {bounds.output >> 20} MiB of output")
+            raise OutputBoundError(f"more than {watch.bounds.output >> 20} MiB of output")
+
+
+class _Watch:
+    """Keeps a command within its bounds, if it is asked again and again for its `patience`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], bounds: Bounds) -> None:
+        self.bounds = bounds
+        self._process = process
+        self._heard = self._looked = time.monotonic()
+        self._deadline = self._heard + bounds.seconds
+
+    def heard(self) -> None:
+        """Note that it printed something."""
+        self._heard = time.monotonic()
+
+    def patience(self) -> float:
+        """Return the seconds until it must be looked at again.
+
+        Raises:
+            BoundsError: if it is out of bounds; one that takes too much of the machine is killed at once.
+        """
+        now = time.monotonic()
+        if now >= self._deadline:
+            raise TimeBoundError(f"still running after {self.bounds.seconds:.0f} s")
+        if now >= self._heard + self.bounds.silence:
+            raise TimeBoundError(f"no output for {self.bounds.silence:.0f} s")
+        if now >= self._looked + _LOOK_SECONDS:
+            self._looked = now
+            if error := self._excess():
+                _signal(self._process.pid, signal.SIGKILL)
+                raise error
+        ends = (self._deadline, self._heard + self.bounds.silence, self._looked + _LOOK_SECONDS)
+        return max(0.0, min(ends) - now)
+
+    def _excess(self) -> BoundsError | None:
+        bounds, usage = self.bounds, usage_of(self._process.pid, self.bounds.processes)
+        if usage.processes > bounds.processes:
+            return ProcessBoundError(f"more than {bounds.processes} processes at once")
+        if usage.memory > bounds.memory:
+            return MemoryBoundError(f"more than {bounds.memory >> 20} MiB of memory")
+        return None
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:

@@ -25,7 +25,8 @@ ERROR = re.compile(
 )
 MACHINES_FAULT = re.compile(
     r"No space left on device|Disk quota exceeded|Read-only file system|Input/output error"
-    r"|Cannot allocate memory|virtual memory exhausted|out of memory allocating"
+    r"|Cannot allocate memory|memory exhausted|[Oo]ut of memory\b|std::bad_alloc"
+    r"|Resource temporarily unavailable"
     r"|Killed signal terminated program|\*\*\* \[.*\] (?:Killed|Terminated|Interrupt|Hangup)$"
 )
 CLOCK_SKEW = re.compile(

@@ -16,7 +16,13 @@ from harness.build.kernel.kconfig_inputs import kconfig_inputs
 from harness.build.kernel.objects import Objects, empty_objects
 from harness.build.kernel.request import BuildContext, KernelRequest
 from harness.core.errors import InfrastructureError
-from harness.core.process import OutputBoundError, TimeBoundError, clean_environment, run_logged
+from harness.core.process import (
+    BoundsError,
+    OutputBoundError,
+    ProcessBoundError,
+    clean_environment,
+    run_logged,
+)
 from harness.core.sandbox import Sandbox
 from results.model.run import CompilerWarning
 from results.text import first_line
@@ -161,8 +167,9 @@ class Kbuild:
         """Run make in its sandbox; its exit status, or the negative number of the signal that ended it.
 
         Raises:
-            BuildError: if it prints without end, or leaves what must not be opened outside of the sandbox.
-            InfrastructureError: if it takes too long.
+            BuildError: if it prints or starts processes without end, or leaves what must not be opened
+                outside of the sandbox.
+            InfrastructureError: if it takes too long, or too much memory.
         """
         jobserver = self.context.jobserver
         try:
@@ -176,9 +183,9 @@ class Kbuild:
                 inherit=jobserver.descriptors,
                 sandbox=self.sandbox,
             )
-        except OutputBoundError as error:
+        except (OutputBoundError, ProcessBoundError) as error:
             raise BuildError(f"make was ended: {error}") from None
-        except TimeBoundError as error:
+        except BoundsError as error:
             raise InfrastructureError(f"make was ended: {error}") from None
         if place := way_out(objects.folder, self.tree):
             raise BuildError(f"make left {place}, which is no file, or a link to one outside of its folders")

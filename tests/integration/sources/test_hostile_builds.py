@@ -14,9 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.build.ccache import SWITCH
+from harness.build.ccache import FOLDER, SWITCH
+from harness.build.kernel.binutils import Binutils
 from harness.core import sandbox
-from harness.core.process import Bounds
+from harness.core.errors import InfrastructureError
+from harness.core.process import Bounds, Children
+from harness.sources.git.repository import Repository
+from harness.sources.series.am import ApplyOptions, apply_mails
+from harness.sources.series.mail.mbox import read_mails
 from results.model.run import Build
 from tests.integration.processes import Marker
 from tests.integration.sources.test_stub_builds import Bench
@@ -126,6 +131,44 @@ def test_endless_output_is_cut_and_is_the_trees_fault(cache: Path, marker: Marke
     assert marker.left_after(5) == {}
 
 
+def bound_build(monkeypatch: pytest.MonkeyPatch, **bounds: int) -> None:
+    monkeypatch.setattr("harness.core.process.BUILD", Bounds(60, 30, 8 << 20, **bounds))
+
+
+def test_a_fork_bomb_ends_at_the_limit_and_is_told(
+    cache: Path, marker: Marker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bound_build(monkeypatch, processes=300)
+    made = build(cache, "bash -c 'bomb() { bomb & bomb & sleep 5; }; bomb'")
+    assert not made.ok
+    assert not made.error_is_infrastructure
+    assert made.error == "make was ended: more than 300 processes at once"
+    assert marker.left_after(5) == {}
+
+
+def test_a_program_that_takes_all_memory_ends_and_is_no_failure_of_the_tree(
+    cache: Path, marker: Marker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bound_build(monkeypatch, memory=300 << 20)
+    made = build(cache, "tail /dev/zero")
+    assert not made.ok
+    assert made.error_is_infrastructure
+    assert "memory exhausted" in made.error
+    assert marker.left_after(5) == {}
+
+
+def test_many_programs_that_take_all_memory_together_end_as_well(
+    cache: Path, marker: Marker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bound_build(monkeypatch, memory=300 << 20)
+    one = "head -c 100000000 /dev/zero | (sleep 1; perl -e '$$x = <STDIN>; sleep 30') &"
+    made = build(cache, f"for i in 1 2 3 4 5; do {one} done; wait")
+    assert not made.ok
+    assert made.error_is_infrastructure
+    assert made.error == "make was ended: more than 300 MiB of memory"
+    assert marker.left_after(5) == {}
+
+
 def test_a_file_without_end_is_cut(cache: Path) -> None:
     made = build(cache, "truncate -s 9G $(O)/long")
     assert not made.ok
@@ -189,3 +232,74 @@ def symbols(cache: Path, made: Build) -> set[str]:
     (entry,) = cache.glob(f"builds/*/{made.key}")
     listing = subprocess.run(("nm", entry / "vmlinux"), capture_output=True, text=True, check=True).stdout
     return {line.split()[-1] for line in listing.splitlines()}
+
+
+@pytest.mark.parametrize("tool", ["size", "nm", "objdump", "objcopy"])
+def test_a_tool_that_an_object_takes_over_reads_and_writes_nothing(tmp_path: Path, tool: str) -> None:
+    """As a fault of binutils would let it."""
+    (tmp_path / "secret").write_text("secret")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("size", "nm", "objdump", "objcopy"):
+        hostile = f"cat {tmp_path}/secret; echo > {tmp_path}/written; echo > $1.x"
+        (tools / f"x-{name}").write_text(f"#!/bin/sh\n{hostile if name == tool else 'echo .debug_info'}\n")
+        (tools / f"x-{name}").chmod(0o755)
+    (tmp_path / "objects").mkdir()
+    (tmp_path / "entry").mkdir()
+    vmlinux = tmp_path / "objects" / "vmlinux"
+    vmlinux.write_text("object")
+    binutils = Binutils(f"{tools}/x-", Children())
+    assert binutils.sizes(vmlinux) == (0, 0, 0)
+    assert binutils.symbol_bytes(vmlinux) == 0
+    with contextlib.suppress(InfrastructureError):
+        binutils.copy_without_debug(vmlinux, tmp_path / "entry" / "vmlinux")
+    assert not (tmp_path / "written").exists()
+    assert [path.name for path in vmlinux.parent.iterdir()] == ["vmlinux"]
+    _, said = binutils._run(tool, vmlinux)
+    assert "secret\n" not in said
+
+
+def test_a_git_that_a_patch_takes_over_reads_nothing(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("secret")
+    tree = hostile_tree(tmp_path, "true")
+    mirror = Repository(tree.path / ".git")
+    loot = tree.path / ".git" / "objects" / "loot"
+    (tmp_path / "tools").mkdir()
+    git_itself = shutil.which("git")
+    hostile = f"cat {tmp_path}/secret >{loot} 2>&1; echo > {tmp_path}/written"
+    script = f'#!/bin/sh\ncase " $* " in *" am "*) {hostile} ;; esac\nexec {git_itself} "$@"\n'
+    (tmp_path / "tools" / "git").write_text(script)
+    (tmp_path / "tools" / "git").chmod(0o755)
+    patch = git(tree.path, "format-patch", "--stdout", "base..topic").encode() + b"\n"
+    mails = tuple(read_mails("series.mbox", patch, mirror))
+    base = git(tree.path, "rev-parse", "base")
+    monkeypatch.setenv("PATH", str(tmp_path / "tools"), prepend=os.pathsep)
+    applied = apply_mails(mirror, base, mails, ApplyOptions(), print)
+    assert applied.tree == git(tree.path, "rev-parse", "topic^{tree}")
+    assert "No such file" in loot.read_text()
+    assert not (tmp_path / "written").exists()
+
+
+@pytest.mark.skipif(not shutil.which("ccache"), reason="ccache is not installed")
+def test_a_series_reads_ccache_and_leaves_nothing_in_it(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SWITCH)
+    evil = f"echo evil > {cache}/{FOLDER}/evil; echo 'int evil;' > $(O)/e.c; $(CC) -c -o $(O)/e.o $(O)/e.c"
+    bench = Bench(hostile_tree(cache.parent, f"{{ {evil}; }} > $(O)/said 2>&1; true"), cache)
+    git(bench.tree.path, "checkout", "-q", "base")
+    assert bench.build().ok
+    before = ccache_files(cache)
+    assert len(before) > 3
+    git(bench.tree.path, "checkout", "-q", "topic")
+    made = bench.build(origin="hostile")
+    assert made.ok, made.error
+    assert "Read-only file system" in (cache / "objects" / "x86_64" / "said").read_text()
+    assert (cache / "objects" / "x86_64" / "e.o").is_file(), "it compiled, with ccache"
+    assert ccache_files(cache) == before
+
+
+def ccache_files(cache: Path) -> dict[str, bytes]:
+    """The objects in it, and not its statistics and locks."""
+    files = (path for path in (cache / FOLDER).rglob("*") if path.is_file() and path.name[-1:] in "RM")
+    return {str(path): path.read_bytes() for path in files}
