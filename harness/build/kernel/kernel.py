@@ -4,17 +4,15 @@
 from __future__ import annotations
 
 import errno
-import os
-import re
 import shlex
 import shutil
-import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
 
 from harness.build.build_cache import IMAGE, KEPT_FILES, LOG, VMLINUX, BuildCache, digest, sha256_of
 from harness.build.kernel import kconfig
+from harness.build.kernel.binutils import Binutils
 from harness.build.kernel.make import REPRODUCIBLE, BuildError, kbuild
 from harness.build.kernel.objects import open_objects
 from harness.build.kernel.origin import claim_objects
@@ -106,7 +104,7 @@ def _from_cache(
         commit=request.commit,
         cached=True,
         configuration=request.recipe.title,
-        symbol_bytes=build.symbol_bytes or _symbol_bytes(request.compiler.prefix, entry / VMLINUX),
+        symbol_bytes=build.symbol_bytes or _binutils(request, context).symbol_bytes(entry / VMLINUX),
         commands=_commands(request, context.jobserver.tokens),
     )
     return current, entry
@@ -135,7 +133,8 @@ def _build(request: KernelRequest, context: BuildContext, blank: Build, tree: Pa
     image = objects / request.arch.kernel.image
     if not image.is_file():
         raise BuildError(f"make succeeded, but there is no {request.arch.kernel.image}")
-    text, data, bss = _sizes(request, objects / "vmlinux")
+    tools = _binutils(request, context)
+    text, data, bss = tools.sizes(objects / VMLINUX)
     build = replace(
         blank,
         ok=True,
@@ -145,7 +144,7 @@ def _build(request: KernelRequest, context: BuildContext, blank: Build, tree: Pa
         text_bytes=text,
         data_bytes=data,
         bss_bytes=bss,
-        symbol_bytes=_symbol_bytes(request.compiler.prefix, objects / VMLINUX),
+        symbol_bytes=tools.symbol_bytes(objects / VMLINUX),
         symbols=sum(value == "y" for value in made.symbols.values()),
         warnings=made.warnings,
         commands=_commands(request, context.jobserver.tokens),
@@ -159,21 +158,11 @@ def _keep(entry: Path, image: Path, objects: Path, request: KernelRequest, conte
     shutil.copyfile(context.log_file, entry / LOG)
     for name in KEPT_FILES:
         shutil.copyfile(objects / name, entry / name)
-    _keep_vmlinux(objects / VMLINUX, entry / VMLINUX, request.compiler.prefix)
+    _binutils(request, context).copy_without_debug(objects / VMLINUX, entry / VMLINUX)
 
 
-def _keep_vmlinux(vmlinux: Path, kept: Path, prefix: str) -> None:
-    """Copy vmlinux with its symbols, but without debug sections: those are most of it where there are any."""
-    headers = subprocess.run(
-        (f"{prefix}objdump", "--section-headers", str(vmlinux)), capture_output=True, text=True, check=False
-    )
-    if not re.search(r"\s\.z?debug_", headers.stdout):
-        shutil.copyfile(vmlinux, kept)
-        return
-    stripping = (f"{prefix}objcopy", "--strip-debug", str(vmlinux), str(kept))
-    stripped = subprocess.run(stripping, capture_output=True, text=True, check=False)
-    if stripped.returncode:
-        raise InfrastructureError(f"{' '.join(stripping)} failed: {stripped.stderr.strip()}")
+def _binutils(request: KernelRequest, context: BuildContext) -> Binutils:
+    return Binutils(request.compiler.prefix, context.children)
 
 
 def _commands(request: KernelRequest, jobs: int) -> tuple[str, ...]:
@@ -187,24 +176,3 @@ def _commands(request: KernelRequest, jobs: int) -> tuple[str, ...]:
         f"{plain} olddefconfig",
         f"{variables} {plain} -j{jobs} {request.arch.kernel.target}",
     )
-
-
-def _sizes(request: KernelRequest, vmlinux: Path) -> tuple[int, int, int]:
-    """Text, data and bss of vmlinux in bytes, as `size` prints them."""
-    output = subprocess.run(
-        [f"{request.compiler.prefix}size", str(vmlinux)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=dict(os.environ, LC_ALL="C"),
-    ).stdout
-    numbers = re.search(r"^\s*(\d+)\s+(\d+)\s+(\d+)\s", output, re.MULTILINE)
-    return (int(numbers[1]), int(numbers[2]), int(numbers[3])) if numbers else (0, 0, 0)
-
-
-def _symbol_bytes(prefix: str, vmlinux: Path) -> int:
-    """Bytes that the symbols of vmlinux take; names that share an address count once."""
-    command = (f"{prefix}nm", "--print-size", str(vmlinux))
-    listing = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    found = re.findall(r"^([0-9a-f]+) ([0-9a-f]+) \S ", listing, re.MULTILINE)
-    return sum({address: int(size, 16) for address, size in found}.values())

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.core.errors import InfrastructureError
+from harness.core.sandbox import Sandbox
 
 COMMITTER_NAME = "thp-harness"
 COMMITTER_EMAIL = "thp-harness@localhost"
@@ -62,6 +63,8 @@ class Repository:
     path: Path
     variables: Mapping[str, str] = field(default_factory=dict)
     """Added to the environment of every command."""
+    sandbox: Sandbox | None = None
+    """Around every command, if there is one."""
 
     def run(self, *arguments: str, stdin: bytes | None = None, user_config: bool = False) -> str:
         """Run a git command and return what it printed, without the last line's end.
@@ -77,8 +80,9 @@ class Repository:
 
     def run_bytes(self, *arguments: str, stdin: bytes | None = None, user_config: bool = False) -> bytes:
         """Like `run`, for output that may be anything."""
+        command = self.command(*arguments)
         process = subprocess.run(
-            self.command(*arguments),
+            self.sandbox.around(command) if self.sandbox else command,
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,

@@ -7,8 +7,10 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from harness.core.sandbox import Sandbox
 from harness.sources.git.repository import Repository
 
 
@@ -43,6 +45,21 @@ def reading_repository(owner: Repository, head: str) -> Iterator[Repository]:
     with borrowing_repository(owner) as scratch:
         _detach(scratch, head)
         yield scratch
+
+
+def confined(scratch: Repository, owner: Repository) -> Repository:
+    """Return a scratch repository whose commands run in a sandbox: for what reads patches of strangers."""
+    common = _common(owner)
+    sandbox = Sandbox((common, *_alternates(common)), (scratch.path, common / "objects"))
+    return replace(scratch, sandbox=sandbox)
+
+
+def _alternates(common: Path) -> Iterator[Path]:
+    """Other places of objects (gitrepository-layout(5))."""
+    listed = common / "objects" / "info" / "alternates"
+    for line in listed.read_text().splitlines() if listed.is_file() else ():
+        if line and not line.startswith("#"):
+            yield (common / "objects" / line).resolve()
 
 
 def _quoted(path: Path) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.core.errors import InfrastructureError
 from harness.sources.git.repository import GitError, Repository
-from harness.sources.git.scratch import check_out_only, scratch_repository
+from harness.sources.git.scratch import check_out_only, confined, scratch_repository
 from harness.sources.series.diff import FileDiff, Hunk
 from harness.sources.series.fuzz import place
 from harness.sources.series.mail.mbox import Mail, SeriesError, printable
@@ -78,7 +78,8 @@ def apply_mails(
     with scratch_repository(mirror) as scratch:
         touched = {path for mail in patches for file in mail.files for path in file.paths}
         check_out_only(scratch, base, touched)
-        said, refusal = _start(scratch, patches, options)
+        confined_scratch = confined(scratch, mirror)
+        said, refusal = _start(confined_scratch, patches, options)
         while refusal:
             attempt = _Attempt(scratch, base, patches, _position(scratch, refusal), refusal)
             if options.three_way:
@@ -87,7 +88,7 @@ def apply_mails(
                 raise attempt.explained()
             log(f"placing {attempt.mail.label} with fuzz")
             fuzzed += attempt.place_with_fuzz()
-            more, refusal = _am(scratch, "--continue", _DATES)
+            more, refusal = _am(confined_scratch, "--continue", _DATES)
             said += more
         merged = [f"“{subject}” was merged by `git am --3way`" for subject in _MERGED.findall(said)]
         return AppliedMails(*_commits(scratch, base), tuple(fuzzed), tuple(map(printable, merged)))

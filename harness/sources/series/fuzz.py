@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core.errors import InfrastructureError
+from harness.core.sandbox import Sandbox
 
 MOST_FUZZ = 3
 """Lines of context, of the three that git writes, that may differ at each end of a hunk."""
@@ -57,7 +58,7 @@ def place(folder: Path, diff: str, *, dry_run: bool) -> Placement:
     # -u: never an ed script, which could run anything.
     options = ["-p1", "-u", "--force", f"--fuzz={MOST_FUZZ}", "--no-backup-if-mismatch", "--reject-file=-"]
     process = subprocess.run(
-        ["patch", *options, *(["--dry-run"] if dry_run else [])],
+        Sandbox(writable=(folder,)).around(["patch", *options, *(["--dry-run"] if dry_run else [])]),
         input=diff.encode("utf-8", errors="surrogateescape"),
         capture_output=True,
         env={"PATH": _path_variable(), "LC_ALL": "C"},
@@ -69,7 +70,7 @@ def place(folder: Path, diff: str, *, dry_run: bool) -> Placement:
 
 
 def _path_variable() -> str:
-    return str(Path(shutil.which("patch") or "/usr/bin/patch").parent)
+    return f"{Path(shutil.which('patch') or '/usr/bin/patch').parent}:/usr/bin:/bin"
 
 
 def _placed(lines: Iterable[str]) -> tuple[list[PlacedHunk], list[tuple[str, int]]]:

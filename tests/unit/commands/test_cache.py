@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from harness.build.build_cache import FILES, FORMAT, SUMS, BuildCache, digest, sha256_of, write_sums
-from harness.build.kernel.kernel import _keep_vmlinux
+from harness.build.kernel.binutils import Binutils
 from harness.core.errors import InfrastructureError
+from harness.core.process import Children
 from tests.samples.cache_entries import fill, make_build, store
 
 Damage = Callable[[Path], object]
@@ -199,7 +200,7 @@ def test_vmlinux_is_kept_with_its_symbols_but_without_debug_sections(tmp_path: P
     source.write_text("int probe_me(void) { return 1; }\n")
     compiler = ["gcc", "-c", *(["-g"] if debug else []), "-o", str(vmlinux), str(source)]
     subprocess.run(compiler, check=True)
-    _keep_vmlinux(vmlinux, kept, "")
+    Binutils("", Children()).copy_without_debug(vmlinux, kept)
     listing = subprocess.run(["objdump", "-ht", str(kept)], capture_output=True, text=True, check=True).stdout
     assert "probe_me" in listing
     assert ".debug_" not in listing
