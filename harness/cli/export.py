@@ -23,6 +23,24 @@ _ORIGIN = re.compile(r"[a-z0-9_]+")
 _ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
 
 
+def _check(pattern: re.Pattern[str], wanted: str) -> Callable[..., str]:
+    def check(context: click.Context, parameter: click.Parameter, value: str) -> str:
+        if value and not pattern.fullmatch(value):
+            raise click.BadParameter(f"'{value}' is not {wanted}")
+        return value
+
+    return check
+
+
+def _url_option(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add `--url`; `default` says what the format does without it."""
+    return click.option(
+        "--url", default="", metavar="URL",
+        callback=_check(_ADDRESS, "an address like https://ci.example/run"),
+        help=f"Address at which the run folder is published.  [default: none, and {default}]",
+    )  # fmt: skip
+
+
 def _exporting(command: Any) -> Any:
     """Add what all formats share: the run, and the output file."""
     where = click.option(
@@ -70,15 +88,6 @@ def prometheus_command(run_name: str, output: Path | None) -> None:
     _write(to_prometheus(_find(run_name)[0]), output)
 
 
-def _check(pattern: re.Pattern[str], wanted: str) -> Callable[..., str]:
-    def check(context: click.Context, parameter: click.Parameter, value: str) -> str:
-        if value and not pattern.fullmatch(value):
-            raise click.BadParameter(f"'{value}' is not {wanted}")
-        return value
-
-    return check
-
-
 @export_group.command("kcidb")
 @_exporting
 @click.option(
@@ -86,10 +95,7 @@ def _check(pattern: re.Pattern[str], wanted: str) -> Callable[..., str]:
     callback=_check(_ORIGIN, "made of a-z, 0-9 and _"),
     help="Name of your CI system, as agreed with KernelCI.",
 )  # fmt: skip
-@click.option(
-    "--url", default="", metavar="URL", callback=_check(_ADDRESS, "an address like https://ci.example/run"),
-    help="Address at which the run folder is published.  [default: none, and logs are excerpts]",
-)  # fmt: skip
+@_url_option("logs are excerpts")
 def kcidb_command(run_name: str, output: Path | None, origin: str, url: str) -> None:
     """Write a KCIDB 5.3 report; nothing is sent."""
     from results.reports.ci.kcidb import Submission, to_kcidb
@@ -102,7 +108,10 @@ def kcidb_command(run_name: str, output: Path | None, origin: str, url: str) -> 
 @_exporting
 @click.option("--cc", multiple=True, metavar="ADDRESS", help="Address for Cc; may be repeated.")
 @click.option("--cover-letter", is_flag=True, help="Write only the block to paste below the `---`.")
-def mail_command(run_name: str, output: Path | None, cc: tuple[str, ...], cover_letter: bool) -> None:
+@_url_option("findings have no links")
+def mail_command(
+    run_name: str, output: Path | None, cc: tuple[str, ...], cover_letter: bool, url: str
+) -> None:
     """Write a mail in reply to the cover letter.
 
     The mail is plain text; nothing is sent.
@@ -112,12 +121,13 @@ def mail_command(run_name: str, output: Path | None, cc: tuple[str, ...], cover_
     if cc and cover_letter:
         raise UsageError("--cover-letter makes no mail: there is nothing for --cc", hint="Leave one out.")
     run, folder, _ = _find(run_name)
-    _write(cover_block(run) if cover_letter else report_mail(run, folder, cc), output)
+    _write(cover_block(run, url) if cover_letter else report_mail(run, folder, cc, url), output)
 
 
 @export_group.command("github")
 @_exporting
-def github_command(run_name: str, output: Path | None) -> None:
+@_url_option("findings have no links")
+def github_command(run_name: str, output: Path | None, url: str) -> None:
     """Write a summary for a GitHub workflow.
 
     The step summary is written to FILE, or appended to $GITHUB_STEP_SUMMARY, and the annotations go to
@@ -126,7 +136,7 @@ def github_command(run_name: str, output: Path | None) -> None:
     from results.reports.ci.github import step_summary, workflow_commands
 
     run, folder, _ = _find(run_name)
-    summary, of_step = step_summary(run, folder), os.environ.get("GITHUB_STEP_SUMMARY")
+    summary, of_step = step_summary(run, folder, url), os.environ.get("GITHUB_STEP_SUMMARY")
     if output is None and of_step:
         _append(summary, Path(of_step))
     else:
@@ -141,12 +151,14 @@ def _find(name: str) -> tuple[Run, Path, PlanFact]:
     Raises:
         UsageError: if there is none, or it is of another kind or version.
     """
+    from harness.commands.reports import informed
     from harness.core.workspace import from_environment
     from results.journal.assemble import assemble, read_plan
     from results.journal.journal import JournalError, contradictions_told, folder_kind, read_events
     from results.model.document import DOCUMENTS, FolderKind
 
-    folder = from_environment().find_run(name)
+    workspace = from_environment()
+    folder = workspace.find_run(name)
     try:
         kind = folder_kind(read_events(folder))
         if kind is not FolderKind.RUN:
@@ -155,7 +167,7 @@ def _find(name: str) -> tuple[Run, Path, PlanFact]:
                 hint=f"thp-harness report {folder.name} makes its own reports.",
             )
         with contradictions_told(folder):
-            return assemble(folder), folder, read_plan(read_events(folder))
+            return informed(assemble(folder), workspace), folder, read_plan(read_events(folder))
     except JournalError as error:
         raise UsageError(str(error), hint="Name another run; `latest` is the last one.") from None
 

@@ -100,5 +100,4 @@ def finish(outcome: Outcome, folder: Path, workspace: Workspace, as_json: bool) 
     """Write the reports of a folder, import it into the store and print it; returns the exit status."""
     from harness.commands.reports import keep, print_outcome
 
-    keep(outcome, folder, workspace, log)
-    return print_outcome(outcome, folder, as_json, console())
+    return print_outcome(keep(outcome, folder, workspace, log), folder, as_json, console())

@@ -21,4 +21,5 @@ def report_command(run_name: str, as_json: bool) -> int:
     from harness.commands.reports import report_again
     from harness.core.workspace import from_environment
 
-    return report_again(from_environment().find_run(run_name), as_json, console(), log)
+    workspace = from_environment()
+    return report_again(workspace.find_run(run_name), workspace, as_json, console(), log)

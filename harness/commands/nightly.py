@@ -140,6 +140,8 @@ def nightly(
         outcome, run_dir = (assemble(earlier), earlier) if earlier else _run(night)
         report = _report(outcome, run_dir, workspace, is_new=not earlier)
         report = replace(report, culprits=_culprits(night, outcome, run_dir))
+        if report.culprits:
+            keep(outcome, run_dir, workspace, progress.log)  # now with the patches that were found
         (run_dir / REPORT).write_text(json.dumps(report.as_document(), indent=2) + "\n", encoding="utf-8")
         _show(night)
         _let_go(night, run_dir)

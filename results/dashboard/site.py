@@ -22,7 +22,7 @@ from results.dashboard import charts, wordings
 from results.dashboard.history import DashboardData, Line, Row, outcome_of_row, read_history
 from results.dashboard.logs import log_page
 from results.dashboard.machines import machines
-from results.dashboard.nights import NightReport, report_of
+from results.dashboard.nights import FindingHistory, NightReport, histories_of, report_of
 from results.model.document import ResultsError
 from results.model.walk import PatchResult, Walk
 from results.reports.content import excerpt, walk_words, wording
@@ -39,8 +39,8 @@ MARKER = ".thp-harness-dashboard"
 DEFAULT_NIGHTS = 60
 STYLES, SCRIPT = ("report.css", "walk.css", "dashboard.css"), "dashboard.js"
 PAGES = ("runs", "tests", "numbers", "measurements", "splats", "flakes", "searches", "machines", "compare")
-"""Beside the overview, and the pages of each run and each test."""
-_SUBFOLDERS = ("run", "test", "log")
+"""Beside the overview, and the pages of each run, each test and each finding."""
+_SUBFOLDERS = ("run", "test", "finding", "log")
 
 
 class SiteError(Exception):
@@ -127,7 +127,14 @@ class _Site:
         }
         self.runs |= {row.id: row for row, _ in self.history.findings}
         self._there: dict[tuple[int, str], bool] = {}
-        self._reports: dict[int, NightReport] = {}
+        self._reports = {
+            night.key: report_of(line, night, self.history.findings)
+            for line in self.history.lines
+            for night in line.nights
+        }
+        self._histories = {
+            (line.tree, line.series): histories_of(line, self._reports) for line in self.history.lines
+        }
         self.environment = environment()
         self.values = page_values(self.environment, STYLES, SCRIPT)
 
@@ -141,6 +148,8 @@ class _Site:
                 self._page(self.run_page(night.key), "run.html", line=line, night=night)
             for name in line.names:
                 self._page(self.test_page(line, name), "test.html", line=line, name=name)
+            for page, seen in self.histories(line).items():
+                self._page(self._finding_page(line, page), "finding_nights.html", line=line, seen=seen)
         pages = len(self.written)
         self._write_logs()
         self._sweep()
@@ -171,17 +180,28 @@ class _Site:
             lines.add(line)
         return f"{self._log_page(key, log)}{f'#L{line}' if line else ''}"
 
-    def report_of(self, line: Line, night: Night) -> NightReport:
+    def report_of(self, night: Night) -> NightReport:
         """Return the findings of a night."""
-        if night.key not in self._reports:
-            self._reports[night.key] = report_of(line, night, self.history.findings)
         return self._reports[night.key]
+
+    def histories(self, line: Line) -> dict[str, FindingHistory]:
+        """Return the findings of all nights that have a page, those seen last first."""
+        return self._histories[line.tree, line.series]
+
+    def finding_page(self, line: Line, finding: Finding) -> str:
+        """The page of a finding, at its architecture; empty if it has none."""
+        if finding.page not in self.histories(line):
+            return ""
+        return f"{self._finding_page(line, finding.page)}#{finding.address}"
+
+    def _finding_page(self, line: Line, page: str) -> str:
+        return f"finding/{address(page, line.tree, line.series)}.html"
 
     def new_findings(self, line: Line) -> list[Finding]:
         """Return the findings of the last night, other than tests, that the night before did not have."""
         before = line.previous(line.last)
-        known = {one.address for one in self.report_of(line, before).found} if before else set()
-        found = self.report_of(line, line.last).found
+        known = {one.address for one in self.report_of(before).found} if before else set()
+        found = self.report_of(line.last).found
         return [one for one in found if one.address not in known and one.kind is not FindingKind.TEST]
 
     def finding_line(self, key: int, finding: Finding) -> str:

@@ -623,3 +623,6 @@ class Run(Head):
     """False while the run still goes on, or was interrupted."""
     simulated: bool = False
     """Made up by `tests.samples.simulate`, to show and try the dashboard; never the outcome of any boot."""
+    introduced: Mapping[str, str] = field(default_factory=dict)
+    """First bad patch of a finding and its author, as walks and bisections of the series found them; by the
+    finding's address (`results.reports.content.finding`)."""

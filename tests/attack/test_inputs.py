@@ -25,6 +25,7 @@ from harness.config.record import Record
 from harness.config.series import SeriesRecord
 from harness.config.suite import SuiteRecord
 from harness.core.shipped import CONFIGS
+from harness.core.workspace import Workspace
 from harness.sources.git.repository import Repository
 from harness.sources.series.mail.mbox import read_mails
 from harness.sources.series.order import Order, order_series
@@ -90,7 +91,9 @@ def test_run_folders(tmp_path: Path, seeds: range) -> None:
         change_journal(folder / JOURNAL, random)
         printed = io.StringIO()
         with redirect_stdout(printed), bounded(seed):
-            report_again(folder, seed % 2 == 0, EscapingConsole(file=printed), print)
+            report_again(
+                folder, Workspace(tmp_path, tmp_path), seed % 2 == 0, EscapingConsole(file=printed), print
+            )
             export_all(folder)
         assert "\x1b" not in printed.getvalue(), f"seed {seed}"
         shutil.rmtree(folder)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from results.model.run import Run, Verdict
 from results.reports.content import excerpt, lookup, wording
-from results.reports.content.finding import MOST_REASON, Finding
+from results.reports.content.finding import MOST_REASON, Finding, page_address
 from results.reports.content.findings import findings
 from results.reports.content.folds import Gap, arch_words, folds, gaps, grouped
 from results.reports.content.measured import overviews, sentences
@@ -28,14 +28,14 @@ _MOST_ANNOTATIONS = 10
 _PUNCTUATION = re.compile(r"([\\`*_\[\]#!|~@$])")
 
 
-def step_summary(run: Run, run_dir: Path) -> str:
-    """Write what belongs into the file that GITHUB_STEP_SUMMARY names."""
+def step_summary(run: Run, run_dir: Path, url: str = "") -> str:
+    """Write what belongs into the file that GITHUB_STEP_SUMMARY names; `url` is that of the run folder."""
     found = findings(run)
     parts = [
         f"## {wording.SYMBOLS[run.verdict]} {_text(run.headline)}",
         *_doubts(run),
         "\n".join(_table(run)),
-        *(_told(finding, run_dir) for finding in found[:_MOST_FINDINGS]),
+        *(_told(finding, run_dir, url) for finding in found[:_MOST_FINDINGS]),
         *([f"And {len(found) - _MOST_FINDINGS} more."] if len(found) > _MOST_FINDINGS else []),
         *_folded(run),
         *_measured(run),
@@ -97,18 +97,20 @@ def _measured(run: Run) -> Iterator[str]:
         )
 
 
-def _told(finding: Finding, run_dir: Path) -> str:
+def _told(finding: Finding, run_dir: Path, url: str) -> str:
     """One finding, its log folded in."""
     mark = wording.SYMBOLS[finding.verdict]
-    parts = [f"### {mark} {finding.verdict} on {_text(finding.arch)}: {_text(finding.title)}"]
+    page = page_address(finding, url)
+    title = f"[{_text(finding.title)}](<{page}>)" if page else _text(finding.title)
+    parts = [f"### {mark} {finding.verdict} on {_text(finding.arch)}: {title}"]
     parts += [_text(finding.reason)] if finding.reason else []
     if finding.facts:
         parts.append("\n".join(f"- {name}: {_text(value)}" for name, value in finding.facts))
     if quoted := finding.quote(run_dir):
         # numbers in front: no line of a log begins a line of ours
         lines = "\n".join(f"{number or '':>6}  {escape(wording.visible(line))}" for number, line in quoted)
-        title = escape(wording.visible(finding.place or finding.title))
-        parts.append(f"<details><summary>{title}</summary>\n\n<pre>\n{lines}\n</pre>\n\n</details>")
+        summary = escape(wording.visible(finding.place or finding.title))
+        parts.append(f"<details><summary>{summary}</summary>\n\n<pre>\n{lines}\n</pre>\n\n</details>")
     elif finding.log:
         parts.append(_text(finding.place))
     if finding.command:

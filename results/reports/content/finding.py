@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -19,6 +20,10 @@ MOST_REASON = 600
 """Characters of a reason that a report shows."""
 TIMES = 5
 """Boots that a reproducing command asks for."""
+MOST_PAGES = 100
+"""Findings of a run that have a page."""
+PAGES = "findings"
+"""Folder of these pages, in the run folder."""
 _LINES_READ = 400
 """Of a range of a log, from which the decisive ones are chosen."""
 
@@ -83,12 +88,17 @@ class Finding:
 
     @property
     def address(self) -> str:
-        """Name of its page and anchor: the same in each run that has this finding."""
-        patch = "" if self.patch is None else f"patch {self.patch}"
-        parts = "\0".join((self.kind, self.arch, self.name, patch))
-        digest = sha256(parts.encode(errors="replace")).hexdigest()
-        readable = re.sub(r"[^A-Za-z0-9_]+", "-", f"{self.arch}-{self.name}").strip("-")[:60]
-        return f"finding-{readable}-{digest[:8]}"
+        """Its anchor in a page: the same in each run that has this finding."""
+        return "finding-" + _address(f"{self.arch}-{self.name}", self.kind, self.arch, self.name, self._patch)
+
+    @property
+    def page(self) -> str:
+        """Name of its page: the same in each run and on each architecture that has this finding."""
+        return _address(self.name, self.kind, self.name, self._patch)
+
+    @property
+    def _patch(self) -> str:
+        return "" if self.patch is None else f"patch {self.patch}"
 
     @property
     def place(self) -> str:
@@ -109,9 +119,29 @@ class Finding:
     def quote(self, folder: Path, most: int = DECISIVE_LINES) -> NumberedLines:
         """Read the decisive lines, at most `most`; those that are in no log have no number."""
         if self.said:
-            return tuple((0, line) for line in self.said[:most])
+            said = tuple((0, line) for line in self.said)
+            return decisive(said, most) if self.kind is FindingKind.SPLAT else said[:most]
         if not self.log:
             return ()
         if self.lines:
             return decisive(excerpt.read_lines(folder, self.log, self.lines, _LINES_READ) or (), most)
         return decisive(excerpt.read_tail(folder, self.log, _LINES_READ) or (), most)
+
+
+def by_page(found: Sequence[Finding], most: int = MOST_PAGES) -> dict[str, list[Finding]]:
+    """Group findings by the page that each of the first `most` has; of the others none is returned."""
+    pages: dict[str, list[Finding]] = {}
+    for finding in found[:most]:
+        pages.setdefault(finding.page, []).append(finding)
+    return pages
+
+
+def page_address(finding: Finding, url: str) -> str:
+    """Address of a finding's page, where the run folder is published at a URL; or empty without one."""
+    return f"{url.rstrip('/')}/{PAGES}/{finding.page}.html" if url else ""
+
+
+def _address(name: str, *identity: str) -> str:
+    digest = sha256("\0".join(identity).encode(errors="replace")).hexdigest()
+    readable = re.sub(r"[^A-Za-z0-9_]+", "-", name).strip("-")[:60]
+    return f"{readable}-{digest[:8]}"

@@ -38,8 +38,9 @@ _WHERE = {"base": "on base", "series": "with the series"}
 def findings(run: Run) -> list[Finding]:
     """Everything that went wrong, worst first; what a known failure excuses comes last."""
     found = [finding for arch in run.arches for finding in _of_arch(run, arch)]
+    told = run.introduced
     return sorted(
-        found,
+        (replace(one, introduced=told[one.address]) if one.address in told else one for one in found),
         key=lambda finding: (bool(finding.excused), -SEVERITY[finding.verdict], _KINDS[finding.kind]),
     )
 

@@ -14,6 +14,7 @@ from jinja2 import Environment
 from results.model.run import SEVERITY, ArchComparison, Boot, LineRange, Run, Status, TestComparison, Verdict
 from results.reports.content import build_facts, excerpt, lookup, measured, wording
 from results.reports.content.excerpt import NumberedLines
+from results.reports.content.finding import PAGES, by_page
 from results.reports.content.findings import findings
 from results.reports.content.folds import folds, notable, was_booted
 from results.reports.content.tiles import tiles
@@ -29,23 +30,36 @@ _SHORT_COMMAND = 90
 
 def render_html(run: Run, run_dir: Path) -> str:
     """Render the report page of a run, to be saved in its run folder: links to logs are relative."""
+    found = findings(run)
     return render_page(
-        "report.html", ("report.css",), run_dir, run=run, findings=findings(run), folds=folds(run)
-    )
+        "report.html", ("report.css",), Logs(run_dir), run=run, findings=found, folds=folds(run),
+        pages=by_page(found),
+    )  # fmt: skip
 
 
-def render_page(template: str, styles: Sequence[str], folder: Path, **values: object) -> str:
+def render_findings(run: Run, run_dir: Path) -> dict[str, str]:
+    """Render the page of each finding, by its name in the folder `PAGES` of the run folder."""
+    logs = Logs(run_dir, "../")
+    return {
+        f"{name}.html": render_page("finding.html", ("report.css",), logs, run=run, findings=found)
+        for name, found in by_page(findings(run)).items()
+    }
+
+
+def render_page(template: str, styles: Sequence[str], logs: Logs, **values: object) -> str:
     """Render a page that has the logs of a folder at hand, and needs nothing else."""
     environment = _environment()
     parts = page_values(environment, styles, "report.js")
-    return environment.get_template(template).render(**values, **parts, logs=_Logs(folder))
+    return environment.get_template(template).render(**values, **parts, logs=logs)
 
 
-class _Logs:
+class Logs:
     """The logs of a run folder, read when the page needs some lines of them."""
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, root: str = "") -> None:
         self._run_dir = run_dir
+        self.root = root
+        """Relative address of the run folder, as seen from the page."""
 
     @property
     def folder(self) -> Path:
@@ -54,7 +68,7 @@ class _Logs:
 
     def link(self, log: str) -> str | None:
         """Return a relative address of a log that is there."""
-        return quote(log) if excerpt.exists(self._run_dir, log) else None
+        return self.root + quote(log) if excerpt.exists(self._run_dir, log) else None
 
     def lines(self, boot: Boot | None, lines: LineRange | None) -> NumberedLines | None:
         """Read some lines of a boot's console."""
@@ -90,6 +104,7 @@ def _environment() -> Environment:
         log_judges=_log_judges,
         by_suite=_by_suite,
         worst_first=_worst_first,
+        PAGES=PAGES,
         UNCHANGED=Verdict.UNCHANGED,
     )
     return environment

@@ -8,7 +8,7 @@ from pathlib import Path
 from results.model.walk import Walk
 from results.reports.content import walk_words
 from results.reports.content.search_findings import walk_findings
-from results.reports.html.run import render_page
+from results.reports.html.run import Logs, render_page
 from results.walk.verdict import own_faults
 
 
@@ -17,5 +17,6 @@ def render_walk(walk: Walk, folder: Path) -> str:
     styles = ("report.css", "walk.css")
     found = walk_findings(walk)
     return render_page(
-        "walk.html", styles, folder, run=walk, words=walk_words, own_faults=own_faults, findings=found
-    )
+        "walk.html", styles, Logs(folder), run=walk, words=walk_words, own_faults=own_faults, findings=found,
+        pages={},
+    )  # fmt: skip

@@ -10,7 +10,7 @@ from pathlib import Path
 from results.compare.evidence import total_change
 from results.model.run import ArchComparison, Cell, Run, Verdict
 from results.reports.content import excerpt, lookup, wording
-from results.reports.content.finding import MOST_REASON, Finding
+from results.reports.content.finding import MOST_REASON, Finding, page_address
 from results.reports.content.findings import findings
 from results.reports.content.folds import folds, grouped
 from results.reports.content.measured import overviews, sentences
@@ -25,8 +25,8 @@ _INDENT = "  "
 _SIGNS = str.maketrans({"→": "->", "–": "-", "µ": "u", "×": "x"})
 
 
-def report_mail(run: Run, run_dir: Path, cc: Sequence[str] = ()) -> str:
-    """Write the mail with its headers; `cc` are further addresses."""
+def report_mail(run: Run, run_dir: Path, cc: Sequence[str] = (), url: str = "") -> str:
+    """Write the mail with its headers; `cc` are further addresses, `url` is that of the run folder."""
     letter = run.subject.letter
     found = findings(run)
     parts = [
@@ -37,7 +37,7 @@ def report_mail(run: Run, run_dir: Path, cc: Sequence[str] = ()) -> str:
         *_doubts(run),
         wrapped(run.headline),
         "\n".join(_table(run)),
-        *(_told(finding, run_dir) for finding in found[:_MOST_FINDINGS]),
+        *(_told(finding, run_dir, url) for finding in found[:_MOST_FINDINGS]),
         *_left_out(len(found) - _MOST_FINDINGS),
         *_folded(run),
         *_evidence(run),
@@ -49,8 +49,8 @@ def report_mail(run: Run, run_dir: Path, cc: Sequence[str] = ()) -> str:
     return text.mail(head, "\n\n".join(map(text.harmless, body))) + "\n"
 
 
-def cover_block(run: Run) -> str:
-    """Write what an author pastes below the `---`: nothing in it begins a patch."""
+def cover_block(run: Run, url: str = "") -> str:
+    """Write what an author pastes below the `---`: nothing in it begins a patch; `url` as for a mail."""
     subject = run.subject
     parts = [
         wrapped(
@@ -60,7 +60,7 @@ def cover_block(run: Run) -> str:
         *_doubts(run),
         "\n".join(_table(run)),
         wrapped(run.headline),
-        *map(_said, findings(run)[:_MOST_FINDINGS]),
+        *(_said(finding, url) for finding in findings(run)[:_MOST_FINDINGS]),
         *_folded(run),
         *_evidence(run),
         *_measured(run),
@@ -198,19 +198,24 @@ def _claimed(arch: ArchComparison) -> Iterator[str]:
 _KINDS = (_claimed, sentences)
 
 
-def _told(finding: Finding, run_dir: Path) -> str:
+def _told(finding: Finding, run_dir: Path, url: str) -> str:
     """One finding, with the decisive lines of its log."""
     quoted = finding.quote(run_dir)
-    return "\n".join((_said(finding), *(("", *_quotation(quoted)) if quoted else ())))
+    return "\n".join((_said(finding, url), *(("", *_quotation(quoted)) if quoted else ())))
 
 
-def _said(finding: Finding) -> str:
+def _said(finding: Finding, url: str) -> str:
     head = f"{str(finding.verdict).capitalize()} on {finding.arch}: {finding.title}"
     lines = [*_short(finding.reason).splitlines(), *(f"{name}: {_short(it)}" for name, it in finding.facts)]
     place = [f"{_INDENT}({wording.visible(finding.place)})"] if finding.log else []
-    command = [f"{_INDENT}{wording.visible(finding.command)}"] if finding.command else []
+    whole = (page_address(finding, url), finding.command)  # not wrapped
     return "\n".join(
-        (wrapped(_short(head)), *(wrapped(line, _INDENT) for line in lines if line), *place, *command)
+        (
+            wrapped(_short(head)),
+            *(wrapped(line, _INDENT) for line in lines if line),
+            *place,
+            *(f"{_INDENT}{wording.visible(each)}" for each in whole if each),
+        )
     )
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.commands.reports import write_reports
 from results.dashboard.site import build_site
 from results.model.run import Run
-from results.reports.html.run import render_html
+from results.reports.content.finding import PAGES
 from results.reports.html.walk import render_walk
 from results.store.store import open_store
 from tests.integration.browser import Scheme, Visit
@@ -44,7 +45,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run = make_run()
         (folder / name).mkdir()
         write_logs(run, folder / name)
-        (folder / name / "report.html").write_text(render_html(run, folder / name), encoding="utf-8")
+        write_reports(run, folder / name)
     (folder / "walk.html").write_text(render_walk(mixed_walk(), folder), encoding="utf-8")
     store = month_of(folder, replace(measured_run(), id="yesterday"))
     store_of(folder, replace(regression_run(), id="tonight", started="2025-06-13T02:00:00Z"))
@@ -53,11 +54,17 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def every_kind(folder: Path) -> Iterator[str]:
-    """Each page of a report or walk, each page of the dashboard, and one run, test and log."""
+    """Each page of a report or walk, each page of the dashboard, and one finding, run, test and log."""
     yield from (f"{name}/report.html" for name in REPORTS)
+    yield f"splat/{PAGES}/{next((folder / 'splat' / PAGES).iterdir()).name}"
     yield "walk.html"
     yield from (f"site/{page.name}" for page in (folder / "site").glob("*.html"))
-    for kind, pattern in (("run", "tonight*"), ("test", "*partial_mremap*"), ("log", "*")):
+    for kind, pattern in (
+        ("run", "tonight*"),
+        ("test", "*partial_mremap*"),
+        ("finding", "*partial_mremap*"),
+        ("log", "*"),
+    ):
         yield f"site/{kind}/{next((folder / 'site' / kind).glob(pattern)).name}"
 
 
@@ -86,7 +93,9 @@ def test_years_of_nights_are_pages_of_a_bounded_size(tmp_path: Path) -> None:
     store = open_store(str(tmp_path / "results.db"))
     store.put([recorded(run) for run in runs])
     build_site(store, tmp_path / "site", nights=1000)
-    pages = [*(tmp_path / "site").glob("*.html"), *(tmp_path / "site" / "test").glob("*.html")]
+    places = ("", "test", "finding", "run")
+    pages = [page for place in places for page in (tmp_path / "site" / place).glob("*.html")]
+    assert any(page.parent.name == "finding" for page in pages)
     assert len(pages) > 20
     assert {page.name: page.stat().st_size for page in pages if page.stat().st_size > 200_000} == {}
 

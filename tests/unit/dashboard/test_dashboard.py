@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote
 
 import pytest
@@ -16,6 +18,7 @@ from results.dashboard.charts import plots
 from results.dashboard.history import DashboardData, read_history
 from results.dashboard.logs import MOST_LINES, log_page
 from results.dashboard.machines import machines
+from results.dashboard.nights import report_of
 from results.dashboard.site import SiteError, address, build_site
 from results.model.document import to_json
 from results.model.run import Run, Status, Verdict
@@ -153,6 +156,46 @@ def test_a_report_of_the_kernel_is_news_though_every_test_passes(tmp_path: Path)
     assert re.search(r"kernel BUG at mm/huge_memory.c:2871!</a> is new on x86_64", text)
     (line,) = history_of(tmp_path / "again", *nights(green_run(), long_splat_run())).lines
     assert line.news == []
+
+
+def page_of(folder: Path, name: str) -> Path:
+    (page,) = (folder / "site" / "finding").glob(f"*{name}*")
+    return page
+
+
+def test_a_finding_has_one_page_that_stays_where_it_is(tmp_path: Path) -> None:
+    """It tells the first and the last night, also after it is gone, and after the folders of its runs are."""
+    four = nights(green_run(), regression_run(), regression_run(), green_run())
+    store = store_of(tmp_path, *four[:3])
+    build_site(store, tmp_path / "site")
+    page = page_of(tmp_path, "partial_mremap")
+    text = page.read_text()
+    assert "in the last run" in text
+    assert "arm64: in 2 of 3 runs" in text
+    store.import_folders([write_run(tmp_path / "runs", four[3], "run 3")])
+    shutil.rmtree(tmp_path / "runs" / "run 1")
+    (tmp_path / "runs" / "run 2" / "results.json").unlink()
+    build_site(store, tmp_path / "site")
+    assert page_of(tmp_path, "partial_mremap") == page
+    text = re.sub(r"<[^>]*>", "", page.read_text())
+    assert "not seen since 2025-06-03: the 1 later run did not have it" in text
+    assert "first seen2025-06-02 01:00:00 UTC" in text.replace("\n", "")
+    assert "arm64: in 2 of 4 runs" in text
+    overview = tmp_path / "site" / "index.html"
+    assert "finding/" not in overview.read_text()
+
+
+def test_a_patch_is_blamed_for_its_own_test_only(tmp_path: Path) -> None:
+    """A search for `mremap_move` says nothing of `mremap`."""
+    (line,) = history_of(tmp_path, *nights(regression_run())).lines
+    folder = SimpleNamespace(
+        id=9, kind="bisect", about="", tree=line.tree, series=line.series, name="b", headline=""
+    )
+    for words, blamed in (("partial_mremap_move fails", False), ("partial_mremap fails", True)):
+        words = f"thp_pmd_split.{words}"
+        row = SimpleNamespace(arch="arm64", words=words, commit_id="ab" * 20, commit_subject="mm: x")
+        found = report_of(line, line.last, [(folder, [row])]).found
+        assert any(one.introduced for one in found) is blamed, words
 
 
 def test_a_trace_is_shown_line_by_line(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from results.reports.ci.github import step_summary, workflow_commands
 from results.reports.ci.junit import to_junit
 from results.reports.ci.kcidb import Submission, to_kcidb
 from results.reports.ci.prometheus import to_prometheus
+from results.reports.content.findings import findings
 from results.reports.html.run import render_html
 from results.reports.mail.run import cover_block, report_mail
 from results.reports.terminal.run import print_run
@@ -148,6 +149,15 @@ def test_recorded_runs(name: str) -> None:
     gauges(run)
     check_commands(workflow_commands(run))
     check_markdown(step_summary(run, folder))
+
+
+def test_findings_link_to_their_pages_where_the_folder_is_published() -> None:
+    run, url = regression_run(), "https://ci.example/run/"
+    page = f"https://ci.example/run/findings/{findings(run)[0].page}.html"
+    assert f"](<{page}>)" in step_summary(run, NOWHERE, url)
+    assert f"\n  {page}\n" in report_mail(run, NOWHERE, url=url)
+    assert f"\n  {page}\n" in cover_block(run, url)
+    assert "findings/" not in step_summary(run, NOWHERE) + report_mail(run, NOWHERE)
 
 
 def test_every_report_says_how_the_series_was_read(tmp_path: Path) -> None:

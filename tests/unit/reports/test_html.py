@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from results.model.run import LineRange, Run
-from results.reports.html.run import render_html
+from results.reports.content.finding import PAGES
+from results.reports.html.run import render_findings, render_html
 from tests.samples.sample_numbers import measured_run
 from tests.samples.sample_parts import TESTS, write_logs
 from tests.samples.sample_run import green_run, hostile_run, regression_run, troubled_run
@@ -60,6 +61,9 @@ class Page(HTMLParser):
 def render(tmp_path: Path) -> Render:
     def with_logs(run: Run) -> str:
         write_logs(run, tmp_path)
+        (tmp_path / PAGES).mkdir(exist_ok=True)
+        for name, text in render_findings(run, tmp_path).items():
+            (tmp_path / PAGES / name).write_text(text)
         return render_html(run, tmp_path)
 
     return with_logs
@@ -73,7 +77,8 @@ def test_pages_are_well_formed_small_and_their_links_lead_somewhere(
     page = Page(text)
     assert len(page.ids) == len(set(page.ids))
     for link in page.links:
-        assert link[1:] in page.ids if link.startswith("#") else (tmp_path / link).is_file()
+        path, _, place = link.partition("#")
+        assert place in page.ids if link.startswith("#") else (tmp_path / path).is_file()
     assert len(text.encode()) < 300_000
 
 
@@ -156,7 +161,7 @@ def test_the_console_of_a_boot_that_ended_badly_is_shown(render: Render) -> None
 def test_missing_logs_are_said_to_be_missing(tmp_path: Path) -> None:
     page = Page(render_html(troubled_run(), tmp_path))
     assert "logs/x86_64-series-1.log:46-50 (no such file)" in page.text
-    assert page.links and all(link.startswith("#") for link in page.links)
+    assert page.links and all(link.startswith(("#", f"{PAGES}/")) for link in page.links)
 
 
 def test_no_log_outside_of_the_run_folder_is_read(tmp_path: Path) -> None:
