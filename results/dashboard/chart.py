@@ -37,7 +37,9 @@ class Curve:
     """Drawn thin, and without dots."""
 
 
-def chart(curves: Sequence[Curve], nights: int, scale: tuple[float, float]) -> Markup:
+def chart(
+    curves: Sequence[Curve], nights: int, scale: tuple[float, float], most_points: int = MOST_POINTS
+) -> Markup:
     """Draw curves above the same nights, between the ends of a scale; legend and labels are the page's."""
     low, high = scale
     parts = [
@@ -46,7 +48,7 @@ def chart(curves: Sequence[Curve], nights: int, scale: tuple[float, float]) -> M
         f'{low:g} to {high:g}; the numbers are in the table below">'
     ]
     parts += [f'<path class="grid" d="M0 {y}H{WIDTH}"/>' for y in (MARGIN, HEIGHT // 2, HEIGHT - MARGIN)]
-    for curve in map(_thinned, curves):
+    for curve in (_thinned(curve, most_points) for curve in curves):
         at = [(_x(point.place, nights), _y(point.value, low, high), point) for point in curve.points]
         path = "L".join(f"{x:g} {y:g}" for x, y, _ in at)
         side = " of-base" if curve.is_base else ""
@@ -60,9 +62,9 @@ def chart(curves: Sequence[Curve], nights: int, scale: tuple[float, float]) -> M
     return Markup("".join((*parts, "</svg>")))
 
 
-def _thinned(curve: Curve) -> Curve:
+def _thinned(curve: Curve, most: int) -> Curve:
     """Keep of each few nights the one with the median number."""
-    size = -(-len(curve.points) // MOST_POINTS)
+    size = -(-len(curve.points) // most)
     groups = (curve.points[first : first + size] for first in range(0, len(curve.points), max(size, 1)))
     return replace(curve, points=[sorted(group, key=_value)[len(group) // 2] for group in groups])
 

@@ -10,12 +10,15 @@ from statistics import median
 
 from markupsafe import Markup
 
-from results.dashboard.chart import Curve, Point, bounds, chart
+from results.dashboard.chart import MOST_POINTS, Curve, Point, bounds, chart
 from results.dashboard.history import Line, Row, TrackedNumber
 from results.dashboard.wordings import kind_order
 from results.store.trends import STEP_PERCENT
 from results.text import quantity
 
+_SMALL = 40
+"""Points of a curve on the overview."""
+_HEADLINES = 3
 _APART = 1.5
 """Ratio of two medians up to which they share a scale."""
 
@@ -40,12 +43,25 @@ class Plot:
     """Drawn in percent of each curve's own median."""
 
 
+def headlines(line: Line) -> list[Plot]:
+    """A few small charts without links: what tests measured, numbers that changed for good first."""
+    measured = [one for one in line.measures if not kind_order(one.kind)[0]]
+    drawn = [plot for plot in _plots(line, measured, lambda *_: "", "", _SMALL) if plot.varies]
+    return sorted(drawn, key=lambda plot: not any(one.step for one in plot.measures))[:_HEADLINES]
+
+
 def plots(line: Line, log_line: LogLine, root: str) -> list[Plot]:
     """All charts of a line; those in which something moves first, then by kind."""
+    return _plots(line, line.measures, log_line, root, MOST_POINTS)
+
+
+def _plots(
+    line: Line, tracked: Sequence[TrackedNumber], log_line: LogLine, root: str, most_points: int
+) -> list[Plot]:
     places = {night.key: place for place, night in enumerate(line.nights)}
     drawn = []
     for (kind, test, what, unit), group in groupby(
-        line.measures, key=lambda one: (one.kind, one.test, one.what, one.unit)
+        tracked, key=lambda one: (one.kind, one.test, one.what, one.unit)
     ):
         measures = [one for one in group if any(row.series is not None for row in one.rows.values())]
         if measures:
@@ -59,7 +75,9 @@ def plots(line: Line, log_line: LogLine, root: str) -> list[Plot]:
             low, high = bounds(relative or curves)
             if relative:
                 low, high = min(low, -STEP_PERCENT), max(high, STEP_PERCENT)
-            svg = chart(relative or curves, len(line.nights), (low, high)) if varies else Markup("")
+            svg = Markup("")
+            if varies:
+                svg = chart(relative or curves, len(line.nights), (low, high), most_points)
             least, most = (f"{end:+.3g} %" if relative else quantity(end, unit) for end in (low, high))
             drawn.append(Plot(kind, test, what, unit, measures, svg, least, most, varies, bool(relative)))
     return sorted(drawn, key=lambda plot: (not plot.varies, kind_order(plot.kind), plot.test, plot.what))
@@ -93,7 +111,8 @@ def _curves(
         for side, points in sides.items():
             value = getattr(row, side, None)
             if row is not None and value is not None:
-                words = f"{measure.arch}, {side}, {night.day}: {quantity(value, measure.unit)}"
+                both = " | ".join(quantity(number, measure.unit) for number in (row.base, row.series))
+                words = f"{measure.arch}, {night.day}: {both}"
                 href = log_line(night.key, row.log, row.line)
                 mark = " (simulated)" if night.simulated else ""
                 points.append(Point(places[night.key], value, words + mark, href and root + href))

@@ -23,7 +23,8 @@ from results.dashboard.history import DashboardData, Line, Row, outcome_of_row, 
 from results.dashboard.logs import log_page
 from results.dashboard.machines import machines
 from results.dashboard.nights import FindingHistory, NightReport, histories_of, report_of
-from results.model.document import ResultsError
+from results.model.bisect import Bisection
+from results.model.document import FolderKind, ResultsError
 from results.model.walk import PatchResult, Walk
 from results.reports.content import excerpt, walk_words, wording
 from results.reports.content.finding import Finding, FindingKind
@@ -208,10 +209,13 @@ class _Site:
         """The page of the log of a finding, at its first line."""
         return self.log_line(key, finding.log, finding.lines.first if finding.lines else None)
 
-    def walk_of(self, folder: Row) -> Walk | None:
-        """A walk's patches and architectures, if its folder is still there."""
+    def document_of(self, folder: Row) -> Walk | Bisection | None:
+        """A walk or bisection with its patches, if its folder is still there."""
         with suppress(OSError, ResultsError):
-            return read_document(Walk, Path(folder.path))
+            if folder.kind == FolderKind.WALK:
+                return read_document(Walk, Path(folder.path))
+            if folder.kind == FolderKind.BISECT:
+                return read_document(Bisection, Path(folder.path))
         return None
 
     def step_line(self, key: int, step: PatchResult) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from results.compare.measures.measure import Measure
 from results.compare.measures.registry import measure_of
 from results.dashboard.history import Line, Row
+from results.model.bisect import CommitResult
 from results.model.run import SEVERITY, Verdict
 from results.store.trends import Change, Night, Outcome
 
@@ -179,3 +180,13 @@ def searches_of(line: Line, findings: Sequence[tuple[Row, Sequence[Row]]]) -> li
         for folder, _ in findings
         if folder.about in names or (folder.series and (folder.tree, folder.series) == subject)
     ]
+
+
+def in_order(looks: Sequence[CommitResult]) -> list[CommitResult]:
+    """Sort the commits that a bisection looked at: patches by number, others as they were looked at."""
+
+    def number(look: CommitResult) -> int:
+        kind, _, name = look.commit.name.partition("/")
+        return int(name) if kind == "patch" and name.isdecimal() else 0
+
+    return sorted(looks, key=number)

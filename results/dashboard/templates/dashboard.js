@@ -43,18 +43,39 @@ for (const form of document.querySelectorAll(".filters")) {
 
 for (const box of document.querySelectorAll(".ends")) box.scrollLeft = box.scrollWidth;
 
-for (const figure of document.querySelectorAll(".chart")) {
-  const plot = figure.querySelector(".plot");
-  const nights = figure.dataset.nights.split(" ");
-  const [, , width, height] = plot.getAttribute("viewBox").split(" ").map(Number);
+// All charts of the same nights have one range of time and one cursor.
+const charts = {};
+for (const figure of document.querySelectorAll(".chart")) (charts[figure.dataset.nights] ??= []).push(figure);
+for (const [days, figures] of Object.entries(charts)) {
+  const nights = days.split(" ");
+  const parts = figures.map(figure => {
+    const plot = figure.querySelector(".plot");
+    const cursor = plot.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "path"));
+    cursor.setAttribute("class", "cursor");
+    const output = figure.appendChild(document.createElement("output"));
+    const curves = [...plot.querySelectorAll(".curve:not(.of-base)")].map(curve => [...curve.querySelectorAll(".dot")]
+      .map(dot => ({ x: parseFloat(dot.getAttribute("d").slice(1)), words: dot.textContent })));
+    return { figure, plot, cursor, output, curves };
+  });
+  const [, , width, height] = parts[0].plot.getAttribute("viewBox").split(" ").map(Number);
   let from = 0, size = width;
   function show(start, length) {
     size = Math.min(width, Math.max(width / nights.length * 3, length));
     from = Math.min(width - size, Math.max(0, start));
-    plot.setAttribute("viewBox", `${from} 0 ${size} ${height}`);
     const at = x => nights[Math.min(nights.length - 1, Math.max(0, Math.floor(x / width * nights.length)))];
-    figure.querySelector(".from").textContent = at(from + 1);
-    figure.querySelector(".to").textContent = at(from + size - 1);
+    for (const { figure, plot } of parts) {
+      plot.setAttribute("viewBox", `${from} 0 ${size} ${height}`);
+      figure.querySelector(".from").textContent = at(from + 1);
+      figure.querySelector(".to").textContent = at(from + size - 1);
+    }
+  }
+  function point(x) {
+    for (const { cursor, output, curves } of parts) {
+      const nearest = curves.filter(dots => dots.length).map(dots =>
+        dots.reduce((best, dot) => Math.abs(dot.x - x) < Math.abs(best.x - x) ? dot : best));
+      cursor.setAttribute("d", `M${x} 0V${height}`);
+      output.textContent = nearest.map(dot => dot.words).join(" · ");
+    }
   }
   const zoom = (by, middle = from + size / 2) => show(middle - (middle - from) * by, size * by);
   const bar = document.createElement("div");
@@ -67,13 +88,20 @@ for (const figure of document.querySelectorAll(".chart")) {
     button.addEventListener("click", act);
     bar.append(button);
   }
-  if (nights.length > 3) figure.append(bar);
-  plot.addEventListener("wheel", event => {
-    if (!event.ctrlKey) return;
-    event.preventDefault();
-    const frame = plot.getBoundingClientRect();
-    zoom(event.deltaY < 0 ? .8 : 1.25, from + (event.clientX - frame.left) / frame.width * size);
-  }, { passive: false });
+  const first = figures[0].closest("article") ?? figures[0];
+  if (nights.length > 3) first.before(bar);
+  for (const { plot } of parts) {
+    const at = event => {
+      const frame = plot.getBoundingClientRect();
+      return from + (event.clientX - frame.left) / frame.width * size;
+    };
+    plot.addEventListener("pointermove", event => point(at(event)));
+    plot.addEventListener("wheel", event => {
+      if (!event.ctrlKey) return;
+      event.preventDefault();
+      zoom(event.deltaY < 0 ? .8 : 1.25, at(event));
+    }, { passive: false });
+  }
 }
 
 const states = document.getElementById("states");

@@ -18,6 +18,8 @@ from results.reports.content.finding import PAGES, by_page
 from results.reports.content.findings import findings
 from results.reports.content.folds import folds, notable, was_booted
 from results.reports.content.tiles import tiles
+from results.reports.html.bars import bars
+from results.reports.html.timeline import timeline
 from results.reports.html.web_page import page_values, slug, strict_environment
 
 _OUTPUT_LINES_GREEN = 12
@@ -105,6 +107,8 @@ def _environment() -> Environment:
         by_suite=_by_suite,
         worst_first=_worst_first,
         PAGES=PAGES,
+        bars=bars,
+        timeline=timeline,
         UNCHANGED=Verdict.UNCHANGED,
     )
     return environment

@@ -107,19 +107,34 @@ def test_runs_are_filtered_by_what_was_made_up(visit: Visit) -> None:
     assert page.locator("#runs tbody tr:visible .simulated").count() == 28
 
 
-def test_a_chart_is_zoomed_with_the_keyboard(visit: Visit) -> None:
+def test_all_charts_are_zoomed_together_with_the_keyboard(visit: Visit) -> None:
     page = visit("numbers.html")
-    chart = page.locator(".chart").first
-    whole = chart.locator(".from").inner_text(), chart.locator(".to").inner_text()
-    chart.get_by_role("button", name="Zoom in").focus()
+
+    def range_of(number: int) -> tuple[str, str]:
+        chart = page.locator(".chart").nth(number)
+        return chart.locator(".from").inner_text(), chart.locator(".to").inner_text()
+
+    whole = range_of(0)
+    page.get_by_role("button", name="Zoom in").focus()
     page.keyboard.press("Enter")
-    zoomed = chart.locator(".from").inner_text(), chart.locator(".to").inner_text()
+    zoomed = range_of(0)
     assert whole[0] < zoomed[0] < zoomed[1] < whole[1]
+    assert range_of(1) == zoomed
     for _ in range(10):
-        chart.get_by_role("button", name="Later").click()
-    assert chart.locator(".to").inner_text() == whole[1]
-    chart.get_by_role("button", name="Whole").click()
-    assert (chart.locator(".from").inner_text(), chart.locator(".to").inner_text()) == whole
+        page.get_by_role("button", name="Later").click()
+    assert range_of(1)[1] == whole[1]
+    page.get_by_role("button", name="Whole").click()
+    assert range_of(0) == range_of(1) == whole
+
+
+def test_a_cursor_reads_the_same_night_from_all_charts(visit: Visit) -> None:
+    page = visit("index.html")
+    assert page.locator(".chart").count() > 1
+    page.locator(".plot").first.hover()
+    read = [page.locator(".chart output").nth(number).inner_text() for number in (0, 1)]
+    nights = [words.split(", ")[1].split(":")[0] for words in read]
+    assert nights[0] == nights[1]
+    assert all(" | " in words for words in read)
 
 
 def test_any_two_runs_are_compared(visit: Visit) -> None:

@@ -34,6 +34,8 @@ from tests.samples.sample_run import green_run, hostile_run, regression_run, tro
 from tests.samples.sample_walk import hostile_walk, walk_of
 from tests.samples.simulate import simulate, write_simulated
 from tests.samples.stored_runs import write_run
+from tests.unit.bisect.test_bisect_report import bisection
+from tests.unit.bisect.test_bisect_report import found as culprit_found
 
 
 def store_of(folder: Path, *runs: Run) -> Store:
@@ -429,3 +431,16 @@ def test_a_walk_is_shown_patch_by_patch_with_the_line_of_each_fault(tmp_path: Pa
     (folder / "walk.json").unlink()
     build_site(store, tmp_path / "site")
     assert '<table class="walk' not in (tmp_path / "site" / "searches.html").read_text()
+
+
+def test_a_bisection_is_a_strip_of_the_patches_that_were_looked_at(tmp_path: Path) -> None:
+    result = bisection({"arm64": culprit_found("arm64", 2)})
+    store = store_of(tmp_path, replace(green_run(), subject=result.subject))
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "bisect.json").write_text(to_json(result))
+    store.import_folders([tmp_path / "b"])
+    build_site(store, tmp_path / "site")
+    for page in ("index.html", "searches.html"):
+        text = (tmp_path / "site" / page).read_text()
+        assert 'aria-label="patch/0 good, patch/1 good, patch/2 bad, patch/3 bad' in text
+        assert text.count('<span class="try culprit"') == 1

@@ -11,7 +11,11 @@ import pytest
 
 from results.model.run import LineRange, Run
 from results.reports.content.finding import PAGES
+from results.reports.html.bars import bars
 from results.reports.html.run import render_findings, render_html
+from results.reports.html.timeline import Span, Timeline, timeline
+from tests.samples.golden_runs import NAMES, RUNS, golden_run
+from tests.samples.sample_life import interrupted_run
 from tests.samples.sample_numbers import measured_run
 from tests.samples.sample_parts import TESTS, write_logs
 from tests.samples.sample_run import green_run, hostile_run, regression_run, troubled_run
@@ -246,3 +250,38 @@ def test_what_was_not_measured_does_not_appear(render: Render) -> None:
     for word in ("Fault sweep", "Page-table cost", "Timing", "Fork storm"):
         assert word not in text
         assert render(measured_run()).count(f">{word}</h3>") == 1
+
+
+def test_numbers_are_bars_with_the_words_of_their_measure() -> None:
+    differing, same = bars(measured_run())
+    found = {(each.arch, each.what): each for each in differing}
+    tables = found["x86_64", "page tables per THP"]
+    assert (tables.said, tables.difference) == (("4096 B", "0 B"), "-100.0 %")
+    assert 'class="of-series" y="11" width="0"' in tables.svg
+    assert found["x86_64", "timing: split"].difference == "slower by 53 % (p < 0.001)"
+    assert found["x86_64", "timing: fork"].difference == "no difference shown"
+    assert [each.what for each in same] == ["fork_storm: 128 forks, 2 THPs"]
+    assert bars(interrupted_run()) == ([], [])
+
+
+def test_a_pause_of_days_leaves_room_for_the_work(tmp_path: Path) -> None:
+    """A run that was interrupted for a week: its builds and boots keep their places."""
+    day = 86_400.0
+    spans = [
+        Span("x/base", 0, 60, "build", "build: 1 min"),
+        Span("x/base", 60, 90, "boot", "first boot, done: 30 s"),
+        Span("x/series", 7 * day, 7 * day + 30, "bad", "first boot, panic: 30 s"),
+    ]
+    times = Timeline(spans)
+    assert times.busy == "2 min 00 s"
+    assert times.cells == ["x/base", "x/series"]
+    places = [float(x) for cell in times.cells for x in re.findall(r' x="([0-9.]+)"', times.row(cell))]
+    assert places[0] == 0
+    assert 480 < places[1] < 500 and 750 < places[2] < 770
+    assert not timeline(tmp_path).spans
+
+
+def test_a_report_shows_when_each_kernel_was_built_and_booted() -> None:
+    folder = RUNS / NAMES[0]
+    text = render_html(golden_run(NAMES[0]), folder)
+    assert text.count('class="spans"') == len(golden_run(NAMES[0]).cells)
