@@ -6,12 +6,16 @@ from __future__ import annotations
 import gc
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401  hooks
+
+# The programs that tests start write bytecode anyway, and without it each worker compiles all modules again.
+sys.dont_write_bytecode = False
 
 # An example that takes longer than others, or drawing it, tells of the machine and not of what is tested.
 # CI draws as many examples as Hypothesis does by default; a developer's runs are many, and each draws others.
