@@ -84,8 +84,9 @@ def _detach(scratch: Repository, commit: str) -> None:
 
 def _common(owner: Repository) -> Path:
     """Where a repository has its objects and the ends of its history, those of its worktrees included."""
-    if (owner.path / "HEAD").is_file() and (owner.path / "objects").is_dir():
-        return owner.path.absolute()
+    for git in (owner.path / ".git", owner.path):  # a worktree has its objects elsewhere
+        if (git / "HEAD").is_file() and (git / "objects").is_dir():
+            return git.absolute()
     return Path(owner.run("rev-parse", "--path-format=absolute", "--git-common-dir"))
 
 

@@ -102,8 +102,10 @@ def read_range(owner: Repository, name: str, base: str, tip: str) -> CommitRange
     Raises:
         SeriesError: if they are no series: none, too many, with merges, or with no common history.
     """
-    tip = _without_cover_merge(owner, tip)
-    _require_series(owner, name, base, tip)
+    listed = _listed(owner, base, tip)
+    if listed and len(parents := listed[0][1:]) == 2 and _is_cover_merge(owner, tip, parents):
+        tip, listed = parents[1], _listed(owner, base, parents[1])
+    _require_series(owner, name, base, tip, listed)
     commits = _read_commits(owner, name, base, tip)
     found = CommitRange(name, owner, commits[0].parent, tip, commits)
     if not found.patches:
@@ -114,21 +116,23 @@ def read_range(owner: Repository, name: str, base: str, tip: str) -> CommitRange
     return found
 
 
-def _without_cover_merge(owner: Repository, tip: str) -> str:
-    """The last patch below a merge that brings nothing of its own, as b4's strategy `tip-merge` makes it."""
-    parents = owner.run("rev-list", "--parents", "--max-count=1", tip).split()[1:]
-    if len(parents) != 2:
-        return tip
-    trees = owner.run("rev-parse", f"{tip}^{{tree}}", f"{parents[1]}^{{tree}}").splitlines()
-    forks = owner.succeeds("merge-base", "--is-ancestor", *parents)
-    return parents[1] if forks and trees[0] == trees[1] else tip
-
-
-def _require_series(owner: Repository, name: str, base: str, tip: str) -> None:
-    """Refuse a range that is no series before anything of it is read."""
+def _listed(owner: Repository, base: str, tip: str) -> list[list[str]]:
+    """The commits of a range, the last first, each with its parents; not many more than are allowed."""
     most = f"--max-count={MOST_COMMITS + 1}"
-    listed = owner.run("rev-list", "--parents", most, f"{base}..{tip}").splitlines()
-    if 0 < len(listed) <= MOST_COMMITS and all(len(line.split()) == 2 for line in listed):
+    return [line.split() for line in owner.run("rev-list", "--parents", most, f"{base}..{tip}").splitlines()]
+
+
+def _is_cover_merge(owner: Repository, tip: str, parents: Sequence[str]) -> bool:
+    """Whether a merge brings nothing of its own, as b4's strategy `tip-merge` makes it."""
+    trees = owner.run("rev-parse", f"{tip}^{{tree}}", f"{parents[1]}^{{tree}}").splitlines()
+    return trees[0] == trees[1] and owner.succeeds("merge-base", "--is-ancestor", *parents)
+
+
+def _require_series(
+    owner: Repository, name: str, base: str, tip: str, listed: Sequence[Sequence[str]]
+) -> None:
+    """Refuse a range that is no series before anything of it is read."""
+    if 0 < len(listed) <= MOST_COMMITS and all(len(line) == 2 for line in listed):
         return
 
     def count(*option: str) -> int:

@@ -156,7 +156,12 @@ def _branch_ref(url: str, branch: str) -> str:
 
 
 def _keep(mirror: Repository, commit: str) -> None:
-    mirror.run("update-ref", f"refs/trees/{commit}", commit)
+    mirror.run("update-ref", _kept(commit), commit)
+
+
+def _kept(commit: str) -> str:
+    """The ref that keeps a commit in the mirror."""
+    return f"refs/trees/{commit}"
 
 
 def _explained(error: GitError, url: str, wanted: str, last: str | None) -> UsageError | InfrastructureError:
@@ -203,7 +208,8 @@ def fetch_local(
                     f"can't copy {abbrev(commit)} from {path}: {error}",
                     hint="In a partial clone, check the commit out once, so that git fetches its files.",
                 ) from error
-    _keep(open_mirror(cache), commit)
+    else:
+        _keep(open_mirror(cache), commit)
     is_head = revision == "HEAD" or commit == local_commit(source, "HEAD")
     if is_head and _has_changes(source):
         return commit, (f"uncommitted changes in {path} are left out: commit them to have them tested",)
@@ -293,7 +299,7 @@ def _copy(mirror: Repository, path: Path, commit: str) -> None:
     upload = "GIT_NO_LAZY_FETCH=0 git -c uploadpack.allowAnySHA1InWant=true -c safe.directory=* upload-pack"
     mirror.run(
         *("fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--no-auto-gc"),
-        *(f"--upload-pack={upload}", "--", str(path), commit),
+        *(f"--upload-pack={upload}", "--", str(path), f"{commit}:{_kept(commit)}"),
     )
 
 
