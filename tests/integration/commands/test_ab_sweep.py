@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Series that sweeps find; before test_arches, which takes the kernel of the stand-in from the cache."""
+"""Series that sweeps find, in the order of their objects.
+
+The first goes on with those of test_ab and test_ab_killed, the second with a kernel that test_arches needs.
+"""
 
 from __future__ import annotations
 
@@ -15,33 +18,6 @@ from tests.program import Answer, Program
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 LAZY = CONFIGS / "series" / "thp-lazy-pgtable-standin"
-
-
-@pytest.fixture
-def lazy_kernel(thp_harness: Program, ab_run: Answer) -> None:
-    """The stand-in's kernel, whose objects a fixture on top of it goes on with."""
-    answer = thp_harness("run", "--arch", "x86_64", "--series", LAZY.name, "--tests", "small_pages")
-    assert answer.code == 0, answer.stderr
-
-
-def test_a_failed_split_that_is_ignored_is_found_by_the_sweep(
-    thp_harness: Program, lazy_kernel: None, tmp_path: Path
-) -> None:
-    """The operation and the allocation are named; without a failing allocation nothing is wrong."""
-    folder = tmp_path / "ignores-failed-split"
-    shutil.copytree(LAZY, folder)
-    shutil.copytree(FIXTURES / "ignores-failed-split", folder, dirs_exist_ok=True)
-    suites = ("--tests", "pmd_split", "--tests", "fault_sweep")
-    answer = thp_harness("run", "--arch", "x86_64", "--series", str(folder), *suites, "--json", timeout=1800)
-    arch = arch_of(answer)
-    assert (answer.code, arch["verdict"]) == (1, "regression")
-    bad = {test["name"]: test["reason"] for test in arch["tests"] if test["verdict"] == "regression"}
-    assert list(bad) == ["fault_sweep.madv_dontneed"]
-    (sweep,) = [sweep for sweep in arch["measurements"] if sweep["verdict"] == "regression"]
-    assert sweep["subject"] == "madv_dontneed"
-    wrong = [row["n"] for row in sweep["series"]["rows"] if row["why"]]
-    assert wrong == [1]
-    assert "madv_dontneed" in answer.json["headline"]
 
 
 MINCORE = """\
@@ -89,3 +65,30 @@ def test_a_retry_without_end_is_found_only_by_failures_that_last(
         assert "the test was cut short" in sweep["reason"]
         backtraces = log.partition("BUG: soft lockup")[2]
     assert "sys_mincore+0x" in backtraces
+
+
+@pytest.fixture
+def lazy_kernel(thp_harness: Program, ab_run: Answer) -> None:
+    """The stand-in's kernel, whose objects a fixture on top of it goes on with."""
+    answer = thp_harness("run", "--arch", "x86_64", "--series", LAZY.name, "--tests", "small_pages")
+    assert answer.code == 0, answer.stderr
+
+
+def test_a_failed_split_that_is_ignored_is_found_by_the_sweep(
+    thp_harness: Program, lazy_kernel: None, tmp_path: Path
+) -> None:
+    """The operation and the allocation are named; without a failing allocation nothing is wrong."""
+    folder = tmp_path / "ignores-failed-split"
+    shutil.copytree(LAZY, folder)
+    shutil.copytree(FIXTURES / "ignores-failed-split", folder, dirs_exist_ok=True)
+    suites = ("--tests", "pmd_split", "--tests", "fault_sweep")
+    answer = thp_harness("run", "--arch", "x86_64", "--series", str(folder), *suites, "--json", timeout=1800)
+    arch = arch_of(answer)
+    assert (answer.code, arch["verdict"]) == (1, "regression")
+    bad = {test["name"]: test["reason"] for test in arch["tests"] if test["verdict"] == "regression"}
+    assert list(bad) == ["fault_sweep.madv_dontneed"]
+    (sweep,) = [sweep for sweep in arch["measurements"] if sweep["verdict"] == "regression"]
+    assert sweep["subject"] == "madv_dontneed"
+    wrong = [row["n"] for row in sweep["series"]["rows"] if row["why"]]
+    assert wrong == [1]
+    assert "madv_dontneed" in answer.json["headline"]
