@@ -218,6 +218,8 @@ class Event:
     fact: dict[str, Any]
     after_damage: bool = False
     """The line before it is damaged, so a fact may be lost."""
+    before_damage: bool = False
+    """It is the last one, and what comes after it is damaged."""
 
 
 class JournalError(ValueError):
@@ -312,11 +314,15 @@ def read_events(run_dir: Path) -> Iterator[Event]:
     Raises:
         JournalError: if there is no journal.
     """
-    is_damaged = False
+    last, is_damaged = None, False
     for _, event in _read_lines(run_dir):
         if event:
-            yield replace(event, after_damage=is_damaged)
+            if last:
+                yield last
+            last = replace(event, after_damage=is_damaged)
         is_damaged = event is None
+    if last:
+        yield replace(last, before_damage=is_damaged)
 
 
 def damaged_lines(run_dir: Path) -> tuple[int, ...]:
@@ -328,10 +334,10 @@ def damaged_lines(run_dir: Path) -> tuple[int, ...]:
     return tuple(number for number, event in _read_lines(run_dir) if event is None)
 
 
-def lacks_facts(events: Iterable[Event]) -> bool:
+def lacks_facts(events: Sequence[Event]) -> bool:
     """Tell whether facts were lost since the work was begun or resumed: who resumes it does them again."""
-    last_part = takewhile(lambda event: event.name != RESUME, reversed(tuple(events)))
-    return any(event.after_damage for event in last_part)
+    last_part = takewhile(lambda event: event.name != RESUME, reversed(events))
+    return events[-1].before_damage or any(event.after_damage for event in last_part)
 
 
 def is_complete(events: Sequence[Event]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -94,5 +95,5 @@ def _change_value(value: Any, random: Random) -> None:
             case 1:
                 del value[key]
             case _:
-                value[key] = random.choice(VALUES)
+                value[key] = deepcopy(random.choice(VALUES))
         return

@@ -167,6 +167,16 @@ def test_a_run_whose_journal_lost_a_fact_is_incomplete_until_it_is_resumed(run_d
     assert is_complete(list(read_events(run_dir)))
 
 
+def test_a_fact_that_is_lost_together_with_the_end_counts_as_lost(run_dir: Path) -> None:
+    Journal(run_dir).append("end")
+    path = run_dir / JOURNAL
+    *lines, boot, end = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join((*lines, boot.replace(b"\n", b"\x0b"), end)))
+    assert damaged_lines(run_dir) == (3,)
+    run = assemble(run_dir)
+    assert (run.verdict, run.exit_code, run.complete) == (Verdict.INFRASTRUCTURE, 3, False)
+
+
 def test_a_full_disk_cuts_no_fact_and_loses_none(run_dir: Path) -> None:
     """With a limit on the size of files write(2) writes less, and then fails, as on a full disk."""
     path = run_dir / JOURNAL
