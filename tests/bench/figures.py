@@ -15,7 +15,7 @@ from harness.machines.qemu.accel import Accelerator
 from results.journal.assemble import read_boot
 from results.journal.journal import BootFact
 from results.model.run import Status
-from tests.bench import big_log, cluster, matrix, patches, plain, stored
+from tests.bench import big_log, cluster, confined, matrix, patches, plain, stored
 from tests.bench.bench import (
     Bench,
     BenchError,
@@ -109,6 +109,7 @@ FIGURES = (
     Figure("warm-matrix", 0.03, "the matrix again against its cold run", matrix.warm_matrix),
     Figure("cached-builds", 2, "a kernel from the cache", matrix.cached_builds, "s"),
     Figure("ten-boots", 90, "all boots of the matrix", matrix.boots, "s"),
+    Figure("sandbox", 1.03, "the objects of mm/ in the sandbox against plain make", confined.sandbox_cost),
     Figure("memory", 150, "peak of the process in the cold run", matrix.memory, "MiB"),
     Figure("walk", 0.10, "a walk from an empty cache against clean builds of every patch", patches.walk),
     Figure("bisect", 1.10, "a bisection with a warm cache against six boots", patches.bisect),
