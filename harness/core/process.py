@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from harness.core.sandbox import Sandbox, exit_status
-from harness.core.usage import machine_memory, usage_of
+from harness.core.usage import machine_memory, usage_of, within_limit
 
 GRACE_SECONDS = 5.0
 _UNLESS_ORPHANED = 'read -t 0 -u "$0" && exit 143; lifeline=$0; exec {lifeline}<&-; exec "$@"'
@@ -170,8 +171,9 @@ def run_logged(
         OSError: if the command can't be started, or the log can't be written (ENOSPC).
     """
     bounds = bounds or BUILD
+    memory = within_limit(resource.RLIMIT_DATA, bounds.memory)
     process = subprocess.Popen(
-        ("prlimit", f"--data={bounds.memory}", "--", *dying_with_us(command, "TERM", sandbox)),
+        ("prlimit", f"--data={memory}", "--", *dying_with_us(command, "TERM", sandbox)),
         cwd=cwd,
         env=dict(environment if environment is not None else clean_environment()),
         stdin=subprocess.DEVNULL,

@@ -13,12 +13,15 @@ command must make a session for it, which has no terminal and, unlike with that 
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from harness.core.usage import within_limit
 
 SWITCH = "THP_HARNESS_SANDBOX"
 """`0` in the environment: do without."""
@@ -78,7 +81,7 @@ class Sandbox:
 
     def _wrapped(self, command: Sequence[str], guard: Sequence[str] = ()) -> tuple[str, ...]:
         return (
-            *("prlimit", "--core=0", f"--fsize={_LONGEST_FILE}", "--"),
+            *("prlimit", "--core=0", f"--fsize={within_limit(resource.RLIMIT_FSIZE, _LONGEST_FILE)}", "--"),
             *("env", "--ignore-signal=TERM", PROGRAM),
             *("--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"),
             *(() if self.network else ("--unshare-net",)),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,12 @@ def usage_of(process: int, most: int) -> Usage:
 def _private_pages(process: str) -> int:
     resident, shared = Path(f"/proc/{process}/statm").read_text().split()[1:3]
     return int(resident) - int(shared)
+
+
+def within_limit(kind: int, wanted: int) -> int:
+    """Return what may be asked of a resource (`resource.RLIMIT_…`): only root can raise a hard limit."""
+    hard = resource.getrlimit(kind)[1]
+    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
 
 
 def machine_memory() -> int:
