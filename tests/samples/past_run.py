@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.build.build_cache import IMAGE, KEPT_FILES, LOG, VMLINUX, BuildCache, sha256_of
@@ -24,6 +27,7 @@ from tests.samples.tiny_kernel import git, make_kernel, make_series
 
 TESTS = planned("pmd_split.munmap", "pmd_split.mremap")
 NAME = "20260101-000000-past"
+_HOME = TemporaryDirectory(prefix="past-runs-")
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,24 @@ class PastRun:
         return fact
 
 
+@cache
+def _prepared() -> tuple[Path, Path]:
+    """A tree with the branches base and topic, and a cache that knows them."""
+    tree, known = make_kernel(Path(_HOME.name) / "linux"), Path(_HOME.name) / "cache"
+    git(tree, "branch", "base")
+    make_series(tree)
+    git(tree, "branch", "topic")
+    request = PlanRequest(arches=("x86_64",), tree=f"{tree}@base", series=f"git:{tree}@base..topic")
+    prepare(make_plan(request), known, lambda line: None)
+    return tree, known
+
+
+def _copied(known: Path, tree: Path) -> Path:
+    ours, theirs = _prepared()
+    shutil.copytree(theirs, known, dirs_exist_ok=True)
+    return Path(shutil.copytree(ours, tree))
+
+
 def make_past_run(
     program: Program,
     folder: Path,
@@ -124,10 +146,7 @@ def make_past_run(
     `request` are further fields of `PlanRequest`, such as another series.
     """
     if tree is None:
-        tree = make_kernel(folder / "linux")
-        git(tree, "branch", "base")
-        make_series(tree)
-        git(tree, "branch", "topic")
+        tree = _copied(program.cache, folder / "linux")
     chosen = {"tree": f"{tree}@base", "series": f"git:{tree}@base..topic", **request}
     plan = make_plan(PlanRequest(arches=(arch,), **chosen))
     checkouts = prepare(plan, program.cache, lambda line: None)

@@ -68,20 +68,21 @@ def make_recipes(
         UsageError: for an unknown or wrong fragment, or what can't be a defconfig's name.
     """
     target = None if defconfig is None else _target(defconfig)
-    extra = [_extra(text, arches, folders) for text in dict.fromkeys(asked)]
+    known = files("kconfig", ".config", folders)
+    extra = [_extra(text, arches, known, folders) for text in dict.fromkeys(asked)]
     return {
         arch.name: Recipe(
             base=TINY if target is None else target or arch.kernel.defconfig,
-            own=_own(arch, diet=target is None, folders=folders),
+            own=_own(arch, known, diet=target is None),
             extra=tuple(fragment for only, fragment in extra if only in ("", arch.name)),
         )
         for arch in arches
     }
 
 
-def _own(arch: ArchRecord, *, diet: bool, folders: Folders) -> tuple[Fragment, ...]:
+def _own(arch: ArchRecord, known: Mapping[str, Path], *, diet: bool) -> tuple[Fragment, ...]:
     names = (*arch.kernel.fragments, *(arch.kernel.diet if diet else ()))
-    return tuple(_find(name, folders) for name in names)
+    return tuple(_find(name, known) for name in names)
 
 
 def _target(name: str) -> str:
@@ -92,20 +93,21 @@ def _target(name: str) -> str:
     return name if name.endswith("defconfig") else f"{name}_defconfig"
 
 
-def _extra(text: str, arches: Sequence[ArchRecord], folders: Folders) -> tuple[str, Fragment]:
+def _extra(
+    text: str, arches: Sequence[ArchRecord], known: Mapping[str, Path], folders: Folders
+) -> tuple[str, Fragment]:
     """The only architecture that a fragment is for (empty: all of them), and the fragment."""
     only, colon, name = text.partition(":")
     if not colon or "/" in only or Path(text).exists():
-        return "", _find(text, folders)
+        return "", _find(text, known)
     if only not in [arch.name for arch in arches]:
         find_modes(only, folders)
         raise UsageError(f"--kconfig {text}: {only} is not an architecture of this run")
-    return only, _find(name, folders)
+    return only, _find(name, known)
 
 
-def _find(name: str, folders: Folders) -> Fragment:
+def _find(name: str, known: Mapping[str, Path]) -> Fragment:
     """Read a fragment by its name, or as a file."""
-    known = files("kconfig", ".config", folders)
     if path := known.get(name):
         shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
         return read_fragment(path, name, str(shown))
