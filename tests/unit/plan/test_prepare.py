@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,13 +24,19 @@ from tests.samples.tiny_kernel import NUMBERS, commit, git, make_kernel, make_se
 Prepared = Callable[..., Checkouts]
 
 
-@pytest.fixture
-def kernel(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A kernel on the branch of a series."""
-    kernel = make_kernel(tmp_path / "my linux+thp")
+    kernel = make_kernel(tmp_path_factory.mktemp("built") / "linux")
     git(kernel, "branch", "base")
     make_series(kernel)
     return kernel
+
+
+@pytest.fixture
+def kernel(built: Path, tmp_path: Path) -> Path:
+    """The same, for one test alone."""
+    return shutil.copytree(built, tmp_path / "my linux+thp")
 
 
 @pytest.fixture
