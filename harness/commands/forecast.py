@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
 
 from harness.build.build_cache import BuildCache
 from harness.build.kernel import kconfig
@@ -29,6 +31,12 @@ from harness.plan.plan import Plan, claims, planned_tests
 from harness.plan.prepare import Checkouts, prepare
 from results.journal.journal import VARIANTS
 from results.model.run import Claim
+from results.text import amount, printable
+
+_NO_WIDTH = 10_000
+"""Columns of what is no terminal: nothing is folded, and nothing cut."""
+_CASES_SHOWN = 4
+"""Tests of a suite that a plan names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,47 +168,53 @@ def _look_up(
 
 
 def print_forecast(cast: Forecast, console: Console) -> None:
-    """Print a forecast as a table."""
+    """Print a forecast as a tree: what is tested, by which tests, on which kernels, and how long it takes."""
+    tree = Tree(_text(f"{cast.tree} ({cast.tree_version})"), guide_style="dim")
     mark = "  [stand-in]" if cast.stand_in else ""
-    log = _plain(console)
-    log(f"Tree    {cast.tree} ({cast.tree_version})")
-    log(f"Series  {cast.series}{mark}: {cast.series_title}")
-    for number, subject in enumerate(cast.patches, 1):
-        log(f"        {number}. {subject}")
-    for note in cast.notes:
-        log(f"Note    {note}")
-    if cast.host:
-        log(f"Host    {cast.host}")
-    if cast.lab:
-        log(f"Lab     {cast.lab}")
-    log(f"Tests   {len(cast.tests)} on each kernel")
-    for text in _derived(cast):
-        log(text)
-    for arch, configuration in {cell.arch: cell.configuration for cell in cast.cells}.items():
-        log(f"Config  {arch}: {configuration}")
-    for line in cast.overrides:
-        log(f"        {line}")
-    table = Table(box=None, pad_edge=False)
-    for column in ("arch", "variant", "build", "boot"):
-        table.add_column(column)
-    for cell in cast.cells:
-        build = cell.problem or ("cached" if cell.cached else clock(cell.build_seconds))
-        table.add_row(cell.arch, cell.variant, build, clock(cell.boot_seconds))
-    console.print(table)
-    log(f"About {clock(cast.seconds)} in all.")
+    series = tree.add(_text(f"{cast.series}{mark}: {cast.series_title}", "bold"))
+    _branch(series, amount(len(cast.patches), "patch", "patches"), _numbered(cast.patches))
+    _branch(series, "claims", map(str, cast.claims))
+    _branch(series, "notes", cast.notes)
+    _branch(
+        series, "from the diff, for the series has no record (`thp-harness series init` writes one)",
+        (line.text for line in cast.derived),
+    )  # fmt: skip
+    _branch(tree, f"{amount(len(cast.tests), 'test')} on each kernel", _suites(cast.tests))
+    place = f" on host {cast.host}" if cast.host else f" on the boards of lab {cast.lab}" if cast.lab else ""
+    kernels = tree.add(_text(f"{amount(len(cast.cells), 'kernel')}{place}", "bold"))
+    for (arch, configuration), cells in groupby(cast.cells, key=lambda cell: (cell.arch, cell.configuration)):
+        _branch(kernels, f"{arch}: {configuration}", map(_work, cells))
+    _branch(tree, "options that two fragments set", cast.overrides)
+    if not console.is_terminal:
+        console.width = _NO_WIDTH
+    console.print(tree, highlight=False)
+    console.print(_text(f"About {clock(cast.seconds)} in all."))
 
 
-def _derived(cast: Forecast) -> Iterator[str]:
-    for claim in cast.claims:
-        yield f"Claim   {claim}"
-    if cast.derived:
-        yield "Diff    the series has no record; `thp-harness series init` writes one from these lines:"
-    for line in cast.derived:
-        yield f"        {line.text}"
+def _branch(tree: Tree, title: str, lines: Iterable[str]) -> None:
+    """Add a branch with its leaves; none without leaves."""
+    leaves = list(lines)
+    branch = tree.add(_text(title, "bold")) if leaves else tree
+    for leaf in leaves:
+        branch.add(_text(leaf))
 
 
-def _plain(console: Console) -> Any:
-    def log(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+def _numbered(patches: Sequence[str]) -> Iterator[str]:
+    return (f"{number}. {subject}" for number, subject in enumerate(patches, 1))
 
-    return log
+
+def _suites(tests: Sequence[str]) -> Iterator[str]:
+    for suite, group in groupby(tests, key=lambda name: name.rpartition(".")[0]):
+        cases = [name.rpartition(".")[2] for name in group]
+        more = f" and {len(cases) - _CASES_SHOWN} more" if len(cases) > _CASES_SHOWN else ""
+        yield f"{suite} ({len(cases)}): {', '.join(cases[:_CASES_SHOWN])}{more}"
+
+
+def _work(cell: CellForecast) -> str:
+    build = cell.problem or ("cached" if cell.cached else f"build {clock(cell.build_seconds)}")
+    return f"{cell.variant}: {build}, boot {clock(cell.boot_seconds)}"
+
+
+def _text(words: str, style: str = "") -> Text:
+    """Show words as they are: a patch may have any subject."""
+    return Text(printable(words), style=style)

@@ -15,7 +15,7 @@ from harness.core.shipped import CONFIGS
 from harness.plan.plan import NamedTree, Plan
 from harness.sources.git.mirror import tree_hash
 from harness.sources.series.commits import CommitRange
-from harness.sources.series.find import RANGE, find_source, is_local, split_range
+from harness.sources.series.find import RANGE, find_source, needs_tree, split_range
 from harness.sources.series.mail.mbox import SeriesError
 from harness.sources.series.series import AppliedSeries, prepare_series
 from harness.sources.trees.defconfigs import require_defconfigs
@@ -118,6 +118,7 @@ def prepare(plan: Plan, cache: Path, log: Callable[[str], None]) -> Checkouts:
     Raises:
         HarnessError: whatever is wrong with the tree or the series, in words.
     """
+    _look_first(plan, cache, log)
     tree_source, notes = _without_series(plan, cache, log)
     tree = prepare_tree(tree_source, cache, log, reference=plan.reference)
     notes += tree.notes
@@ -155,6 +156,17 @@ def prepare(plan: Plan, cache: Path, log: Callable[[str], None]) -> Checkouts:
     return Checkouts(subject, trees, _origin(plan.tree, tree))
 
 
+def _look_first(plan: Plan, cache: Path, log: Callable[[str], None]) -> None:
+    """Look at all that the plan names, so that a mistake is told before a tree is downloaded."""
+    if plan.reference:
+        open_local(plan.reference)
+    if isinstance(plan.tree.source, LocalTree):
+        local_commit(open_local(plan.tree.source.path), plan.tree.source.revision)
+    for source in plan.prerequisites:
+        if not needs_tree(source, _repository(plan)):
+            find_source(source, cache, log, repository=_repository(plan))
+
+
 def _repository(plan: Plan) -> Path | None:
     return plan.tree.source.path if isinstance(plan.tree.source, LocalTree) else None
 
@@ -164,11 +176,11 @@ def _without_series(
 ) -> tuple[TreeSource, tuple[str, ...]]:
     """The tree below the series, and a note if that is not what was named.
 
-    The HEAD of a checkout holds a range of its own already. The series is looked for before the tree
-    is downloaded, unless it has to be downloaded itself.
+    The HEAD of a checkout holds a range of its own already. The series, which is small, is looked for before
+    the tree is downloaded.
     """
     source = plan.tree.source
-    if not is_local(plan.series_source, _repository(plan)):
+    if needs_tree(plan.series_source, _repository(plan)):
         return source, ()
     found = find_source(plan.series_source, cache, log, repository=_repository(plan))
     if not isinstance(source, LocalTree) or source.revision != "HEAD" or not isinstance(found, CommitRange):

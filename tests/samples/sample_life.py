@@ -95,6 +95,20 @@ def wide_run() -> Run:
     return replace(run, arches=(arch, *run.arches[1:]), verdict=Verdict.REGRESSION, exit_code=1)
 
 
+def crowded_run() -> Run:
+    """60 tests that fail on each of five architectures."""
+    run = wide_run()
+    cells = [cell for cell in run.cells if cell.arch == "x86_64"]
+    arches = tuple(replace(run.arches[0], arch=arch) for arch in ARCHES)
+    return replace(
+        run,
+        id="crowded",
+        subject=replace(run.subject, series="crowded"),
+        cells=tuple(replace(cell, arch=arch) for arch in ARCHES for cell in cells),
+        arches=arches,
+    )
+
+
 def long_splat_run() -> Run:
     """A report of 70 lines that only the series has, while every test passes."""
     run = green_run()

@@ -21,6 +21,8 @@ from harness.sources.trees.remote import local_commit, open_local, split_revisio
 from results.files import read_plain
 
 RANGE = "git:"
+_PATHS = ("/", "./", "../", "~")
+"""How a path begins that can't be the name of a revision."""
 _KINDS = (
     "A series is an mbox file, a directory of patches, git:[PATH@]BASE..TIP, "
     "or the Message-ID of a mail on lore.kernel.org."
@@ -100,11 +102,9 @@ def find_source(
     )
 
 
-def is_local(series: str, repository: Path | None) -> bool:
-    """Whether a series can be looked at without network, and before its tree is in the mirror."""
-    if series.startswith(RANGE):
-        return bool(split_range(series)[0] or repository)
-    return bool(Path(series).expanduser().exists() or not message_id(series))
+def needs_tree(series: str, repository: Path | None) -> bool:
+    """Whether a series is commits of its tree, and can't be looked at before that is in the mirror."""
+    return series.startswith(RANGE) and not (split_range(series)[0] or repository)
 
 
 def _near(path: Path) -> str:
@@ -155,6 +155,9 @@ def split_range(text: str) -> tuple[Path | None, str, str]:
     """
     path, revisions = split_revision(text.removeprefix(RANGE))
     base, dots, tip = revisions.partition("..")
+    folder, at, _ = base.rpartition("@")
+    if at and not path and folder.startswith(_PATHS):
+        raise UsageError(f"there is no folder {folder}", hint="Write git:BASE..TIP or git:PATH@BASE..TIP.")
     if not dots or not base or not tip or tip.startswith("."):
         raise UsageError(f"{text!r} is no git range", hint="Write git:BASE..TIP or git:PATH@BASE..TIP.")
     return path, base, tip

@@ -17,6 +17,7 @@ from harness.sources.series.mail.whole import check_whole
 from results.text import amount, join
 
 _VERSION_OF_FILE = re.compile(r"v(\d{1,4})-\d+")
+_HOW_TO_LIST = "Write numbers and ranges, as in 3-7,9."
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9})?)?")
 
 
@@ -40,6 +41,16 @@ class SeriesChoice:
     with_fixups: bool = False
     """With the diffs in replies, on top of the series."""
 
+    def __post_init__(self) -> None:
+        """Refuse what is no list, before a series is looked for.
+
+        Raises:
+            UsageError: for what is no list of numbers.
+        """
+        parts = self.patches.split(",") if self.patches else []
+        if not all(_RANGE.fullmatch(part.strip()) for part in parts):
+            raise UsageError(f"--patches {self.patches}: this is no list of patches", hint=_HOW_TO_LIST)
+
     def numbers(self, count: int) -> tuple[int, ...]:
         """The numbers of the patches that are taken.
 
@@ -56,7 +67,7 @@ class SeriesChoice:
             if not 1 <= first <= last <= count:
                 raise UsageError(
                     f"--patches {self.patches}: the series has patches 1 to {count}",
-                    hint="Write numbers and ranges, as in 3-7,9.",
+                    hint=_HOW_TO_LIST,
                 )
             chosen.update(range(first, last + 1))
         return tuple(sorted(chosen))

@@ -41,6 +41,16 @@ for (const form of document.querySelectorAll(".filters")) {
   take();
 }
 
+// The fields of a row are one stop of the keyboard; the arrow keys go from one to the next.
+addEventListener("keydown", event => {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  const row = step && event.target.closest?.("[data-arrows]");
+  if (!row) return;
+  const links = [...row.querySelectorAll("a")];
+  const next = links[links.indexOf(event.target) + step];
+  if (next) { event.preventDefault(); next.focus(); }
+});
+
 for (const box of document.querySelectorAll(".ends")) box.scrollLeft = box.scrollWidth;
 
 // All charts of the same nights have one range of time and one cursor.
@@ -111,10 +121,11 @@ if (states) {
   const [a, b] = [form.elements.a, form.elements.b];
   for (const run of runs) for (const box of [a, b]) box.add(new Option(run.name, run.name));
   const of = box => runs.find(run => run.name === box.value);
-  const cell = (parent, text, href) => {
+  const cell = (parent, text, href, stop = false) => {
     const part = parent.insertCell();
     const inner = href ? part.appendChild(document.createElement("a")) : part;
     if (href) inner.href = href;
+    if (href && !stop) inner.tabIndex = -1;
     inner.textContent = text;
   };
   function compare() {
@@ -129,7 +140,7 @@ if (states) {
     tests[one.line].forEach(([name, arch, page], place) => {
       if (one.states[place] === other.states[place]) { same += one.states[place] !== " "; return; }
       const row = body.insertRow();
-      cell(row, name, page);
+      cell(row, name, page, true);
       cell(row, arch);
       cell(row, say(one.states[place]), one.page);
       cell(row, say(other.states[place]), other.page);

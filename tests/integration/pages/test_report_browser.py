@@ -9,9 +9,9 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 
+from harness.commands.reports import write_reports
 from results.model.run import Run
 from results.reports.content.wording import visible
-from results.reports.html.run import render_html
 from tests.integration.browser import Scheme, Visit, overflow
 from tests.samples.sample_numbers import measured_run
 from tests.samples.sample_parts import write_logs
@@ -34,7 +34,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, make_run in RUNS.items():
         run = make_run()
         write_logs(run, folder / name)
-        (folder / name / "report.html").write_text(render_html(run, folder / name), encoding="utf-8")
+        write_reports(run, folder / name)
     return folder
 
 
@@ -90,7 +90,9 @@ def test_links_resolve(visit: Visit) -> None:
         for address in addresses:
             parts = urlparse(address)
             assert Path(unquote(parts.path)).is_file(), address
-            if parts.fragment:
+            if "/findings/" in parts.path:
+                assert f'id="{unquote(parts.fragment)}"' in Path(unquote(parts.path)).read_text(), address
+            elif parts.fragment:
                 assert page.locator(f"[id='{unquote(parts.fragment)}']").count() == 1, address
 
 

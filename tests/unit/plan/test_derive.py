@@ -215,7 +215,7 @@ def test_a_counter_that_only_moved_is_not_new(tmp_path: Path) -> None:
 def test_plan_shows_the_lines(everything: Derived, invoke: Invoke) -> None:
     answer = invoke("plan", "--arch", "x86_64", "--series", f"git:{everything.kernel}@base..master")
     assert answer.code == 0, answer.stderr
-    assert "Claim   thp_new_event: base absent, series present\n" in answer.stdout
+    assert "── thp_new_event: base absent, series present\n" in answer.stdout
     assert f"+ selftest mm.brand_new: the series adds {SELFTESTS}/brand_new.c\n" in answer.stdout
     assert "- kunit mm/some_kunit.c: " in answer.stdout
 
@@ -239,7 +239,7 @@ def test_a_claim_on_what_does_not_exist_is_told_before_anything_is_built(
         "plan", *series, "--claim", "thp_new_event: series >= 1", "--claim", "nr_free_pages_x: series 0"
     )
     assert answer.code == 0, answer.stderr
-    assert "Claim   thp_new_event: series >= 1\n" in answer.stdout
+    assert "── thp_new_event: series >= 1\n" in answer.stdout
 
 
 def test_rules_name_suites_that_exist() -> None:
@@ -292,7 +292,7 @@ def test_a_record_in_a_file_of_the_users(everything: Derived, invoke: Invoke, tm
     ("arguments", "said"),
     [
         (["thp-split-standin"], "the series thp-split-standin has a record: "),
-        (["git:/nowhere@a..b"], "has no revision"),
+        (["git:/nowhere@a..b"], "there is no folder /nowhere"),
         (["nosuch"], "unknown series 'nosuch'"),
     ],
 )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,9 @@ def plan(invoke: Invoke, tree: Path, mails: str, *more: str) -> Answer:
 
 
 def notes(answer: Answer) -> list[str]:
-    lines = answer.stdout.splitlines()
-    return [line.removeprefix("Note    ") for line in lines if line.startswith("Note    ")]
+    _, _, below = answer.stdout.partition("── notes\n")
+    leaves = takewhile(lambda line: not line[:8].strip("│ "), below.splitlines())
+    return [leaf[12:] for leaf in leaves]
 
 
 def test_uncommitted_changes_and_what_a_thread_leaves_out(invoke: Invoke, tree: Path) -> None:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,27 @@ def prepared(tmp_path: Path) -> Prepared:
         return prepare(make_plan(request), tmp_path / "cache", lambda _: None)
 
     return run
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"series": "./nosuch"}, "there is no series"),
+        ({"series": "git:/nosuch/linux@a..b"}, "there is no folder /nosuch/linux"),
+        ({"prerequisites": ("./nosuch.mbox",)}, "there is no series"),
+        ({"prerequisites": ("git:~/nosuch@a..b",)}, "there is no folder ~/nosuch"),
+        ({"reference": Path("/")}, "is not the top of a git checkout"),
+        ({"choice": "3-x"}, "this is no list of patches"),
+    ],
+)
+def test_a_wrong_path_is_told_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any], message: str
+) -> None:
+    monkeypatch.setattr("harness.plan.prepare.prepare_tree", lambda *_, **__: pytest.fail("fetched"))
+    with pytest.raises(UsageError, match=message):
+        if "choice" in asked:
+            asked = {"choice": SeriesChoice(asked["choice"])}
+        prepare(make_plan(PlanRequest(arches=("x86_64",), **asked)), tmp_path / "cache", lambda _: None)
 
 
 def subjects(checkouts: Checkouts) -> list[str]:

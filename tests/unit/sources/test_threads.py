@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.core.errors import UsageError
 from harness.sources.git.repository import Repository
 from harness.sources.series.mail.headers import header_text, read_headers
 from harness.sources.series.mail.mbox import SeriesError, read_mails
@@ -273,10 +274,15 @@ class TestParts:
         assert titles(read(*self.MAILS, patches="3-5,9")) == ["mm: 3", "mm: 4", "mm: 5", "mm: 9"]
         assert titles(read(*self.MAILS[2:7], patches="3-7")) == [f"mm: {n}" for n in range(3, 8)]
 
-    @pytest.mark.parametrize("text", ["0-3", "x", "7-12", "5-3", "1,,2"])
+    @pytest.mark.parametrize("text", ["0-3", "7-12", "5-3"])
     def test_no_such_part(self, read: Read, text: str) -> None:
         with pytest.raises(Exception, match=f"--patches {text}: the series has patches 1 to 9"):
             read(*self.MAILS, patches=text)
+
+    @pytest.mark.parametrize("text", ["x", "1,,2", "3-x", ","])
+    def test_no_list(self, text: str) -> None:
+        with pytest.raises(UsageError, match=f"--patches {text}: this is no list of patches"):
+            SeriesChoice(text)
 
     def test_is_offered(self, read: Read) -> None:
         with pytest.raises(SeriesError) as failure:

@@ -148,6 +148,7 @@ def _explained(identifier: str, said: str) -> SeriesError | InfrastructureError:
 
 
 def _unreachable(identifier: str, said: str) -> InfrastructureError:
+    said = said.partition(": HTTP")[0]  # what follows are the names of urllib3's classes
     return InfrastructureError(
         f"the mail archive could not be reached to fetch {identifier}; b4 says: {said}",
         hint="Check the network, or give the series as an mbox file or a directory of patches.",
