@@ -92,7 +92,9 @@ def wide_run() -> Run:
     arch = replace(
         run.arches[0], verdict=Verdict.REGRESSION, tests=tuple(failing(number) for number in range(60))
     )
-    return replace(run, arches=(arch, *run.arches[1:]), verdict=Verdict.REGRESSION, exit_code=1)
+    headline = "Regression on x86_64: 60 tests fail with the series."
+    arches = (arch, *run.arches[1:])
+    return replace(run, arches=arches, verdict=Verdict.REGRESSION, headline=headline, exit_code=1)
 
 
 def crowded_run() -> Run:
@@ -103,6 +105,7 @@ def crowded_run() -> Run:
     return replace(
         run,
         id="crowded",
+        headline="Regression on arm64, powerpc, s390, sparc and x86_64: 300 tests fail with the series.",
         subject=replace(run.subject, series="crowded"),
         cells=tuple(replace(cell, arch=arch) for arch in ARCHES for cell in cells),
         arches=arches,

@@ -87,7 +87,10 @@ count = amount
 
 def moment(iso: str) -> str:
     """Show an ISO 8601 time of UTC as people write it."""
-    return iso.removesuffix("Z").replace("T", " ") + " UTC" if iso.endswith("Z") else iso
+    for zone in ("Z", "+00:00"):
+        if iso.endswith(zone):
+            return iso.removesuffix(zone).replace("T", " ") + " UTC"
+    return iso
 
 
 def duration(seconds: float | None) -> str:

@@ -42,7 +42,9 @@ class Bars:
         if not self.base:
             return f"+{quantity(self.series, self.unit)}"
         percent = 100 * (self.series / self.base - 1)
-        return f"{percent:+.1f} %" if abs(percent) >= 0.1 else f"{percent:+.1g} %"
+        if abs(percent) >= 0.1:
+            return f"{percent:+.1f} %"
+        return f"{self.series - self.base:+,.0f} {self.unit}" if self.unit == "B" else f"{percent:+.1g} %"
 
     @property
     def svg(self) -> Markup:
