@@ -166,7 +166,7 @@ def test_plan_shows_the_configuration_and_what_overrides_what(
     one, two = (str(tmp_path / name) for name in ("one", "two"))
     answer = invoke(*tiny_plan, "--defconfig", "x86_64", "--kconfig", one, "--kconfig", two)
     assert answer.code == 0, answer.stderr
-    assert "Config  x86_64: x86_64_defconfig + common + " in answer.stdout
+    assert "── x86_64: x86_64_defconfig + common + " in answer.stdout
     assert f" + {one} + {two}\n" in answer.stdout
     assert f"CONFIG_NUMBER=6 of {two} overrides 5 of {one}" in answer.stdout
     document = invoke(*tiny_plan, "--kconfig", one, "--kconfig", two, "--json").json
