@@ -98,6 +98,11 @@ class Line:
         return str(run.series_title or run.series)
 
     @property
+    def label(self) -> str:
+        """A name that no other line has: two versions of a series may have one title."""
+        return f"{self.title} ({self.series} on {self.tree})"
+
+    @property
     def stand_in(self) -> bool:
         """Whether the series is a stand-in for the real one."""
         return bool(self.runs[self.last.key].stand_in)
