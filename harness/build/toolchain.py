@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from harness.config.arch import ArchRecord
+from harness.config.arch import ArchRecord, BuildRecord
 from harness.core import sandbox
 from harness.core.errors import UsageError
 
@@ -32,6 +32,9 @@ HOST_HEADERS = {"/usr/include/libelf.h": "libelf-dev"}
 """Headers of the kernel's own build tools (objtool)."""
 
 
+CLANG = "clang"
+LLVM_TOOLS = {CLANG: "clang", "ld.lld": "lld", "llvm-nm": "llvm", "llvm-objcopy": "llvm", "llvm-ar": "llvm"}
+"""Command → Debian package."""
 NATIVE_PACKAGES = ("gcc", "libc6-dev")
 """On the architecture itself, Debian's own gcc answers to the cross compiler's name."""
 
@@ -43,14 +46,40 @@ class Compiler:
     prefix: str
     version: str
     """First line of `gcc --version`; part of every build's cache key."""
+    llvm: bool = False
+    """clang with LLVM's binutils, for all architectures that it has."""
+
+    @property
+    def program(self) -> str:
+        """The command that compiles."""
+        return CLANG if self.llvm else f"{self.prefix}gcc"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """What make needs to be told (Documentation/kbuild/llvm.rst)."""
+        return ("LLVM=1",) if self.llvm else (f"CROSS_COMPILE={self.prefix}",)
 
 
-def compiler_packages(arch: ArchRecord) -> tuple[str, ...]:
+def compiler_packages(arch: BuildRecord) -> tuple[str, ...]:
     """Debian packages that bring the architecture's compiler and static libc on this host."""
-    return NATIVE_PACKAGES if platform.machine() == arch.qemu.kvm_host else arch.compiler.packages
+    is_native = isinstance(arch, ArchRecord) and platform.machine() == arch.qemu.kvm_host
+    return NATIVE_PACKAGES if is_native else arch.compiler.packages
 
 
-def find_compiler(arch: ArchRecord) -> Compiler:
+def find_llvm(arch: BuildRecord) -> Compiler:
+    """Clang, as kbuild takes it for an architecture with `LLVM=1`.
+
+    Raises:
+        UsageError: if a program of LLVM is missing, with the packages that bring it.
+    """
+    missing = [package for tool, package in LLVM_TOOLS.items() if _first_line(tool) is None]
+    if missing:
+        packages = " ".join(dict.fromkeys(missing))
+        raise UsageError("LLVM is missing or does not run", hint=f"apt-get install {packages}")
+    return Compiler(arch.compiler.prefix, _first_line(CLANG) or "", llvm=True)
+
+
+def find_compiler(arch: BuildRecord) -> Compiler:
     """The compiler of an architecture record.
 
     Raises:

@@ -17,6 +17,7 @@ import click
 from harness.cli.bisect import bisect_command
 from harness.cli.cache import cache_group
 from harness.cli.cluster import cluster_group
+from harness.cli.configs import configs_command
 from harness.cli.dashboard import dashboard_group
 from harness.cli.doctor import doctor_command
 from harness.cli.export import export_group
@@ -140,6 +141,7 @@ def main() -> None:
 for command in (
     run_command,
     walk_command,
+    configs_command,
     bisect_command,
     judge_command,
     plan_command,

@@ -19,8 +19,6 @@ from harness.commands.cache.listing import Listing
 from harness.commands.forecast import Forecast
 from harness.commands.nightly import SCHEMA as NIGHTLY
 from harness.commands.nightly import NightReport
-from harness.commands.series_record import SCHEMA as SERIES_RECORD
-from harness.commands.series_record import WrittenRecord
 from harness.core.check import Check
 from harness.core.shipped import ROOT
 from harness.machines.host.check import SCHEMA as HOST_CHECK
@@ -33,6 +31,8 @@ from harness.machines.host.remote.reservation import Reservation
 from harness.machines.lava.check import SCHEMA as LAB_CHECK
 from harness.machines.lava.listing import SCHEMA as LABS
 from harness.machines.lava.listing import ListedLab
+from harness.plan.derive.init_record import SCHEMA as SERIES_RECORD
+from harness.plan.derive.init_record import WrittenRecord
 from harness.plan.onto import SCHEMA as ONTO
 from harness.plan.onto import BaseTrial
 from results.console.read import ReadAnswer

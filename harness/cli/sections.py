@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 TASKS: Mapping[str, Sequence[str]] = {
-    "Test a series": ("run", "walk", "bisect", "plan", "series"),
+    "Test a series": ("run", "walk", "configs", "bisect", "plan", "series"),
     "Look into results": ("report", "rerun", "repro", "export", "read", "judge"),
     "Every night": ("nightly", "results", "dashboard"),
     "Machines": ("doctor", "cache", "hosts", "labs", "cluster"),

@@ -12,7 +12,7 @@ import click
 from harness.cli.options import as_json_option, complete, log, print_document
 
 if TYPE_CHECKING:
-    from harness.commands.series_record import WrittenRecord
+    from harness.plan.derive.init_record import WrittenRecord
 
 
 @click.group("series")
@@ -39,8 +39,8 @@ def init_command(series: str, tree: str | None, output: Path | None, force: bool
     patches, git:BASE..TIP, or a Message-ID.
     """
     from harness.commands.cache.sharing import in_use
-    from harness.commands.series_record import SCHEMA, init_record
     from harness.core.workspace import from_environment
+    from harness.plan.derive.init_record import SCHEMA, init_record
     from harness.plan.plan import PlanRequest, make_plan
 
     plan, workspace = make_plan(PlanRequest(series=series, tree=tree)), from_environment()

@@ -17,6 +17,7 @@ from harness.core.errors import InfrastructureError, UsageError
 from harness.core.workspace import Workspace
 from harness.engine.run_folder import forget_unreported
 from results.bisect.report import assemble_bisection
+from results.configs.conclude import assemble_configs
 from results.journal.assemble import assemble
 from results.journal.journal import (
     JOURNAL,
@@ -36,6 +37,7 @@ from results.reports.html.run import render_findings, render_html
 from results.reports.html.walk import render_walk
 from results.reports.mail.bisect import mails
 from results.reports.terminal.bisect import print_bisection
+from results.reports.terminal.configs import print_configs
 from results.reports.terminal.rerun import print_rerun
 from results.reports.terminal.run import print_run
 from results.reports.terminal.walk import print_walk
@@ -70,6 +72,7 @@ REPORTS: Mapping[FolderKind, FolderReports] = {
         assemble_bisection, print_bisection, {"bisect.txt": lambda bisection, _: mails(bisection)}
     ),
     FolderKind.RERUN: FolderReports(assemble_rerun, print_rerun),
+    FolderKind.CONFIG: FolderReports(assemble_configs, print_configs),
 }
 
 

@@ -12,11 +12,18 @@ from harness.config.catalogue import Folders, find, load_all, pick
 from harness.config.record import Items, NamedRecord, Record, Seconds, is_path
 
 
-class KernelFacts(Record):
-    """How kbuild makes this architecture's kernel."""
+class KbuildFacts(Record):
+    """How kbuild is asked for an architecture."""
 
     arch: str
     """`ARCH=`."""
+    defconfig: str = "defconfig"
+    """What `--defconfig` without a name means: a make target."""
+
+
+class KernelFacts(KbuildFacts):
+    """How kbuild makes this architecture's kernel."""
+
     target: str
     """The make target, such as `bzImage`."""
     image: str
@@ -25,8 +32,6 @@ class KernelFacts(Record):
     """Names of `configs/kconfig/*.config`, merged in this order on top of tinyconfig or a defconfig."""
     diet: Items[str] = ()
     """Further ones, on top of tinyconfig only: they leave out what costs build time."""
-    defconfig: str = "defconfig"
-    """What `--defconfig` without a name means: a make target."""
 
 
 class CompilerFacts(Record):
@@ -121,15 +126,28 @@ class TypicalTimes(Record):
     """All boots of one kernel with the tests of the default plan."""
 
 
-class ArchRecord(NamedRecord):
-    """One architecture; `configs/arches/*.yaml`."""
+class BuildRecord(NamedRecord):
+    """An architecture to compile for; `configs/build-only/*.yaml` has those that nothing boots."""
 
-    KIND = "arches"
+    KIND = "build-only"
     NOUN = "architecture"
 
     about: str
-    kernel: KernelFacts
+    kernel: KbuildFacts
     compiler: CompilerFacts
+
+    @property
+    def kernel_name(self) -> str:
+        """Whose objects these are."""
+        return self.name
+
+
+class ArchRecord(BuildRecord):
+    """One architecture; `configs/arches/*.yaml`."""
+
+    KIND = "arches"
+
+    kernel: KernelFacts
     qemu: QemuFacts
     hercules: HerculesFacts | None = None
     """A second machine for the tests that need what QEMU lacks."""
@@ -186,3 +204,24 @@ def find_mode(name: str, folders: Folders = None) -> ArchRecord:
         UsageError: for an unknown name, with the known ones and the nearest.
     """
     return pick(ArchRecord, load_modes(folders), name)
+
+
+def load_builds(folders: Folders = None) -> Mapping[str, BuildRecord]:
+    """Read all architectures that can be compiled for: those that boot, each once, then those that don't.
+
+    Raises:
+        UsageError: if a record is wrong.
+    """
+    return {**load_all(ArchRecord, folders), **load_all(BuildRecord, folders)}
+
+
+def find_build(name: str, folders: Folders = None) -> BuildRecord:
+    """Read one architecture to compile for, by its name or the path of its record.
+
+    Raises:
+        UsageError: if it is wrong; for an unknown name, with the known ones and the nearest.
+    """
+    if is_path(name):
+        return find(BuildRecord, name)
+    modes = load_modes(folders)
+    return modes[name] if name in modes else pick(BuildRecord, load_builds(folders), name)

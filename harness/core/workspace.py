@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.core.errors import InfrastructureError, UsageError
 
 PROGRAM = "thp-harness"
-KINDS = ("run", "walk", "bisect", "rerun")
+KINDS = ("run", "walk", "bisect", "rerun", "config")
 """Kinds of folders (`results.model.document.FolderKind`)."""
 
 
@@ -29,7 +29,7 @@ class Workspace:
         return self.home("run")
 
     def home(self, kind: str) -> Path:
-        """Folder of all runs, walks, bisects or reruns; `kind` is one of KINDS."""
+        """Folder of all runs, walks, bisects, reruns or configs; `kind` is one of KINDS."""
         return self.state / f"{kind}s"
 
     @property

@@ -21,6 +21,7 @@ from harness.plan.shard import Shard
 from harness.sources.git.mirror import path_hash
 from results.journal.journal import PlanFact, Scope, ShardFact, WalkScope
 from results.model.bisect import BisectScope
+from results.model.configs import ConfigScope
 from results.model.document import FolderKind
 from results.model.run import PlannedTest
 
@@ -106,6 +107,7 @@ def plan_fact(
         digest=_digest(plan, checkouts, planned, scope),
         walk=scope if isinstance(scope, WalkScope) else None,
         bisect=scope if isinstance(scope, BisectScope) else None,
+        config=scope if isinstance(scope, ConfigScope) else None,
         kind=_kind(scope),
         origin=checkouts.origin,
         shard=_shard_fact(plan, checkouts, planned),
@@ -120,6 +122,8 @@ def _kind(scope: Scope | None) -> FolderKind:
             return FolderKind.WALK
         case BisectScope():
             return FolderKind.BISECT
+        case ConfigScope():
+            return FolderKind.CONFIG
         case None:
             return FolderKind.RUN
 

@@ -39,6 +39,7 @@ from results.journal.journal import (
     read_events,
 )
 from results.model.bisect import EndFact
+from results.model.configs import CONFIGURATION, DIAGNOSTICS, ConfigResult, ConfigScope, DiagnosticsFact
 from results.model.run import Boot, Build, Cell, PlannedTest
 from results.model.walk import RebuildCheck
 
@@ -126,6 +127,17 @@ class Session:
         with self._recording:
             self.journal.append("found", fact)
 
+    def record_configuration(self, result: ConfigResult) -> None:
+        """Record what became of a configuration."""
+        with self._recording:
+            files = (self.run_dir / result.log,) if result.log else ()
+            self.journal.append(CONFIGURATION, result, files)
+
+    def record_diagnostics(self, fact: DiagnosticsFact) -> None:
+        """Record what the whole study found."""
+        with self._recording:
+            self.journal.append(DIAGNOSTICS, fact)
+
     def record_boot(self, fact: BootFact) -> Boot:
         """Record a boot, and parse its console log; the end of the session does not parse it again."""
         seen = read_boot(fact, self.planned, self.run_dir)
@@ -151,14 +163,15 @@ def open_session(
 ) -> Session:
     """Begin a run, or resume the last interrupted one of the same plan.
 
-    With a `scope` it is a walk or a bisection. Its steps are carried out at `site`, or on this machine.
+    With a `scope` it is a walk, a bisection, or a study of configurations. Its steps are carried out at
+    `site`, or on this machine.
 
     Raises:
         UsageError: if the series asks for tests that neither it nor the tree has.
         InfrastructureError: if the host or the lab of the plan can't be used.
     """
     found = FoundTests(())
-    if not isinstance(scope, WalkScope) or scope.boots:
+    if not isinstance(scope, ConfigScope) and (not isinstance(scope, WalkScope) or scope.boots):
         found = find_tests(plan, checkouts, workspace.cache, progress.log)
     claimed = claims(plan.series)
     planned = planned_tests(found.suites, claimed)

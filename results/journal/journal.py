@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 
 from results.files import read_plain
 from results.model.bisect import BisectScope
+from results.model.configs import ConfigScope
 from results.model.document import FolderKind
 from results.model.run import BootEnd, Claim, KnownFailure, KnownGap, PlannedTest, Subject
 
@@ -84,8 +85,8 @@ class WalkScope:
         return tuple(sorted(Random(f"{self.seed} {arch}").sample(self.own, count)))
 
 
-Scope = WalkScope | BisectScope
-"""The scope of a walk or a bisection; part of its plan."""
+Scope = WalkScope | BisectScope | ConfigScope
+"""The scope of a walk, a bisection or a study of configurations; part of its plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +153,13 @@ class PlanFact:
     """Tests of the suites that base's tree has and the series' tree lacks; not planned."""
     new_tests: tuple[str, ...] = ()
     """Tests, or whole suites, that only the series' tree has."""
+    config: ConfigScope | None = None
+    """None unless objects are compiled in many configurations."""
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The variants to build on each architecture; empty for a bisection."""
-        if self.bisect:
+        """The variants to build on each architecture; empty for a bisection, and where none is built."""
+        if self.bisect or self.config:
             return ()
         return tuple(map(patch_variant, self.walk.own)) if self.walk else VARIANTS
 

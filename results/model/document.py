@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Results as JSON documents, and back: `results.json`, `walk.json`, `bisect.json` and `rerun.json`.
+"""Results as JSON documents, and back: `results.json`, `walk.json`, and so on.
 
 The layouts are those of `results.model`; docs/results-json.md describes them for people, and the schemas in
 docs/ for machines.
@@ -16,6 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from results.model.bisect import Bisection
+from results.model.configs import Configs
 from results.model.rerun import Rerun
 from results.model.run import Run
 from results.model.walk import Walk
@@ -27,7 +28,7 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _SHOWN_ERRORS = 5
 _NON_FINITE = ("NaN", "Infinity", "-Infinity")
 
-Outcome = Run | Walk | Bisection | Rerun
+Outcome = Run | Walk | Bisection | Rerun | Configs
 """The results of a folder, whatever its kind."""
 Document = TypeVar("Document", bound=Outcome)
 
@@ -39,6 +40,7 @@ class FolderKind(StrEnum):
     WALK = "walk"
     BISECT = "bisect"
     RERUN = "rerun"
+    CONFIG = "config"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,13 @@ DOCUMENTS: Mapping[FolderKind, DocumentType] = {
     ),
     FolderKind.RERUN: DocumentType(
         Rerun, "thp-harness/rerun/1", "rerun.json", "rerun", "Kernels that thp-harness booted many times"
+    ),
+    FolderKind.CONFIG: DocumentType(
+        Configs,
+        "thp-harness/configs/1",
+        "configs.json",
+        "study of configurations",
+        "Objects that thp-harness compiled in many configurations",
     ),
 }
 _KINDS: Mapping[type[Any], FolderKind] = {document.model: kind for kind, document in DOCUMENTS.items()}

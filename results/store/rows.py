@@ -13,6 +13,7 @@ from typing import Any
 
 from results.compare.claim_text import claimed_counters
 from results.model.bisect import Bisection
+from results.model.configs import Configs
 from results.model.document import Outcome, kind_of
 from results.model.run import (
     ArchComparison,
@@ -84,6 +85,12 @@ def record_of(document: Outcome, now: datetime) -> StoredFolder:
             for arch in document.arches
         ]
         verdict = "found" if document.exit_code == 0 else "not found"
+    elif isinstance(document, Configs):
+        findings = [
+            _finding(new.places[0].arch, f"{new.diagnostic.file}: {new.diagnostic.text}")
+            for new in document.found
+        ]
+        verdict = {0: "nothing new", 1: "new diagnostics"}.get(document.exit_code, "unknown")
     else:
         findings = [
             _finding(cell.arch, f"{cell.variant}: {'failed' if cell.failed else 'never failed'}")

@@ -12,9 +12,9 @@ from harness.core.sandbox import Sandbox, installed
 from harness.sources.git.repository import GitError, Repository
 
 
-def sandbox_of(prefix: str, tree: Path, objects: Path, ccache: Ccache | None, *, trusted: bool) -> Sandbox:
+def sandbox_of(compiler: str, tree: Path, objects: Path, ccache: Ccache | None, *, trusted: bool) -> Sandbox:
     """Return the sandbox of a make in `tree` with O=`objects`; `trusted` ones fill the compiler cache."""
-    compilers = (*installed(f"{prefix}gcc"), *installed("ccache"))
+    compilers = (*installed(compiler), *installed("ccache"))
     cached = (ccache.folder,) if ccache else ()
     return Sandbox(
         readable=(tree, *_git_folder(tree), *compilers, *cached),

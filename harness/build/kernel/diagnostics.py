@@ -18,6 +18,15 @@ WARNING = re.compile(
     r"^(?P<file>[^\s:][^:]*?)(?::(?P<line>\d+))?(?::\d+)?: "
     r"warning: (?P<text>.*?)(?: \[(?P<flag>-W[^\]]+)\])?$"
 )
+ERROR_AT = re.compile(
+    r"^(?P<file>[^\s:][^:]*?)(?::(?P<line>\d+))?(?::\d+)?: "
+    r"(?:fatal )?error: (?P<text>.*?)(?: \[-Werror[=,](?P<flag>[^\]]+)\])?$"
+)
+CRASH = re.compile(
+    r"internal compiler error|PLEASE submit a bug report|clang: error: unable to execute command"
+    r"|: error: clang frontend command failed|Segmentation fault|signal terminated program"
+)
+"""A compiler that failed itself: gcc's and clang's own words, and the shell's."""
 MODPOST = re.compile(r"^WARNING: modpost: (?P<text>.*)$")
 ERROR = re.compile(
     r": (?:fatal )?error: |: undefined reference to |^(?:ERROR: |error: )|: cannot find |"
@@ -34,6 +43,7 @@ CLOCK_SKEW = re.compile(
 )
 """As GNU make's remake.c and main.c print it."""
 FAILED_OBJECT = re.compile(r"\*\*\* \[\S+: (?P<object>\S+\.o)\] Error \d+$")
+_NOT_MADE = re.compile(r"\*\*\* \[\S+: (?P<object>\S+\.[os])\] Error \d+$")
 CONTEXT_BEFORE, CONTEXT_AFTER = 3, 8
 
 
@@ -54,6 +64,43 @@ def warnings_by_object(lines: Iterable[str], tree: Path) -> dict[str, list[Compi
         elif (warning := _warning(line, tree)) and warning not in found.setdefault(current, []):
             found[current].append(warning)
     return found
+
+
+def errors_by_object(lines: Iterable[str], tree: Path) -> dict[str, list[CompilerWarning]]:
+    """Errors of each object that make could not make; one without a place where the compiler names none."""
+    found: dict[str, list[CompilerWarning]] = {}
+    current, said = "", ""
+    for line in lines:
+        if (step := step_of(line)) is not None:
+            current, said = step, ""
+        elif failed := _NOT_MADE.search(line):
+            own = found.setdefault(failed["object"], found.pop(current, []))
+            if not own:
+                own.append(CompilerWarning(failed["object"], 0, "", said or "can't be made"))
+            current, said = "", ""
+        elif match := ERROR_AT.match(line):
+            flag = f"-W{match['flag']}" if match["flag"] else ""
+            place = _in_tree(match["file"], tree)
+            found.setdefault(current, []).append(
+                CompilerWarning(place, int(match["line"] or 0), flag, match["text"])
+            )
+        elif line.strip() and not line.startswith(("make", " ")):
+            said = line.replace(f"{tree}/", "").strip()
+    return {made: errors for made, errors in found.items() if errors and made}
+
+
+def crashed_objects(lines: Iterable[str]) -> tuple[str, ...]:
+    """Objects under which the compiler itself failed."""
+    crashed: list[str] = []
+    has_crashed = False
+    for line in lines:
+        if step_of(line) is not None:
+            has_crashed = False
+        elif CRASH.search(line):
+            has_crashed = True
+        elif has_crashed and (failed := _NOT_MADE.search(line)):
+            crashed.append(failed["object"])
+    return tuple(crashed)
 
 
 def _warning(line: str, tree: Path) -> CompilerWarning | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.build.build_cache import digest
 from harness.build.kernel.recipe import Recipe
 from harness.build.toolchain import Compiler
-from harness.config.arch import ArchRecord
+from harness.config.arch import BuildRecord
 from harness.sources.git.repository import GitError, Repository
 
 READ_BY_KCONFIG = (
@@ -25,7 +25,7 @@ READ_BY_KCONFIG = (
 (Documentation/kbuild/kconfig-language.rst and kconfig-macro-language.rst)."""
 
 
-def kconfig_inputs(tree: Path, arch: ArchRecord, recipe: Recipe, compiler: Compiler) -> str:
+def kconfig_inputs(tree: Path, arch: BuildRecord, recipe: Recipe, compiler: Compiler) -> str:
     """Content address of all that a .config is made from; empty if the sources are no git worktree."""
     try:
         files = Repository(tree).run("ls-files", "--stage", "--", *READ_BY_KCONFIG)

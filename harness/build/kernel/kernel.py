@@ -129,7 +129,7 @@ def _build(request: KernelRequest, context: BuildContext, blank: Build, tree: Pa
     claim_objects(objects, request.origin)
     makes = kbuild(request, context, tree, objects)
     context.log_file.write_bytes(b"")
-    made = makes.make(open_objects(objects, tree, request.tree))
+    made = makes.make(open_objects(objects, tree, request.tree), request.arch.kernel.target)
     image = objects / request.arch.kernel.image
     if not image.is_file():
         raise BuildError(f"make succeeded, but there is no {request.arch.kernel.image}")

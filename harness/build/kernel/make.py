@@ -14,7 +14,7 @@ from harness.build.kernel import diagnostics, kconfig
 from harness.build.kernel.confine import sandbox_of, way_out
 from harness.build.kernel.kconfig_inputs import kconfig_inputs
 from harness.build.kernel.objects import Objects, empty_objects
-from harness.build.kernel.request import BuildContext, KernelRequest
+from harness.build.kernel.request import BuildContext, BuildRequest
 from harness.core.errors import InfrastructureError
 from harness.core.process import (
     BoundsError,
@@ -49,6 +49,14 @@ class BuildError(Exception):
         self.failed = failed
 
 
+class DroppedError(BuildError):
+    """kconfig dropped symbols that a fragment asks for; `lost` has a line for each."""
+
+    def __init__(self, lost: Sequence[str]) -> None:
+        super().__init__("kconfig dropped what a fragment asks for: " + "\n".join(lost))
+        self.lost = tuple(lost)
+
+
 class ClockSkewError(InfrastructureError):
     """make saw files from the future."""
 
@@ -64,10 +72,24 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
+class Compiled:
+    """What came of single objects."""
+
+    warnings: Mapping[str, Sequence[CompilerWarning]]
+    """By object, also of those that an earlier make compiled."""
+    errors: Mapping[str, Sequence[CompilerWarning]]
+    """By object, which is one that was asked for, or one that all others need."""
+    crashed: tuple[str, ...] = ()
+    """Objects under which the compiler itself failed: nothing is known of them."""
+    first_error: str = ""
+    """With its context; empty if there was none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Kbuild:
     """The makes of one kernel."""
 
-    request: KernelRequest
+    request: BuildRequest
     context: BuildContext
     tree: Path
     """The sources."""
@@ -76,8 +98,8 @@ class Kbuild:
     environment: Mapping[str, str]
     sandbox: Sandbox
 
-    def make(self, objects: Objects) -> Made:
-        """Configure and make the kernel.
+    def make(self, objects: Objects, target: str) -> Made:
+        """Configure and make the kernel, or what else `target` names.
 
         A failure counts only if the build started from nothing: else it may come from the objects.
 
@@ -88,7 +110,7 @@ class Kbuild:
         from_nothing = objects.is_empty
         failed = ""
         try:
-            return self._once(objects, self.request.arch.kernel.target)
+            return self._once(objects, target)
         except (BuildError, ClockSkewError) as failure:
             self.context.children.raise_if_stopping()
             if isinstance(failure, BuildError):
@@ -99,9 +121,9 @@ class Kbuild:
             self.context.log(f"{cell}: {first_line(str(failure))}; {AGAIN}")
         with self.context.log_file.open("ab") as log:
             log.write(f"# {AGAIN}\n".encode())
-        return self._from_nothing(empty_objects(objects.folder), failed)
+        return self._from_nothing(empty_objects(objects.folder), target, failed)
 
-    def _from_nothing(self, objects: Objects, failed: str) -> Made:
+    def _from_nothing(self, objects: Objects, target: str, failed: str) -> Made:
         """Make the object that failed, since that takes seconds; if it compiles now, make everything."""
         if failed:
             try:
@@ -109,7 +131,42 @@ class Kbuild:
             except BuildError as failure:
                 if failure.failed == failed:
                     raise
-        return self._once(objects, self.request.arch.kernel.target)
+        return self._once(objects, target)
+
+    def configure(self, objects: Objects) -> Mapping[str, str]:
+        """Write the final .config, unless the one that is there still holds, and return its symbols.
+
+        Raises:
+            DroppedError: if kconfig drops a symbol that was asked for.
+            BuildError: if kconfig fails.
+            InfrastructureError: if the machine is to blame.
+        """
+        with self.context.log_file.open("ab") as log:
+            return self._configure(objects, log)
+
+    def compile(self, objects: Objects, targets: Sequence[str]) -> Compiled:
+        """Make some objects, as many as there can be; the folder is configured.
+
+        Raises:
+            BuildError: if make fails, and names no object that it could not make.
+            InfrastructureError: if the machine is to blame.
+        """
+        lines: list[str] = []
+        with self.context.log_file.open("ab") as log:
+            options = ("--keep-going", "--output-sync=target")
+            status = self._run(objects, (*options, *targets), log, lines.append)
+        objects.note_warnings(self.tree, lines)
+        if diagnostics.has_clock_skew(lines):
+            raise ClockSkewError("make saw files that are newer than the clock, which was set back")
+        if status != -signal.SIGKILL:
+            objects.seal(self.request.tree)
+        errors = diagnostics.errors_by_object(lines, self.tree)
+        crashed = diagnostics.crashed_objects(lines)
+        if (not errors and not crashed) or diagnostics.is_machines_fault(lines):
+            self._raise_for(status, lines)
+        own = {made: found for made, found in objects.warnings.items() if made in targets}
+        broken = {made: found for made, found in errors.items() if made not in crashed}
+        return Compiled(own, broken, crashed, diagnostics.first_error(lines, self.tree) if status else "")
 
     def _once(self, objects: Objects, target: str) -> Made:
         lines: list[str] = []
@@ -147,19 +204,19 @@ class Kbuild:
             log.write(b"# .config is left as it is: nothing that kconfig reads has changed\n")
             return kconfig.read_symbols(config.read_text().splitlines(), str(config))
         objects.configured_from = ""
-        self._run_kconfig(objects, recipe.base, log)
+        self._run_kconfig(objects, recipe.base_words, log)
         with config.open("a") as file:
             file.write(kconfig.as_config(recipe.symbols))
-        self._run_kconfig(objects, "olddefconfig", log)
+        self._run_kconfig(objects, ("olddefconfig",), log)
         final = kconfig.read_symbols(config.read_text().splitlines(), str(config))
-        if lost := kconfig.dropped(recipe.fragments, final):
-            raise BuildError("kconfig dropped what a fragment asks for: " + "\n".join(lost))
+        if lost := kconfig.dropped(recipe.fragments if recipe.firm is None else recipe.firm, final):
+            raise DroppedError(lost)
         objects.configured_from = made_from
         return final
 
-    def _run_kconfig(self, objects: Objects, target: str, log: BinaryIO) -> None:
+    def _run_kconfig(self, objects: Objects, words: Sequence[str], log: BinaryIO) -> None:
         lines: list[str] = []
-        self._raise_for(self._run(objects, (target,), log, lines.append), lines)
+        self._raise_for(self._run(objects, words, log, lines.append), lines)
 
     def _run(
         self, objects: Objects, arguments: Sequence[str], log: BinaryIO, on_line: Callable[[str], None]
@@ -207,22 +264,23 @@ class Kbuild:
             raise BuildError(error, diagnostics.failed_object(lines))
 
 
-def kbuild(request: KernelRequest, context: BuildContext, tree: Path, objects: Path) -> Kbuild:
+def kbuild(request: BuildRequest, context: BuildContext, tree: Path, objects: Path) -> Kbuild:
     """Return the makes of a kernel with O=`objects`.
 
     Raises:
         InfrastructureError: if ccache is there, but can't be trusted.
     """
-    prefix = request.compiler.prefix
-    ccache = find_ccache(context.cache)
+    compiler = request.compiler
+    prefix = compiler.prefix
+    ccache = None if compiler.llvm else find_ccache(context.cache)
     if ccache:
         ccache.prove(prefix)
     command = (
         *("make", "-C", str(tree), f"O={objects}"),
-        *(f"ARCH={request.arch.kernel.arch}", f"CROSS_COMPILE={prefix}"),
+        *(f"ARCH={request.arch.kernel.arch}", *compiler.variables),
         *(ccache.variables(prefix) if ccache else ()),
     )
     trusted = not request.origin
     variables = (ccache.environment if trusted else ccache.read_only) if ccache else {}
-    sandbox = sandbox_of(prefix, tree, objects, ccache, trusted=trusted)
+    sandbox = sandbox_of(compiler.program, tree, objects, ccache, trusted=trusted)
     return Kbuild(request, context, tree, command, {**REPRODUCIBLE, **variables}, sandbox)

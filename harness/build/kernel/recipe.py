@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +26,18 @@ class Recipe:
     """How one architecture's .config is made."""
 
     base: str
-    """Make target that writes the first .config: `tinyconfig`, or a defconfig."""
+    """Make target that writes the first .config: `tinyconfig`, a defconfig, `KCONFIG_SEED=1 randconfig`."""
     own: tuple[Fragment, ...]
     """The architecture's fragments, in order."""
     extra: tuple[Fragment, ...] = ()
     """Those that the user adds, merged last."""
+    firm: tuple[Fragment, ...] | None = None
+    """Those of which kconfig may drop nothing; None for all."""
+
+    @property
+    def base_words(self) -> tuple[str, ...]:
+        """What make gets to write the first .config: `KCONFIG_SEED=1`, `randconfig`."""
+        return tuple(shlex.split(self.base))
 
     @property
     def fragments(self) -> tuple[Fragment, ...]:
@@ -78,6 +86,15 @@ def make_recipes(
         )
         for arch in arches
     }
+
+
+def own_fragments(arch: ArchRecord) -> tuple[Fragment, ...]:
+    """Read the fragments of an architecture's test kernel.
+
+    Raises:
+        UsageError: for an unknown or wrong fragment.
+    """
+    return _own(arch, files("kconfig", ".config"), diet=True)
 
 
 def _own(arch: ArchRecord, known: Mapping[str, Path], *, diet: bool) -> tuple[Fragment, ...]:

@@ -10,16 +10,16 @@ from pathlib import Path
 
 from harness.build.kernel.recipe import Recipe
 from harness.build.toolchain import Compiler
-from harness.config.arch import ArchRecord
+from harness.config.arch import ArchRecord, BuildRecord
 from harness.core.jobserver import Jobserver
 from harness.core.process import Children
 
 
 @dataclass(frozen=True, slots=True)
-class KernelRequest:
-    """What to build."""
+class BuildRequest:
+    """What is compiled, and how it is configured."""
 
-    arch: ArchRecord
+    arch: BuildRecord
     variant: str
     commit: str
     tree: str
@@ -28,6 +28,13 @@ class KernelRequest:
     recipe: Recipe
     origin: str = ""
     """Whose code it is: no other series may go on with the objects. Empty for the tree's own commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelRequest(BuildRequest):
+    """A kernel to build."""
+
+    arch: ArchRecord
 
 
 @dataclass(frozen=True, slots=True)

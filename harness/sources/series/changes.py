@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from harness.sources.git.repository import Repository
 from harness.sources.series.diff import FileDiff, parse_diff
-from harness.sources.series.guards import Guard, guards_of_lines, guards_of_object
+from harness.sources.series.guards import Guard, guards_of_lines, guards_of_object, has_object
 
 _PREPROCESSED = (".c", ".h", ".S")
 _MAKEFILES = ("Kbuild", "Makefile")
@@ -57,6 +57,8 @@ class Changes:
     """All files that differ between base and series."""
 
     files: tuple[FileChange, ...]
+    makefiles: Mapping[str, str] = field(default_factory=dict)
+    """Makefiles that may build them, by path."""
     _by_path: dict[str, FileChange] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -77,18 +79,22 @@ def read_changes(mirror: Repository, base: str, tip: str) -> Changes:
     said = mirror.run_bytes("diff-tree", *options, base, tip)
     diffs = {path: diff for diff in parse_diff(said.decode(errors="replace")) for path in diff.paths}
     wanted = [path for path, diff in diffs.items() if not diff.binary]
-    before, after = (_read_files(mirror, commit, wanted) for commit in (base, tip))
-    folders = {str(PurePosixPath(path).parent) for path in wanted if path.endswith(_PREPROCESSED)}
-    makefiles = _read_files(mirror, tip, sorted(_makefiles(folders)))
+    before, after = (read_files(mirror, commit, wanted) for commit in (base, tip))
+    makefiles = read_files(mirror, tip, sorted(makefiles_of(wanted)))
     return Changes(
         tuple(
             _change(path, diff, before.get(path), after.get(path), makefiles) for path, diff in diffs.items()
-        )
+        ),
+        makefiles,
     )
 
 
-def _read_files(mirror: Repository, commit: str, paths: Sequence[str]) -> dict[str, str]:
-    """Files of a commit, by path; without those that it has not, or that are too large."""
+def read_files(mirror: Repository, commit: str, paths: Sequence[str]) -> dict[str, str]:
+    """Read files of a commit, by path; without those that it has not, or that are too large.
+
+    Raises:
+        GitError: for an unknown commit.
+    """
     if not paths:
         return {}
     asked = "".join(f"{commit}:{path}\n" for path in paths).encode(errors="surrogateescape")
@@ -108,8 +114,9 @@ def _read_files(mirror: Repository, commit: str, paths: Sequence[str]) -> dict[s
     return found
 
 
-def _makefiles(folders: Iterable[str]) -> Iterator[str]:
-    """Of each folder, and of the folder above, which may build it or not."""
+def makefiles_of(paths: Iterable[str]) -> Iterator[str]:
+    """Yield where the Makefiles may be that build some files: in their folders, and in the folders above."""
+    folders = {str(PurePosixPath(path).parent) for path in paths if path.endswith(_PREPROCESSED)}
     for folder in {
         str(place) for name in folders for place in (PurePosixPath(name), PurePosixPath(name).parent)
     }:
@@ -131,7 +138,7 @@ def _change(
         removed=_guarded(path, removed, before),
         before=before,
         after=after,
-        guards=_guards_of_file(path, makefiles),
+        guards=guards_of_file(path, makefiles) or (),
     )
 
 
@@ -141,10 +148,12 @@ def _guarded(path: str, lines: Sequence[tuple[int, str]], text: str | None) -> t
     return tuple(ChangedLine(number, line, guards.get(number, ())) for number, line in lines)
 
 
-def _guards_of_file(path: str, makefiles: Mapping[str, str]) -> tuple[Guard, ...]:
+def guards_of_file(path: str, makefiles: Mapping[str, str]) -> tuple[Guard, ...] | None:
+    """Return the conditions under which Makefiles, by path, build a file; None if none makes it an object."""
     place = PurePosixPath(path)
-    if place.suffix not in (".c", ".S"):
-        return ()
+    texts = [makefiles.get(str(place.parent / name), "") for name in _MAKEFILES]
+    if place.suffix not in (".c", ".S") or not any(has_object(text, f"{place.stem}.o") for text in texts):
+        return None
     wanted = [(place.parent.parent, f"{place.parent.name}/"), (place.parent, f"{place.stem}.o")]
     return tuple(
         guard

@@ -94,6 +94,11 @@ def guards_of_object(makefile: str, name: str) -> tuple[Guard, ...]:
     return found
 
 
+def has_object(makefile: str, name: str) -> bool:
+    """Tell whether a Makefile lists an object."""
+    return any(name in words for _, _, words in _entries(makefile))
+
+
 def _entries(makefile: str) -> Iterator[tuple[str, tuple[Guard, ...], list[str]]]:
     """Each list of objects: the name before -y, its conditions, and the objects."""
     stack: list[Guard] = []

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.build.kernel.diagnostics import (
+    crashed_objects,
+    errors_by_object,
     failed_object,
     first_error,
     has_clock_skew,
@@ -124,3 +126,34 @@ def test_the_object_that_failed_is_named() -> None:
     assert failed_object(lines) == "mm/rmap.o"
     assert failed_object(lines[1:]) == ""
     assert failed_object(["make[2]: *** [scripts/Makefile.vmlinux_o:61: vmlinux.o] Error 1"]) == "vmlinux.o"
+
+
+BROKEN = """\
+  CC      mm/mincore.o
+/src/linux/mm/mincore.c: In function 'do_mincore':
+/src/linux/mm/mincore.c:195:24: error: 'THP_SPLIT_PMD' undeclared (first use in this function)
+/src/linux/mm/mincore.c:196:9: error: unused [-Werror=unused-variable]
+make[3]: *** [/src/linux/scripts/Makefile.build:229: mm/mincore.o] Error 1
+  CC      mm/rmap.o
+  CC      mm/asm.o
+cc1: what the compiler can't do
+make[3]: *** [/src/linux/scripts/Makefile.build:229: mm/asm.o] Error 1
+  CC      mm/ice.o
+mm/ice.c:1:5: internal compiler error: in f, at g.c:1
+make[3]: *** [/src/linux/scripts/Makefile.build:229: mm/ice.o] Error 1
+make[2]: *** [/src/linux/Makefile:1234: mm] Error 2
+""".splitlines()
+
+
+def test_errors_belong_to_the_object_that_was_not_made() -> None:
+    found = errors_by_object(BROKEN, TREE)
+    assert found["mm/mincore.o"] == [
+        CompilerWarning("mm/mincore.c", 195, "", "'THP_SPLIT_PMD' undeclared (first use in this function)"),
+        CompilerWarning("mm/mincore.c", 196, "-Wunused-variable", "unused"),
+    ]
+    assert "mm/rmap.o" not in found
+    assert found["mm/asm.o"] == [CompilerWarning("mm/asm.o", 0, "", "cc1: what the compiler can't do")]
+
+
+def test_a_crash_is_told_from_an_error() -> None:
+    assert crashed_objects(BROKEN) == ("mm/ice.o",)

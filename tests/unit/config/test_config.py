@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.arch import ArchRecord
+from harness.config.arch import ArchRecord, BuildRecord, find_build
 from harness.config.catalogue import find, load, load_all
 from harness.config.host import HostRecord
 from harness.config.lab import LabRecord
+from harness.config.neighbourhood import Neighbourhood
 from harness.config.record import NamedRecord
 from harness.config.series import PlanRecord, SeriesRecord, TreeRecord
 from harness.config.suite import SuiteRecord
@@ -33,10 +34,24 @@ def write(folder: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    "model", [ArchRecord, TreeRecord, SeriesRecord, SuiteRecord, PlanRecord, HostRecord, LabRecord]
+    "model",
+    [ArchRecord, BuildRecord, TreeRecord, SeriesRecord, SuiteRecord, PlanRecord, HostRecord, LabRecord],
 )
 def test_every_shipped_record_loads(model: type[NamedRecord]) -> None:
     assert load_all(model, (CONFIGS,))
+
+
+def test_architectures_that_only_compile_are_not_booted() -> None:
+    assert not set(load_all(BuildRecord)) & set(load_all(ArchRecord))
+    assert find_build("i386").kernel.defconfig == "i386_defconfig"
+    assert isinstance(find_build("x86_64"), ArchRecord)
+    with pytest.raises(UsageError, match="Did you mean 'm68k'"):
+        find_build("m86k")
+
+
+def test_the_neighbourhood_has_each_name_once() -> None:
+    names = [each.name for each in load(CONFIGS / "neighbourhood.yaml", Neighbourhood).configurations]
+    assert len(names) == len(set(names)) > 10
 
 
 def test_shipped_records_refer_only_to_each_other() -> None:
