@@ -157,6 +157,14 @@ class Sweep:
                 (*each.guards, *(guard for guards in missing for guard in guards)) if missing else ()
             ):
                 wanted |= dict.fromkeys(guard.unwanted, "n") | dict.fromkeys(guard.wanted, "y")
+        for header in self.reach.headers:
+            met = self.compiled.get(header.path, set())
+            missing = [
+                guards for number, guards in self.reach.lines.get(header.path, ()) if number not in met
+            ]
+            for guard in (guard for guards in missing for guard in guards):
+                if arch_of(header.path) in ("", self.target.folder):
+                    wanted |= dict.fromkeys(guard.unwanted, "n") | dict.fromkeys(guard.wanted, "y")
         symbols = {name.removeprefix("CONFIG_"): value for name, value in wanted.items()}
         if not symbols:
             return None

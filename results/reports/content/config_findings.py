@@ -40,7 +40,7 @@ def _finding(configs: Configs, new: NewDiagnostic) -> Finding:
         profile=f"{' + '.join(new.asked)}{also}" if new.asked else "",
         introduced=_introduced(configs, new),
         log=new.log,
-        said=new.said,
+        said=(f"{where}: {new.severity}: {said.text}{flag}", *new.said),
         command=_command(configs, new),
         patch=new.patch,
     )
