@@ -7,6 +7,7 @@
  */
 #include "channel.h"
 #include "console_shell.h"
+#include "gcov.h"
 #include "leftovers.h"
 #include "lib/kfile.h"
 #include "manifest.h"
@@ -101,6 +102,7 @@ static size_t run_all(const struct manifest *manifest)
 {
 	report("plan %zu", manifest->test_count);
 	taint_report(0);
+	gcov_prepare(manifest);
 	for (size_t i = 0; i < manifest->test_count; i++) {
 		/* A test that kills the kernel must not lose lines of the tests before it. */
 		if (manifest->attempted)

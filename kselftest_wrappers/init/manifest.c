@@ -85,6 +85,16 @@ static const char *parse_limit(struct manifest *manifest, struct directive line)
 	return NULL;
 }
 
+static const char *parse_gcov(struct manifest *manifest, struct directive line)
+{
+	unsigned long bytes;
+
+	if (line.count != 1 || !parse_positive(line.fields[0], LONG_MAX, &bytes))
+		return "gcov wants `BYTES`";
+	manifest->gcov_limit = bytes;
+	return NULL;
+}
+
 static const char *parse_channel(struct manifest *manifest, struct directive line)
 {
 	if (line.count != 1 || *line.fields[0] != '/')
@@ -154,7 +164,7 @@ static const struct {
 	{ "limit", parse_limit },	{ "test", parse_test },
 	{ "finish", parse_finish },	{ "channel", parse_channel },
 	{ "attempted", parse_attempted }, { "shell", parse_shell },
-	{ "watchdog", parse_watchdog },
+	{ "watchdog", parse_watchdog },	{ "gcov", parse_gcov },
 };
 
 static const char *parse_fields(struct manifest *manifest, char **fields, size_t count)

@@ -29,6 +29,8 @@ struct manifest {
 	/* Each `PATH` or `PATH:NAME`. */
 	struct names files;
 	size_t output_limit;
+	/* Bytes of the kernel's gcov counters to report of each test, or 0. */
+	size_t gcov_limit;
 	/* Block device that gets a copy of the kernel log, or NULL. */
 	const char *channel;
 	/* File to which the name of each test is written before it starts, or NULL. */

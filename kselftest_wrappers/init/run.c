@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "run.h"
 #include "counters.h"
+#include "gcov.h"
 #include "leftovers.h"
 #include "output.h"
 #include "report.h"
@@ -249,11 +250,13 @@ void run_test(const struct test *test, size_t index, const struct manifest *mani
 	watchdog_feed();
 	report_milestone("start %zu %s", index, test->name);
 	counters_report("before", index, manifest);
+	gcov_reset();
 	if (start_test(&run, test, index))
 		watch_until_end(&run, test->timeout_ms);
 	kill_leftovers(&run, index);
 	drain_output(&run);
 	output_finish(&run.output);
+	gcov_report(index);
 	counters_report("after", index, manifest);
 	taint_report(index);
 	if (run.pid >= 0)

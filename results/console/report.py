@@ -128,6 +128,8 @@ def _take_frame(reading: _Reading, frame: Frame) -> None:
         _take_line_of_test(reading, verb, rest)
     elif verb == "taint":
         _take_taint(reading, rest)
+    elif verb == "gcov":
+        pass  # for `results.console.gcov`
     else:
         _take_line_of_boot(reading, verb, rest)
     reading.seen[frame.seq] = (checksum(frame.seq, frame.payload), reading.running)

@@ -12,6 +12,8 @@ from results.compare.evidence import MEMINFO, WATCHED, is_readable
 from results.model.run import PlannedTest
 
 OUTPUT_BYTES = 256 << 10
+COUNTER_BYTES = 256 << 10
+"""Counters of one test, encoded; a fork storm moves some KiB."""
 PATH_IN_GUEST = "thp/manifest"
 PROGRAMS = "/bin/"
 """Words of a test's command that begin so are programs of the guest."""
@@ -33,6 +35,7 @@ def render(
     shell: str = "",
     watchdog: int = 0,
     root: str = "",
+    gcov: bool = False,
 ) -> str:
     """The manifest's text; test time-outs are stretched by `time_scale`.
 
@@ -40,6 +43,7 @@ def render(
     `shell` is the program that a person gets after the tests; empty for none.
     `watchdog` is the limit of the machine's watchdog in seconds; 0 leaves it alone.
     `root` is the folder of the guest's programs where they are not alone; report and marks go to files in it.
+    `gcov` asks for the counters of a kernel with CONFIG_GCOV_KERNEL.
     """
     lines = [
         f"nonce {nonce}",
@@ -48,6 +52,7 @@ def render(
         *((f"watchdog {watchdog}",) if watchdog else ()),
         *(_watch(counter) for counter in dict.fromkeys((*WATCHED, *_asked_for(tests)))),
         f"limit output {OUTPUT_BYTES}",
+        *((f"gcov {COUNTER_BYTES}",) if gcov else ()),
         *(
             f"test {test.name} {round(test.timeout_seconds * time_scale * 1000)} "
             + " ".join(root + word if word.startswith(PROGRAMS) else word for word in test.argv)
