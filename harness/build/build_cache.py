@@ -35,7 +35,7 @@ LOG = "build.log"
 KEPT_FILES = (".config", "System.map")
 """What is kept of a build's objects folder, under the same names."""
 FILES = (IMAGE, VMLINUX, *KEPT_FILES, LOG, RECORD)
-"""All files of an entry, but for their sums."""
+"""The files of every entry, but for their sums; a kernel with counters has one more."""
 SUMS = "SHA256SUMS"
 DRAFT, GONE = ".new-", ".gone-"
 """How the names of what is not yet and no longer part of the cache begin."""
@@ -182,7 +182,8 @@ class BuildCache:
         try:
             fill(draft)
             (draft / RECORD).write_text(json.dumps(asdict(build), indent=2) + "\n")
-            write_sums(draft, FILES)
+            extras = sorted({file.name for file in draft.iterdir()} - set(FILES))
+            write_sums(draft, (*FILES, *extras))
             draft.chmod(0o755)
             entry = self.folder / build.key
             publish(draft, entry, lambda there: _examine(there)[0])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.config.arch import ArchRecord, BuildRecord
 from harness.core import sandbox
-from harness.core.errors import UsageError
+from harness.core.errors import InfrastructureError, UsageError
 
 HOST_TOOLS = {
     "make": "make",
@@ -93,6 +93,21 @@ def find_compiler(arch: BuildRecord) -> Compiler:
             hint=f"apt-get install {' '.join(compiler_packages(arch))}",
         )
     return Compiler(arch.compiler.prefix, version)
+
+
+def find_gcov(prefix: str) -> str:
+    """The gcov(1) of the gcc with this prefix, which reads what kernels with counters report.
+
+    Raises:
+        InfrastructureError: if it is missing.
+    """
+    program = f"{prefix}gcov"
+    if not shutil.which(program):
+        raise InfrastructureError(
+            f"{program} is missing, so it can't be told which changed lines ran",
+            hint=f"It belongs to {prefix}gcc.",
+        )
+    return program
 
 
 def _first_line(command: str) -> str | None:

@@ -14,7 +14,7 @@ from harness.cli.options import complete
 if TYPE_CHECKING:
     from harness.plan.plan import Plan
 
-_FOR_COMPARING = ("allow_unexercised", "always_boot")
+_FOR_COMPARING = ("allow_unexercised", "always_boot", "reached")
 
 
 def _without_sandbox(context: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -106,6 +106,11 @@ _OPTIONS = (
         "--always-boot", is_flag=True, help="Boot every kernel, even if two images are identical.",
     ),
     click.option(
+        "--reached/--no-reached", default=None,
+        help="Tell which of the changed lines ran: builds and boots a third kernel, with counters.  "
+        "[default: that of the plan]",
+    ),
+    click.option(
         "--no-sandbox", is_flag=True, expose_value=False, is_eager=True, callback=_without_sandbox,
         help="Build and boot with all rights of the user.  [default: in bubblewrap, if it works here]",
     ),
@@ -160,6 +165,7 @@ def make_plan_of(arguments: dict[str, Any]) -> Plan:
             allow_fuzz=arguments["allow_fuzz"],
             allow_unexercised=arguments["allow_unexercised"],
             always_boot=arguments["always_boot"],
+            reached=arguments["reached"],
             jobs=arguments["jobs"],
             kconfig=arguments["kconfig"],
             defconfig=arguments["defconfig"],

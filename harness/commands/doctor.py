@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from harness.build.ccache import MAX_SIZE, SWITCH, find_ccache, is_switched_off
-from harness.build.toolchain import HOST_HEADERS, HOST_TOOLS, find_compiler
+from harness.build.toolchain import HOST_HEADERS, HOST_TOOLS, find_compiler, find_gcov
 from harness.commands.study import DISK_FREE_BYTES
 from harness.config.arch import ArchRecord, HerculesFacts
 from harness.config.catalogue import find
@@ -113,6 +113,8 @@ def _install(packages: Sequence[str]) -> str:
 
 def _check_arch(arch: ArchRecord, workspace: Workspace, history: DurationHistory) -> Iterator[Check]:
     yield _attempt(f"{arch.name}: compiler", lambda: find_compiler(arch).version)
+    gcov = _attempt(f"{arch.name}: gcov", lambda: find_gcov(arch.compiler.prefix))
+    yield gcov if gcov.ok else replace(gcov, ok=None)
     qemu = _attempt(f"{arch.name}: QEMU", lambda: f"{arch.qemu.binary} {emulator.require(arch.qemu)}")
     yield qemu
     if qemu.ok:

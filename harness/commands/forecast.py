@@ -27,9 +27,11 @@ from harness.machines import emulator
 from harness.plan.claims import check_claims
 from harness.plan.derive.derive import derive, with_derivation
 from harness.plan.derive.line import DerivedLine
+from harness.plan.patches import changed_code
 from harness.plan.plan import Plan, claims, planned_tests
-from harness.plan.prepare import Checkouts, prepare
-from results.journal.journal import VARIANTS
+from harness.plan.prepare import Checkout, Checkouts, prepare
+from harness.sources.series.changed_code import ChangedCode
+from results.journal.journal import REACHED, VARIANTS
 from results.model.run import Claim
 from results.text import amount, printable
 
@@ -103,6 +105,7 @@ def forecast(plan: Plan, workspace: Workspace) -> Forecast:
     plan = with_derivation(plan, found) if found.lines else plan
     claimed, planned = claims(plan.series), planned_tests(plan.suites)
     check_claims(claimed, planned, checkouts, workspace.cache)
+    code = changed_code(subject, workspace.cache) if plan.reached else ChangedCode()
     return Forecast(
         tree=subject.tree,
         tree_version=subject.tree_version,
@@ -111,7 +114,7 @@ def forecast(plan: Plan, workspace: Workspace) -> Forecast:
         stand_in=subject.stand_in,
         patches=tuple(patch.subject for patch in subject.patches),
         tests=tuple(test.name for test in planned),
-        cells=tuple(cell for arch in plan.arches for cell in _cells(plan, arch, checkouts, workspace)),
+        cells=tuple(cell for arch in plan.arches for cell in _cells(plan, arch, checkouts, code, workspace)),
         overrides=_overrides(plan),
         host=plan.host.name if plan.host else "",
         lab=plan.lab.name if plan.lab else "",
@@ -128,12 +131,12 @@ def _overrides(plan: Plan) -> tuple[str, ...]:
 
 
 def _cells(
-    plan: Plan, arch: ArchRecord, checkouts: Checkouts, workspace: Workspace
+    plan: Plan, arch: ArchRecord, checkouts: Checkouts, code: ChangedCode, workspace: Workspace
 ) -> Iterator[CellForecast]:
     history = DurationHistory(workspace.state)
     recipe = plan.recipes[arch.name]
-    for variant in VARIANTS:
-        cached, problem = _look_up(arch, recipe, variant, checkouts, workspace, plan.emulated)
+    for variant in (*VARIANTS, REACHED) if code.objects else VARIANTS:
+        cached, problem = _look_up(arch, recipe, checkouts.checkout(variant), code, workspace, plan.emulated)
         yield CellForecast(
             arch=arch.name,
             variant=variant,
@@ -148,7 +151,12 @@ def _cells(
 
 
 def _look_up(
-    arch: ArchRecord, recipe: Recipe, variant: str, checkouts: Checkouts, workspace: Workspace, emulated: bool
+    arch: ArchRecord,
+    recipe: Recipe,
+    checkout: Checkout,
+    code: ChangedCode,
+    workspace: Workspace,
+    emulated: bool,
 ) -> tuple[bool, str]:
     try:
         compiler = find_compiler(arch)
@@ -158,12 +166,14 @@ def _look_up(
         return False, f"{error} ({error.hint})"
     request = KernelRequest(
         arch=arch,
-        variant=variant,
-        commit=checkouts.commit(variant),
-        tree=checkouts.trees[variant],
+        variant=checkout.variant,
+        commit=checkout.commit,
+        tree=checkout.tree,
         compiler=compiler,
         recipe=recipe,
     )
+    if checkout.variant == REACHED:
+        request = request.with_counters(code.objects)
     return BuildCache(workspace.cache).lookup(build_key(request)) is not None, ""
 
 

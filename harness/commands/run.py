@@ -13,6 +13,7 @@ from harness.engine.arch_runner import ArchRunner
 from harness.engine.executor import Site
 from harness.engine.schedule import Task
 from harness.plan.derive.derive import complete
+from harness.plan.patches import changed_code
 from harness.plan.plan import Plan
 from harness.plan.prepare import prepare
 from results.journal.assemble import conclude_run
@@ -35,13 +36,17 @@ def run(
     def study() -> Study:
         checkouts = prepare(plan, workspace.cache, progress.log)
         derived, checkouts = complete(plan, checkouts, workspace.cache, progress.log)
-        return Study(checkouts, lambda session: _tasks, one_arch_first=True, plan=derived)
+        code = changed_code(checkouts.subject, workspace.cache) if plan.reached else None
+        return Study(checkouts, lambda session: _tasks, one_arch_first=True, code=code, plan=derived)
 
     return carry_out(plan, study, workspace, progress, command, site).concluded_by(conclude_run)
 
 
 def _tasks(work: ArchRunner) -> list[Task]:
-    """The first build; each is followed by the boots of its kernel, and by the next build."""
+    """The first build; each is followed by the boots of its kernel, and by the next build.
+
+    The kernel with counters is the last one, if there is one.
+    """
     variants = work.session.fact.variants
     for variant in variants:
         work.session.progress.await_turn(work.label(variant))
@@ -50,7 +55,7 @@ def _tasks(work: ArchRunner) -> list[Task]:
 
 def _builds(work: ArchRunner, variants: Sequence[str]) -> list[Task]:
     if not variants:
-        return []
+        return work.reached_tasks()
     variant, *others = variants
 
     def action() -> Sequence[Task]:

@@ -25,6 +25,7 @@ from harness.engine.schedule import Task, work_off
 from harness.engine.session import Session, open_session
 from harness.plan.plan import Plan
 from harness.plan.prepare import Checkouts, worktree_name
+from harness.sources.series.changed_code import ChangedCode
 from results.journal.journal import END, INTERRUPTED, Scope
 
 DISK_FREE_BYTES = 3 << 30
@@ -48,6 +49,8 @@ class Study:
     """Build the kernels of one architecture before any other where builds share CPUs."""
     needs_all_tools: bool = False
     """Refuse to begin if an architecture lacks its tools, instead of leaving it out."""
+    code: ChangedCode | None = None
+    """The code of the series, if it is to be told which lines ran."""
     plan: Plan | None = None
     """The plan with what the sources ask for; None for the plan as it is."""
 
@@ -92,7 +95,7 @@ def carry_out_in_cache(
     if study.needs_all_tools and found[1]:
         raise next(iter(found[1].values()))
     plan = study.plan or plan
-    session = open_session(plan, workspace, progress, study.checkouts, command, study.scope, site)
+    session = open_session(plan, workspace, progress, study.checkouts, command, study.scope, site, study.code)
     try:
         first_alone = study.one_arch_first and session.executor.shares_cpus
         waiting = _first_tasks(session, study, found)

@@ -66,6 +66,13 @@ class SeriesRecord(NamedRecord):
     counters: Mapping[str, CounterClaim] = Field(default_factory=dict)
     claims: Items[ClaimText] = ()
     """What else the series says of its numbers."""
+    reached: str | None = Field(default=None, pattern=r"^(100|[1-9]?[0-9])(\.[0-9]+)? ?%$")
+    """The share of changed lines that tests run, at least: `90 %`; judged in runs with --reached."""
+
+    @property
+    def reached_percent(self) -> float | None:
+        """`reached` as a number."""
+        return float(self.reached.rstrip(" %")) if self.reached else None
 
 
 class PlanRecord(NamedRecord):
@@ -81,3 +88,5 @@ class PlanRecord(NamedRecord):
     """Instead of the one that the series' record names."""
     tests: Items[str] = ()
     """Instead of those that the series' record names."""
+    reached: bool = False
+    """Tell which of the changed lines ran, as --reached."""

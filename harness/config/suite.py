@@ -57,6 +57,9 @@ class SuiteRecord(NamedRecord):
     needs: Items[str] = ()
     evidence: Mapping[str, int]
     timeout_seconds: float = Field(default=60.0, gt=0)
+    unharmed: Items[str] = ()
+    """Of a suite that lets allocations fail: the arguments, before the last one of a case, with which it
+    does the same and lets none fail."""
     boots: int = Field(default=1, ge=1)
     """Boots in which each case runs, at least."""
     memory_mb: int = 0

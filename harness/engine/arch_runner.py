@@ -14,18 +14,22 @@ from pathlib import Path
 from harness.build.build_cache import BuildCache
 from harness.build.kernel.kernel import build_kernel, build_key
 from harness.build.kernel.request import BuildContext, KernelRequest
+from harness.build.toolchain import find_gcov
 from harness.config.arch import ArchRecord
 from harness.core.errors import HarnessError
 from harness.engine.boot import Bootable, BootRequest
 from harness.engine.durations import Duration, build_kind
 from harness.engine.executor import Tools
 from harness.engine.next_boot import apart, next_boot
+from harness.engine.reached import CountedKernel, read_reached
 from harness.engine.schedule import Kind, Task
 from harness.engine.session import Session
 from harness.machines.kinds import MachineKind, share_out
 from harness.plan.prepare import Checkout, code_origin
 from results.bisect.vote import trial
-from results.journal.journal import TwinFact
+from results.compare.measures.reached import counted_tests
+from results.journal.journal import REACHED, BootFact, TwinFact
+from results.model.reached import ReachedFact
 from results.model.run import Build, Capabilities, Cell, PlannedTest
 
 
@@ -103,7 +107,7 @@ class ArchRunner:
         return cache.lookup(build_key(self._request(checkout))) is not None
 
     def _request(self, checkout: Checkout) -> KernelRequest:
-        return KernelRequest(
+        request = KernelRequest(
             arch=self.arch,
             variant=checkout.variant,
             commit=checkout.commit,
@@ -112,6 +116,8 @@ class ArchRunner:
             recipe=self._recipe,
             origin=code_origin(self.session.plan, self.session.checkouts.subject, checkout.commit),
         )
+        counted = checkout.variant == REACHED
+        return request.with_counters(self.session.code.objects) if counted else request
 
     def build(self, checkout: Checkout) -> Path | None:
         """Build one kernel and record it; returns the folder of its files."""
@@ -201,6 +207,41 @@ class ArchRunner:
                 request = BootRequest(name, variant, wanted.purpose, wanted.tests)
                 self._boot_once(bootable, kind, request)
 
+    def reached_tasks(self) -> list[Task]:
+        """Return the build of the kernel with counters, which its boots follow; none if there is no such."""
+        session = self.session
+        if not session.code.objects:
+            return []
+
+        def action() -> Sequence[Task]:
+            try:
+                gcov = find_gcov(self._tools.compiler.prefix)
+            except HarnessError as error:
+                session.record_build(_unbuilt(session, self.arch, REACHED, f"{error}; {error.hint}"))
+                return []
+            kernel = self.build(session.checkouts.checkout(REACHED))
+            return [self._counted_boots(CountedKernel(kernel, gcov, session.code))] if kernel else []
+
+        return [self.build_task(REACHED, action)]
+
+    def _counted_boots(self, kernel: CountedKernel) -> Task:
+        """Return the task of all boots of the kernel with counters; what fails is not run again."""
+
+        def action() -> Sequence[Task]:
+            bootable, kinds = self._bootable(kernel.folder)
+            for kind, tests in share_out(counted_tests(self.session.planned), kinds):
+                while wanted := next_boot(tests, self.cell(REACHED).on(kind.name, kind.counts)):
+                    if wanted.purpose == "again":
+                        break
+                    number = len(self.cell(REACHED).boots) + 1
+                    request = BootRequest(
+                        f"{self.arch.name}-{REACHED}-{number}", REACHED, wanted.purpose, wanted.tests
+                    )
+                    self._boot_once(bootable, kind, request, kernel=kernel)
+            return []
+
+        return Task(self.arch.name, Kind.BOOT, self.expect_boot().seconds, action)
+
     def boot_trial(
         self, variant: str, kernel: Path, number: int, tests: Sequence[PlannedTest], most_cpus: int
     ) -> None:
@@ -217,8 +258,14 @@ class ArchRunner:
                 self._boot_once(bootable, kind, BootRequest(name, variant, trial(number), group), most_cpus)
 
     def _boot_once(
-        self, bootable: Bootable, kind: MachineKind, request: BootRequest, most_cpus: int = 0
+        self,
+        bootable: Bootable,
+        kind: MachineKind,
+        request: BootRequest,
+        most_cpus: int = 0,
+        kernel: CountedKernel | None = None,
     ) -> None:
+        """Boot once and record it, with what its counters say if `kernel` has some."""
         session = self.session
         expected = self.expect_boot()
         number = request.id.rpartition("-")[2]
@@ -231,7 +278,11 @@ class ArchRunner:
             fact = session.executor.boot(bootable, kind, request)
             session.children.raise_if_stopping()
             doing.outcome = f"{fact.end}, {fact.detail}"
+        if kernel:
+            session.record_reached(_reached(fact, session.run_dir, kernel))
         seen = session.record_boot(fact)
+        if kernel:
+            return
         if request.purpose == "first" and seen.capabilities and not kind.counts:
             session.history.learn("boot", self.arch.name, fact.seconds, 0, self._recipe.config_id)
             session.history.learn_machine(
@@ -248,6 +299,14 @@ class ArchRunner:
             if not self._kinds:
                 self._kinds = session.executor.machine_kinds(bootable, self._tools)
             return bootable, self._kinds
+
+
+def _reached(fact: BootFact, run_dir: Path, kernel: CountedKernel) -> ReachedFact:
+    """Return what a boot ran; a gcov that fails is told, and the run goes on."""
+    try:
+        return read_reached(fact, run_dir, kernel)
+    except HarnessError as error:
+        return ReachedFact(fact.arch, fact.id, {}, {}, (), (str(error),))
 
 
 def _file_name(variant: str) -> str:

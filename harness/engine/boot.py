@@ -17,7 +17,7 @@ from harness.machines.base import BootFiles, Machine
 from harness.machines.kinds import MachineKind, qemu_kind
 from harness.machines.qemu import accel
 from harness.machines.watch import Limits, WatchOutcome, watch
-from results.journal.journal import BootFact
+from results.journal.journal import REACHED, BootFact
 from results.model.run import BootEnd, PlannedTest
 
 COMMON_CMDLINE = ("panic=-1", "panic_print=0x40", "printk.devkmsg=on")
@@ -93,6 +93,7 @@ def boot(
         kind.channel,
         watchdog=kind.watchdog_seconds,
         root=kind.root,
+        gcov=request.variant == REACHED,
     )
     log = run_dir / "logs" / f"{request.id}.log"
     limits = _limits(kind, bootable.arch.guest.limits, request.tests)

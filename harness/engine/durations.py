@@ -9,17 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.build.kernel.recipe import Recipe
-from results.journal.journal import VARIANTS, patch_variant
+from results.journal.journal import REACHED, VARIANTS, patch_variant
 
 DEFAULT_SECONDS = {"build": 240.0, "boot": 15.0}
 DEFAULT_STEPS = 850
 DEFCONFIG_TIMES = 5
 """Factor of a defconfig build over a tinyconfig build (arm64: 4337 objects, not 673)."""
 ON_TOP = "after the one before"
+WITH_COUNTERS = "with counters"
 
 
 def build_kind(recipe: Recipe, variant: str) -> str:
     """Return the key of a build: the configuration, and whether it is incremental."""
+    if variant == REACHED:
+        return f"{recipe.config_id} {WITH_COUNTERS}".strip()
     from_nothing = variant in (VARIANTS[0], patch_variant(0))
     return recipe.config_id if from_nothing else f"{recipe.config_id} {ON_TOP}".strip()
 

@@ -23,6 +23,7 @@ from results.journal.journal import PlanFact, Scope, ShardFact, WalkScope
 from results.model.bisect import BisectScope
 from results.model.configs import ConfigScope
 from results.model.document import FolderKind
+from results.model.reached import ChangedFile
 from results.model.run import PlannedTest
 
 
@@ -88,6 +89,7 @@ def plan_fact(
     command: Sequence[str],
     scope: Scope | None = None,
     found: FoundTests | None = None,
+    changed: tuple[ChangedFile, ...] | None = None,
 ) -> PlanFact:
     """Return the first fact of a run, or of what `scope` is about; `id` is left open."""
     gone, new = (found.gone, found.new) if found else ((), ())
@@ -113,6 +115,8 @@ def plan_fact(
         shard=_shard_fact(plan, checkouts, planned),
         gone_tests=gone,
         new_tests=new,
+        changed=changed,
+        reached_percent=None if changed is None else plan.series.reached_percent,
     )
 
 
@@ -141,6 +145,7 @@ def _digest(
         "allow": plan.allow_unexercised,
         "known failures": [asdict(entry) for entry in plan.known_failures],
         "always boot": plan.always_boot,
+        **({"reached": plan.series.reached_percent} if plan.reached else {}),
         **({"host": plan.host.model_dump()} if plan.host else {}),
         **({"lab": plan.lab.model_dump()} if plan.lab else {}),
         **({"shard": str(plan.shard)} if plan.shard else {}),

@@ -27,6 +27,7 @@ from harness.plan.claims import check_claims
 from harness.plan.plan import Plan, claims, planned_tests
 from harness.plan.prepare import Checkout, Checkouts, worktree_name
 from harness.sources.git.worktree_pool import Worktrees
+from harness.sources.series.changed_code import ChangedCode
 from results.journal.assemble import CellFacts, Conclude, T, conclude_by, read_boot
 from results.journal.journal import (
     RESUME,
@@ -40,6 +41,7 @@ from results.journal.journal import (
 )
 from results.model.bisect import EndFact
 from results.model.configs import CONFIGURATION, DIAGNOSTICS, ConfigResult, ConfigScope, DiagnosticsFact
+from results.model.reached import ReachedFact
 from results.model.run import Boot, Build, Cell, PlannedTest
 from results.model.walk import RebuildCheck
 
@@ -66,6 +68,8 @@ class Session:
     executor: Executor
     """Carries out builds and boots."""
     worktrees: Worktrees
+    code: ChangedCode = field(default_factory=ChangedCode)
+    """What to count of the series; without objects nothing is."""
     host: HostLease | None = None
     """The physical host that boots all kernels; None for emulators."""
     checks: list[RebuildCheck] = field(default_factory=list)
@@ -146,6 +150,11 @@ class Session:
             self.cells.add_boot(fact, seen)
         return seen
 
+    def record_reached(self, fact: ReachedFact) -> None:
+        """Record which changed lines a boot ran; before the boot, which a resumed run does not repeat."""
+        with self._recording:
+            self.journal.append("reached", fact, [self.run_dir / "logs" / f"{fact.boot}.log"])
+
     def concluded_by(self, conclude: Conclude[T]) -> tuple[T, Path]:
         """Return the results of the session by `conclude`, and the folder."""
         events = list(read_events(self.run_dir))
@@ -160,11 +169,12 @@ def open_session(
     command: Sequence[str],
     scope: Scope | None = None,
     site: Site | None = None,
+    code: ChangedCode | None = None,
 ) -> Session:
     """Begin a run, or resume the last interrupted one of the same plan.
 
-    With a `scope` it is a walk, a bisection, or a study of configurations. Its steps are carried out at
-    `site`, or on this machine.
+    With a `scope` it is a walk, a bisection, or a study of configurations. With `code` it tells which changed
+    lines ran. Its steps are carried out at `site`, or on this machine.
 
     Raises:
         UsageError: if the series asks for tests that neither it nor the tree has.
@@ -177,7 +187,7 @@ def open_session(
     planned = planned_tests(found.suites, claimed)
     if planned:
         check_claims(claimed, planned, checkouts, workspace.cache)
-    fact = plan_fact(plan, checkouts, planned, command, scope, found)
+    fact = plan_fact(plan, checkouts, planned, command, scope, found, code.files if code else None)
     children = Children()
     lab = open_lab(plan.lab, plan.arches) if plan.lab else None
     host, opened = _take_host_and_folder(plan, fact, workspace, progress, children)
@@ -200,6 +210,7 @@ def open_session(
         jobserver=jobserver,
         executor=(site or ThisMachine()).begin(context),
         worktrees=Worktrees(workspace.cache, progress.log),
+        code=code or ChangedCode(),
         host=host,
         children=children,
     )

@@ -15,6 +15,7 @@ from harness.core.errors import UsageError
 from harness.core.shipped import CONFIGS
 from harness.plan.prepare import Checkouts, patch_commit
 from harness.sources.git.mirror import open_mirror, tree_hash
+from harness.sources.series.changed_code import ChangedCode, read_changed_code
 from results.journal.journal import patch_variant
 from results.model.run import Subject
 from results.text import amount
@@ -82,6 +83,19 @@ def is_inert(path: str, inert: InertRecord) -> bool:
     if any(fnmatchcase(PurePosixPath(path).name, pattern) for pattern in inert.but_not):
         return False
     return path in inert.files or path.startswith(inert.folders)
+
+
+def changed_code(subject: Subject, cache: Path) -> ChangedCode:
+    """Read the code of a series that is part of a kernel, each line with its patch."""
+    inert = load(CONFIGS / "inert.yaml", InertRecord)
+    commits = [patch.commit for patch in subject.patches]
+    return read_changed_code(
+        open_mirror(cache),
+        subject.base_commit,
+        subject.series_commit,
+        commits,
+        lambda path: is_inert(path, inert),
+    )
 
 
 def _changed(cache: Path, before: str, after: str) -> list[str]:

@@ -46,6 +46,8 @@ class PlanRequest:
     allow_fuzz: bool = False
     allow_unexercised: tuple[str, ...] = ()
     always_boot: bool = False
+    reached: bool | None = None
+    """Tell which of the changed lines ran."""
     jobs: int = 1
     kconfig: tuple[str, ...] = ()
     """Further configuration fragments; see `make_recipes`."""
@@ -100,6 +102,8 @@ class Plan:
     always_boot: bool
     """Boot both kernels even if they are the same bytes."""
     jobs: int
+    reached: bool = False
+    """Build a third kernel with counters of executed lines, and tell which of the changed lines ran."""
     known_failures: tuple[KnownFailure, ...] = ()
     host: HostRecord | None = None
     """The physical host that boots the kernels; None for emulators and labs."""
@@ -178,6 +182,7 @@ def make_plan(request: PlanRequest, folders: Folders = None) -> Plan:
         allow_unexercised=request.allow_unexercised,
         always_boot=request.always_boot,
         jobs=request.jobs,
+        reached=defaults.reached if request.reached is None else request.reached,
         known_failures=read_known_failures(chosen_tree.name, arches, folders),
         host=host,
         lab=lab,
@@ -379,6 +384,7 @@ def _planned_test(suite: SuiteRecord, name: str, case: CaseRecord, counters: Seq
         watch=tuple(counter for counter in wanted if not is_watched(counter)),
         of_tree=not suite.program.wrapper,
         boots=suite.boots,
+        unharmed=(*guest_command(suite, case), *suite.unharmed, *case.args[-1:]) if suite.unharmed else (),
     )
 
 

@@ -29,7 +29,7 @@ from harness.sources.trees.tree import (
     TreeSource,
     prepare_tree,
 )
-from results.journal.journal import Origin, patch_number
+from results.journal.journal import REACHED, Origin, patch_number
 from results.model.run import Patch, Subject
 from results.text import abbrev, amount
 
@@ -57,8 +57,8 @@ class Checkouts:
     origin: Origin
 
     def commit(self, variant: str) -> str:
-        """The commit of a variant: base, series, or that of a patch."""
-        match variant:
+        """The commit of a variant: base, series, with counters or without, or that of a patch."""
+        match "series" if variant == REACHED else variant:
             case "base":
                 return self.subject.base_commit
             case "series":
@@ -68,7 +68,8 @@ class Checkouts:
 
     def checkout(self, variant: str) -> Checkout:
         """What is built for a variant."""
-        return Checkout(variant, self.commit(variant), self.trees[variant])
+        sources = "series" if variant == REACHED else variant
+        return Checkout(variant, self.commit(variant), self.trees[sources])
 
 
 def patch_commit(subject: Subject, number: int) -> str:

@@ -16,8 +16,11 @@
 #define USAGE_ERROR 2
 
 #define LASTING_OPTION "--lasting"
+#define UNHARMED_OPTION "--unharmed"
 
 #define MOST_FAILURES 200
+/* No operation has so many allocations. */
+#define NEVER 1000000
 
 /* Attempts without a failure that end the sweep; not all allocations happen in each attempt. */
 #define QUIET_ATTEMPTS 3
@@ -26,6 +29,8 @@
 struct sweep {
 	const struct sweep_rule *rule;
 	bool lasting;
+	/* Nothing fails: what runs without failures is told apart from what runs only with them. */
+	bool unharmed;
 	struct instruments instruments;
 };
 
@@ -99,6 +104,10 @@ static struct totals sweep_all(const struct sweep *sweep)
 	struct totals totals = { 0 };
 	unsigned int n = 1;
 
+	if (sweep->unharmed) {
+		sweep_one(sweep, NEVER, &totals);
+		return totals;
+	}
 	while (n <= MOST_FAILURES && sweep_one(sweep, n, &totals))
 		n++;
 	if (n > MOST_FAILURES)
@@ -120,7 +129,7 @@ static __attribute__((noreturn)) void conclude(const struct sweep *sweep,
 		ktap_skip("%s", totals->ended_early);
 	if (*totals->ended_early)
 		ktap_fail("%s", totals->ended_early);
-	if (sweep->rule->allocates && !totals->fired)
+	if (sweep->rule->allocates && !totals->fired && !sweep->unharmed)
 		ktap_fail("it takes pages, but no allocation could be made to fail");
 	if (!sweep->instruments.effect_shows)
 		ktap_skip("cannot be seen here: %s does not show known states",
@@ -143,7 +152,7 @@ static const char *set_up_failures(bool lasting)
 static __attribute__((noreturn)) void run(struct sweep sweep)
 {
 	const struct sweep_op *op = sweep.rule->op;
-	const char *reason = set_up_failures(sweep.lasting);
+	const char *reason = sweep.unharmed ? NULL : set_up_failures(sweep.lasting);
 	struct totals totals;
 
 	if (reason)
@@ -183,6 +192,7 @@ static void print_usage(FILE *stream)
 {
 	fputs("usage: fault_sweep OPERATION            every allocation of it fails in turn, print KTAP\n"
 	      "       fault_sweep --lasting OPERATION  and with it all later ones\n"
+	      "       fault_sweep --unharmed OPERATION  none of them fails\n"
 	      "       fault_sweep -l                   list the operations\n"
 	      "       fault_sweep -h                   show this\n"
 	      "exit codes: 0 pass, 1 fail, 2 usage, 4 skip\n", stream);
@@ -190,7 +200,8 @@ static void print_usage(FILE *stream)
 
 int main(int argc, char **argv)
 {
-	struct sweep sweep = { .lasting = argc == 3 && !strcmp(argv[1], LASTING_OPTION) };
+	struct sweep sweep = { .lasting = argc == 3 && !strcmp(argv[1], LASTING_OPTION),
+			       .unharmed = argc == 3 && !strcmp(argv[1], UNHARMED_OPTION) };
 	static char name[64];
 
 	if (argc == 2 && !strcmp(argv[1], AFTER_EXEC))
@@ -201,7 +212,7 @@ int main(int argc, char **argv)
 	}
 	if (argc == 2 && !strcmp(argv[1], "-l"))
 		return list_operations();
-	sweep.rule = argc == 2 || sweep.lasting ? find_rule(argv[argc - 1]) : NULL;
+	sweep.rule = argc == 2 || sweep.lasting || sweep.unharmed ? find_rule(argv[argc - 1]) : NULL;
 	if (!sweep.rule) {
 		print_usage(stderr);
 		return USAGE_ERROR;

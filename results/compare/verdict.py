@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results.compare.reason import brief
+from results.model.reached import ReachedRun
 from results.model.run import SEVERITY, ArchComparison, TestComparison, Verdict
 from results.text import amount, join
 
@@ -29,8 +30,25 @@ class RunVerdict:
     exit_code: int
 
 
-def run_verdict(arches: Sequence[ArchComparison], complete: bool = True) -> RunVerdict:
-    """Sum up all architectures; a run that has no end, or exercised nothing, is never clean."""
+def run_verdict(
+    arches: Sequence[ArchComparison], complete: bool = True, reached: ReachedRun | None = None
+) -> RunVerdict:
+    """Sum up all architectures; a run that has no end, or exercised nothing, is never clean.
+
+    Nor is one that reached less of the series than its record claims, but that is no regression.
+    """
+    found = _verdict_of(arches, complete)
+    if reached is None or not reached.breaks_claim or found.exit_code != EXIT_CLEAN:
+        return found
+    return RunVerdict(Verdict.NOT_EXERCISED, f"{_broken_claim(reached)}. {found.headline}", EXIT_UNPROVEN)
+
+
+def _broken_claim(reached: ReachedRun) -> str:
+    share = f"{reached.total.reached} of {amount(reached.total.lines, 'changed line')} ran"
+    return f"{share}, but the record of the series claims {reached.claimed_percent:g} %"
+
+
+def _verdict_of(arches: Sequence[ArchComparison], complete: bool) -> RunVerdict:
     if not arches:
         return RunVerdict(
             Verdict.NOT_EXERCISED, "Nothing was tested: the run has no architecture.", EXIT_UNPROVEN

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from results.compare.compare import compare_arch
+from results.compare.measures.reached import CountedArch, ReachedBoot, counted_tests, judge_reached
 from results.compare.verdict import run_verdict
 from results.console.report import read_report
 from results.files import open_plain
 from results.journal.journal import (
     PLAN,
+    REACHED,
     VARIANTS,
     VERSION,
     BootFact,
@@ -28,6 +30,7 @@ from results.journal.journal import (
     lacks_facts,
     read_events,
 )
+from results.model.reached import ReachedFact, ReachedRun
 from results.model.run import ICOUNT, ArchComparison, Boot, Build, Capabilities, Cell, Claim, PlannedTest, Run
 from results.splats.checkers import loss_notes, lost_evidence
 from results.splats.find import find_splats
@@ -39,12 +42,17 @@ MOST_LOG_BYTES = 128 << 20
 LOST = "a damaged line of the journal may be about it; the same command does again what is lost"
 
 
+def _tests_of(variant: str, planned: Sequence[PlannedTest]) -> Sequence[PlannedTest]:
+    """Return the tests that the boots of a variant choose from."""
+    return counted_tests(planned) if variant == REACHED else planned
+
+
 def read_boot(fact: BootFact, planned: Sequence[PlannedTest], run_dir: Path) -> Boot:
     """Parse the console log of a boot: its tests, splats and capabilities.
 
     Raises:
         JournalError: if the log can't be read."""
-    wanted = [test for test in planned if test.name in fact.tests]
+    wanted = [test for test in _tests_of(fact.variant, planned) if test.name in fact.tests]
     try:
         file = open_plain(run_dir / fact.log, MOST_LOG_BYTES, below=run_dir)
     except OSError as error:
@@ -222,7 +230,8 @@ def conclude_run(plan: PlanFact, events: Sequence[Event], cells: Sequence[Cell])
     """Compare the cells of each architecture, and give the verdict."""
     arches = tuple(_compare(plan, cells, arch) for arch in plan.arches)
     complete = is_complete(events)
-    verdict = run_verdict(arches, complete)
+    reached = _reached(plan, events)
+    verdict = run_verdict(arches, complete, reached)
     return Run(
         **head(plan, events),
         cells=tuple(cells),
@@ -231,7 +240,25 @@ def conclude_run(plan: PlanFact, events: Sequence[Event], cells: Sequence[Cell])
         headline=verdict.headline,
         exit_code=verdict.exit_code,
         complete=complete,
+        reached=reached,
     )
+
+
+def _reached(plan: PlanFact, events: Iterable[Event]) -> ReachedRun | None:
+    if plan.changed is None:
+        return None
+    counted = {arch: CountedArch(arch) for arch in plan.arches}
+    for event in events:
+        if event.name == "reached":
+            fact = decode(ReachedFact, event)
+            counted[fact.arch].facts[fact.boot] = fact
+        elif event.name == "build" and event.fact.get("variant") == REACHED:
+            build = decode(Build, event)
+            counted[build.arch].build = build
+        elif event.name == "boot" and event.fact.get("variant") == REACHED:
+            boot = decode(BootFact, event)
+            counted[boot.arch].boots.append(ReachedBoot(boot.log, boot.seconds))
+    return judge_reached(plan.changed, plan.planned, tuple(counted.values()), plan.reached_percent)
 
 
 def _compare(plan: PlanFact, cells: Sequence[Cell], arch: str) -> ArchComparison:

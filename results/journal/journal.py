@@ -27,6 +27,7 @@ from results.files import read_plain
 from results.model.bisect import BisectScope
 from results.model.configs import ConfigScope
 from results.model.document import FolderKind
+from results.model.reached import ChangedFile
 from results.model.run import BootEnd, Claim, KnownFailure, KnownGap, PlannedTest, Subject
 
 JOURNAL = "events.jsonl"
@@ -42,6 +43,8 @@ _NONCE = re.compile(r"[0-9A-Za-z]{0,64}")
 _MOST_BYTES = 128 << 20
 """Of a journal: a fact has some KiB, and the longest rerun some thousand of them."""
 VARIANTS = ("base", "series")
+REACHED = "reached"
+"""The series' kernel with counters of executed lines: built and booted, but not compared with base."""
 _PATCH = "patch/"
 
 
@@ -155,6 +158,10 @@ class PlanFact:
     """Tests, or whole suites, that only the series' tree has."""
     config: ConfigScope | None = None
     """None unless objects are compiled in many configurations."""
+    changed: tuple[ChangedFile, ...] | None = None
+    """The code of the series, if it is to be told which lines ran."""
+    reached_percent: float | None = None
+    """The share of it that the record of the series claims."""
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -217,7 +224,7 @@ class Event:
 
     time: datetime
     name: str
-    """plan, resume, join, attempt, build, boot, twin, check, found, end or interrupted."""
+    """plan, resume, join, attempt, build, boot, twin, reached, check, found, end or interrupted."""
     fact: dict[str, Any]
     after_damage: bool = False
     """The line before it is damaged, so a fact may be lost."""

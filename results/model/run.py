@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from results.model.reached import ReachedRun
+
 LEAF_SEPARATOR = "/"
 """Between the names of a leaf's path, where it is one text."""
 ICOUNT = "icount"
@@ -106,6 +108,8 @@ class PlannedTest:
     """Whether its program is built from the kernel tree, so that the series decides on what it does."""
     boots: int = 1
     """Boots in which it runs, at least: two, where they have to agree."""
+    unharmed: tuple[str, ...] = ()
+    """Of a test that lets allocations fail: the command that does the same, and lets none fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -621,6 +625,8 @@ class Run(Head):
     """0 nothing wrong and everything exercised, 1 regression, 3 infrastructure or not exercised."""
     complete: bool = True
     """False while the run still goes on, or was interrupted."""
+    reached: ReachedRun | None = None
+    """Which of the changed lines ran; None if the run was not asked to tell."""
     simulated: bool = False
     """Made up by `tests.samples.simulate`, to show and try the dashboard; never the outcome of any boot."""
     introduced: Mapping[str, str] = field(default_factory=dict)

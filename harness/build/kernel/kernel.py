@@ -16,6 +16,7 @@ from harness.build.kernel.binutils import Binutils
 from harness.build.kernel.make import REPRODUCIBLE, BuildError, kbuild
 from harness.build.kernel.objects import open_objects
 from harness.build.kernel.origin import claim_objects
+from harness.build.kernel.profile import NOTES, keep_notes, profile_variables
 from harness.build.kernel.recipe import TINY
 from harness.build.kernel.request import BuildContext, KernelRequest
 from harness.core.errors import HarnessError, InfrastructureError
@@ -39,6 +40,7 @@ def build_key(request: KernelRequest) -> str:
             "compiler": request.compiler.version,
             "kernel": request.arch.kernel.model_dump(include={"arch", "target", "image"}),
             "environment": REPRODUCIBLE,
+            **({"profiled": sorted(request.profiled)} if request.profiled else {}),
         }
     )
 
@@ -113,13 +115,15 @@ def _from_cache(
 def _objects_folder(request: KernelRequest, context: BuildContext) -> Path:
     """One folder for all commits of an architecture and configuration: each goes on from the last one.
 
-    Objects that another configuration made would lend a build their warnings.
+    Objects that another configuration made would lend a build their warnings. Kernels with counters have a
+    folder of their own: CONFIG_CONSTRUCTORS, which CONFIG_GCOV_KERNEL selects, is in two of three objects.
     """
     recipe = request.recipe
     mark = ""
     if recipe.config_id:
         mark = "+" + digest({"base": recipe.base, "extra": kconfig.merge(recipe.extra)})[:8]
-    return context.cache / "objects" / f"{request.arch.kernel_name}{mark}"
+    counters = "+counters" if request.profiled else ""
+    return context.cache / "objects" / f"{request.arch.kernel_name}{mark}{counters}"
 
 
 def _build(request: KernelRequest, context: BuildContext, blank: Build, tree: Path) -> tuple[Build, Path]:
@@ -158,6 +162,8 @@ def _keep(entry: Path, image: Path, objects: Path, request: KernelRequest, conte
     shutil.copyfile(context.log_file, entry / LOG)
     for name in KEPT_FILES:
         shutil.copyfile(objects / name, entry / name)
+    if request.profiled:
+        keep_notes(objects, request.profiled, entry / NOTES)
     _binutils(request, context).copy_without_debug(objects / VMLINUX, entry / VMLINUX)
 
 
@@ -169,10 +175,11 @@ def _commands(request: KernelRequest, jobs: int) -> tuple[str, ...]:
     fragments = shlex.join(fragment.file for fragment in request.recipe.fragments)
     plain = f"make ARCH={request.arch.kernel.arch} CROSS_COMPILE={request.compiler.prefix} O=build"
     variables = " ".join(f"{name}='{value}'" for name, value in REPRODUCIBLE.items())
+    target = shlex.join((*profile_variables(request.profiled), request.arch.kernel.target))
     return (
         f"git checkout {request.commit}",
         f"{plain} {request.recipe.base}",
         f"cat {fragments} >> build/.config",
         f"{plain} olddefconfig",
-        f"{variables} {plain} -j{jobs} {request.arch.kernel.target}",
+        f"{variables} {plain} -j{jobs} {target}",
     )

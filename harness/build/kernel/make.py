@@ -14,6 +14,7 @@ from harness.build.kernel import diagnostics, kconfig
 from harness.build.kernel.confine import sandbox_of, way_out
 from harness.build.kernel.kconfig_inputs import kconfig_inputs
 from harness.build.kernel.objects import Objects, empty_objects
+from harness.build.kernel.profile import profile_variables
 from harness.build.kernel.request import BuildContext, BuildRequest
 from harness.core.errors import InfrastructureError
 from harness.core.process import (
@@ -279,6 +280,7 @@ def kbuild(request: BuildRequest, context: BuildContext, tree: Path, objects: Pa
         *("make", "-C", str(tree), f"O={objects}"),
         *(f"ARCH={request.arch.kernel.arch}", *compiler.variables),
         *(ccache.variables(prefix) if ccache else ()),
+        *profile_variables(request.profiled),
     )
     trusted = not request.origin
     variables = (ccache.environment if trusted else ccache.read_only) if ccache else {}

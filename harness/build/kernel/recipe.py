@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.build.kernel import kconfig
@@ -14,7 +14,7 @@ from harness.build.kernel.kconfig import Fragment, read_fragment
 from harness.config.arch import ArchRecord, find_modes
 from harness.config.catalogue import Folders, files
 from harness.core.errors import UsageError, did_you_mean
-from harness.core.shipped import ROOT
+from harness.core.shipped import CONFIGS, ROOT
 
 TINY = "tinyconfig"
 OWN_DEFCONFIG = ""
@@ -95,6 +95,12 @@ def own_fragments(arch: ArchRecord) -> tuple[Fragment, ...]:
         UsageError: for an unknown or wrong fragment.
     """
     return _own(arch, files("kconfig", ".config"), diet=True)
+
+
+def with_counters(recipe: Recipe) -> Recipe:
+    """Return the recipe of the same kernel with counters of executed lines."""
+    gcov = _find("gcov", files("kconfig", ".config", (CONFIGS,)))
+    return replace(recipe, own=(*recipe.own, gcov))
 
 
 def _own(arch: ArchRecord, known: Mapping[str, Path], *, diet: bool) -> tuple[Fragment, ...]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.build.kernel.recipe import Recipe
+from harness.build.kernel.recipe import Recipe, with_counters
 from harness.build.toolchain import Compiler
 from harness.config.arch import ArchRecord, BuildRecord
 from harness.core.jobserver import Jobserver
@@ -26,6 +26,8 @@ class BuildRequest:
     """Git tree id of the commit: the sources' content address."""
     compiler: Compiler
     recipe: Recipe
+    profiled: tuple[str, ...] = ()
+    """Objects with counters of executed lines: `mm/memory.o`, …"""
     origin: str = ""
     """Whose code it is: no other series may go on with the objects. Empty for the tree's own commit."""
 
@@ -35,6 +37,10 @@ class KernelRequest(BuildRequest):
     """A kernel to build."""
 
     arch: ArchRecord
+
+    def with_counters(self, objects: tuple[str, ...]) -> KernelRequest:
+        """Return the request for the same kernel with counters of executed lines in some objects."""
+        return replace(self, recipe=with_counters(self.recipe), profiled=objects)
 
 
 @dataclass(frozen=True, slots=True)

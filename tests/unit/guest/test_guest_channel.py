@@ -27,6 +27,7 @@ SOURCES = (
         "init/leftovers.c",
         "init/counters.c",
         "init/output.c",
+        "init/gcov.c",
         "init/taint.c",
         "init/watchdog.c",
     ),
@@ -172,6 +173,8 @@ def test_the_device_may_come_later(run: Run, tmp_path: Path) -> None:
         ("watchdog 10\n", "none"),
         ("watchdog 0\n", "manifest line 2: watchdog wants `SECONDS`"),
         ("watchdog ten\n", "manifest line 2: watchdog wants `SECONDS`"),
+        ("gcov 262144\n", "none"),
+        ("gcov 0\n", "manifest line 2: gcov wants `BYTES`"),
         ("channel /dev/dasda /dev/dasdb\n", "manifest line 2: channel wants `PATH`"),
     ],
 )
