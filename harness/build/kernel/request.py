@@ -26,10 +26,10 @@ class BuildRequest:
     """Git tree id of the commit: the sources' content address."""
     compiler: Compiler
     recipe: Recipe
-    profiled: tuple[str, ...] = ()
-    """Objects with counters of executed lines: `mm/memory.o`, …"""
     origin: str = ""
     """Whose code it is: no other series may go on with the objects. Empty for the tree's own commit."""
+    profiled: tuple[str, ...] = ()
+    """Objects with counters of executed lines: `mm/memory.o`, …"""
 
 
 @dataclass(frozen=True, slots=True)

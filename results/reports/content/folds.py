@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from results.compare.measures import reached_words as reached
 from results.compare.measures.measure import is_notable
 from results.compare.reason import idle_reason, named
 from results.compare.verdict import GAPS
@@ -25,7 +26,7 @@ class Fold:
     """One line for many equal things."""
 
     verdict: Verdict | None
-    """None for a number that changed and that no rule judges."""
+    """None for what no rule judges: a number that changed, lines that did not run."""
     words: str
 
 
@@ -59,6 +60,7 @@ def folds(run: Run) -> list[Fold]:
     return [
         *_not_built(run),
         *(Fold(gap.verdict, gap.words) for gap in gaps(run)),
+        *(Fold(None, words) for words in (reached.sentences(run.reached) if run.reached else ())),
         *_moved(run),
         *_tests(run, Verdict.FIXED),
         *_fixed_splats(run),

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment
 
+from results.compare.measures import reached_words as reached
 from results.model.run import SEVERITY, ArchComparison, Boot, LineRange, Run, Status, TestComparison, Verdict
 from results.reports.content import build_facts, excerpt, lookup, measured, wording
 from results.reports.content.excerpt import NumberedLines
@@ -34,8 +35,8 @@ def render_html(run: Run, run_dir: Path) -> str:
     """Render the report page of a run, to be saved in its run folder: links to logs are relative."""
     found = findings(run)
     return render_page(
-        "report.html", ("report.css",), Logs(run_dir), run=run, findings=found, folds=folds(run),
-        pages=by_page(found),
+        "report.html", ("report.css", "reached.css"), Logs(run_dir), run=run, findings=found,
+        folds=folds(run), pages=by_page(found),
     )  # fmt: skip
 
 
@@ -94,6 +95,7 @@ def _environment() -> Environment:
         wording=wording,
         lookup=lookup,
         measured=measured,
+        reached=reached,
         notable=notable,
         tiles=tiles,
         was_booted=was_booted,

@@ -36,6 +36,7 @@ def print_run(run: Run, console: Console, run_dir: Path) -> None:
         _print_tests(page, run, arch)
         _print_claims(page, run, arch)
         print_measured(page, arch)
+    _print_reached(page, run)
     _print_folds(page, run)
     _print_notes(page, run)
     print_subject(page, run.subject)
@@ -105,6 +106,23 @@ def _print_claims(page: Page, run: Run, arch: ArchComparison) -> None:
             page.marked(item.verdict),
         )
     page.show(table)
+
+
+def _print_reached(page: Page, run: Run) -> None:
+    """Print how many of the changed lines ran on each architecture."""
+    if run.reached is None:
+        return
+    table = page.table("changed lines", "ran", "only when an allocation failed", "did not run")
+    for share in (kernel.share for kernel in run.reached.kernels if not kernel.error):
+        never = share.lines - share.reached
+        table.add_row(
+            page.text(share.name),
+            page.text(f"{share.reached} of {share.lines}"),
+            page.text(str(share.fault_only)),
+            page.text(str(never), STYLES[Verdict.NOT_EXERCISED] if never else ""),
+        )
+    if table.row_count:
+        page.show(table)
 
 
 def _status(tally: Tally) -> str:
