@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from harness.config.record import Items, NamedRecord, Record
-from results.compare.claim_text import parse_claim
+from results.compare.claims.text import parse_claim
 
 
 class TreeRecord(NamedRecord):
@@ -43,7 +43,7 @@ def _claim(text: str) -> str:
 
 
 ClaimText = Annotated[str, AfterValidator(_claim)]
-"""See `results.compare.claim_text`."""
+"""See `results.compare.claims.text`."""
 
 
 class SeriesRecord(NamedRecord):

@@ -27,7 +27,7 @@ from harness.engine.session import Session
 from harness.machines.kinds import MachineKind, share_out
 from harness.plan.prepare import Checkout, code_origin
 from results.bisect.vote import trial
-from results.compare.measures.reached import counted_tests
+from results.compare.reached.judge import counted_tests
 from results.journal.journal import REACHED, BootFact, TwinFact
 from results.model.reached import ReachedFact
 from results.model.run import Build, Capabilities, Cell, PlannedTest

@@ -15,7 +15,7 @@ from harness.core.shipped import CONFIGS
 from harness.plan.prepare import Checkouts
 from harness.sources.git.mirror import open_mirror
 from harness.sources.git.repository import GitError
-from results.compare.claim_text import claimed_counters, unknown_test
+from results.compare.claims.text import claimed_counters, unknown_test
 from results.model.run import Claim, PlannedTest
 
 

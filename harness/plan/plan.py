@@ -25,7 +25,7 @@ from harness.sources.series.mail.lore import message_id
 from harness.sources.series.order import SeriesChoice
 from harness.sources.trees.remote import is_url
 from harness.sources.trees.tree import DebianSource, GitRemote, GitRevision, LocalTree, TreeSource
-from results.compare.claim_text import ClaimError, claimed_counters, parse_claim, unknown_test
+from results.compare.claims.text import ClaimError, claimed_counters, parse_claim, unknown_test
 from results.compare.evidence import is_watched
 from results.model.run import Claim, Evidence, KnownFailure, KnownGap, PlannedTest
 
@@ -56,7 +56,7 @@ class PlanRequest:
     tests: tuple[str, ...] = ()
     """Names of `configs/tests/*.yaml`, instead of those that the series' record names."""
     claims: tuple[str, ...] = ()
-    """In addition to those of the series' record; see `results.compare.claim_text`."""
+    """In addition to those of the series' record; see `results.compare.claims.text`."""
     shard: Shard | None = None
     """The part of the architectures that this machine takes; all without one."""
     host: str | None = None

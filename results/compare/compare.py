@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from results.compare.bringup import compare_boots, compare_builds, compare_warnings, new_warnings
-from results.compare.claims import Measured, compare_claims
+from results.compare.claims.judge import Measured, compare_claims
 from results.compare.judge import judge_runs
 from results.compare.known import entry_notes, excuse, gap_of
 from results.compare.leaves import compare_leaves

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from results.compare.compare import compare_arch
-from results.compare.measures.reached import CountedArch, ReachedBoot, counted_tests, judge_reached
+from results.compare.reached.judge import CountedArch, ReachedBoot, counted_tests, judge_reached
 from results.compare.verdict import run_verdict
 from results.console.report import read_report
 from results.files import open_plain

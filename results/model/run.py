@@ -431,7 +431,7 @@ class SplatComparison:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a series says of a counter or another number (`results.compare.claim_text`)."""
+    """What a series says of a counter or another number (`results.compare.claims.text`)."""
 
     counter: str
     """The quantity; a counter's number is its total change over all tests."""

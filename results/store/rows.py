@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from results.compare.claim_text import claimed_counters
+from results.compare.claims.text import claimed_counters
 from results.model.bisect import Bisection
 from results.model.configs import Configs
 from results.model.document import Outcome, kind_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from results.compare.measures.reached import CountedArch, ReachedBoot, judge_reached
+from results.compare.reached.judge import CountedArch, ReachedBoot, judge_reached
 from results.model.reached import BOOT, ChangedFile, DiffRow, LinesOfTest, ReachedFact, ReachedRun
 from results.model.run import PlannedTest
 from tests.samples.sample_parts import build_of

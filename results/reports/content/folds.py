@@ -8,8 +8,8 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from results.compare.measures import reached_words as reached
 from results.compare.measures.measure import is_notable
+from results.compare.reached import words as reached
 from results.compare.reason import idle_reason, named
 from results.compare.verdict import GAPS
 from results.model.run import ArchComparison, Measurement, Run, TestComparison, Verdict

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results.compare.claim_text import claimed_counters
+from results.compare.claims.text import claimed_counters
 from results.compare.evidence import is_level
 from results.model.run import (
     ArchComparison,

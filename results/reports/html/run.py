@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment
 
-from results.compare.measures import reached_words as reached
+from results.compare.reached import words as reached
 from results.model.run import SEVERITY, ArchComparison, Boot, LineRange, Run, Status, TestComparison, Verdict
 from results.reports.content import build_facts, excerpt, lookup, measured, wording
 from results.reports.content.excerpt import NumberedLines

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from results.compare.claim_text import ClaimError, claimed_counters, conditions, parse_claim, unknown_test
-from results.compare.claims import Measured, compare_claims
+from results.compare.claims.judge import Measured, compare_claims
+from results.compare.claims.text import ClaimError, claimed_counters, conditions, parse_claim, unknown_test
 from results.model.run import (
     Claim,
     ClaimComparison,

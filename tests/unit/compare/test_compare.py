@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.compare.claims import Measured, compare_claims
+from results.compare.claims.judge import Measured, compare_claims
 from results.compare.compare import compare_arch, compare_test
 from results.compare.splats import compare_splats
 from results.compare.tally import failing_again, tally

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from results.compare.measures.reached import CountedArch, counted_tests, judge_reached
+from results.compare.reached.judge import CountedArch, counted_tests, judge_reached
 from results.compare.verdict import run_verdict
 from results.model.reached import BOOT, Reach, ReachedRun
 from results.model.run import ICOUNT, PlannedTest, Verdict

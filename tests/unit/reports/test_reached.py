@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from results.compare.measures.reached import CountedArch, judge_reached
-from results.compare.measures.reached_words import diff_view, sentences
+from results.compare.reached.judge import CountedArch, judge_reached
+from results.compare.reached.words import diff_view, sentences
 from results.model.document import from_json, to_json
 from results.model.run import Run
 from results.reports.ci.github import step_summary

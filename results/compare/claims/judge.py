@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from results.compare.claim_text import ABSENT, ClaimError, Condition, Term, conditions, terms
+from results.compare.claims.text import ABSENT, ClaimError, Condition, Term, conditions, terms
 from results.compare.evidence import MEMINFO, is_level, is_watched, total_change
 from results.compare.measures.permutation import SIGNIFICANT_P
 from results.model.run import (
