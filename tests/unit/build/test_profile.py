@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 
 from harness.build.kernel.profile import keep_notes, profile_variables
+from harness.core.process import clean_environment
 
 MAKEFILE = """
 all: ; @$(MAKE) --no-print-directory -f $(file) one obj=mm stem=util
@@ -25,7 +26,8 @@ def test_only_the_named_objects_get_counters_whatever_has_their_stem(tmp_path: P
     makefile = tmp_path / "Makefile"
     makefile.write_text(MAKEFILE)
     variables = profile_variables(("mm/util.o", "fs/dax.o", "boot/early.o"))
-    made = subprocess.run(("make", "-f", makefile, *variables), capture_output=True, text=True, check=True)
+    command = ("make", "-f", makefile, *variables)
+    made = subprocess.run(command, capture_output=True, text=True, check=True, env=clean_environment())
     assert made.stdout.splitlines() == ["mm/util --coverage", "fs/util", "fs/dax --coverage", "boot/early"]
 
 
