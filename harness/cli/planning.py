@@ -58,6 +58,11 @@ _OPTIONS = (
         "[default: those of the series]",
     ),
     click.option(
+        "--profile", "profiles", multiple=True, shell_complete=complete("profiles"), metavar="NAME|FILE",
+        help="Build and boot the architectures in this profile as well: a name in configs/profiles, or a "
+        "record (.yaml); may be repeated.  [default: those of the plan]",
+    ),
+    click.option(
         "--claim", "claims", multiple=True, metavar="CLAIM",
         help="What must hold, as 'pswpout: series <= base + 5 %'; see docs/series.md; may be repeated.",
     ),
@@ -159,6 +164,7 @@ def make_plan_of(arguments: dict[str, Any]) -> Plan:
     return make_plan(
         PlanRequest(
             arches=arguments["arches"],
+            profiles=arguments["profiles"],
             tree=arguments["tree"],
             series=arguments["series"],
             plan=arguments["plan_name"],

@@ -159,11 +159,22 @@ class ArchRecord(BuildRecord):
     modes: Mapping[str, Items[str]] = Field(default_factory=dict)
     """Ways to boot the one kernel: name → kernel parameters. Each counts as an architecture NAME-MODE."""
     _mode_of: str = PrivateAttr("")
+    _profile: ProfileRecord | None = PrivateAttr(None)
 
     @property
     def kernel_name(self) -> str:
         """Whose kernel this is: the modes of a record share one."""
         return self._mode_of or self.name
+
+    @property
+    def plain_name(self) -> str:
+        """The name without that of a profile."""
+        return self.name.removesuffix(f"-{self._profile.name}") if self._profile else self.name
+
+    @property
+    def kconfig(self) -> tuple[str, ...]:
+        """Fragments of the profile, to be merged last."""
+        return self._profile.kconfig if self._profile else ()
 
     def in_modes(self) -> tuple[ArchRecord, ...]:
         """One record for each mode; the record itself if it has none."""
@@ -174,6 +185,54 @@ class ArchRecord(BuildRecord):
         mode = self.model_copy(update={"name": f"{self.name}-{name}", "modes": {}, "guest": guest})
         mode._mode_of = self.name
         return mode
+
+
+class ProfileRecord(NamedRecord):
+    """Another way to build and boot architectures; `configs/profiles/*.yaml`.
+
+    Each architecture in a profile counts as one more, ARCH-PROFILE. If nothing but the boot differs, both
+    boot the same kernel.
+    """
+
+    KIND = "profiles"
+    NOUN = "profile"
+
+    about: str
+    arches: Items[str] = ()
+    """Names of architectures that have it; empty stands for all."""
+    kconfig: Items[str] = ()
+    """Fragments that are merged last, as those of `--kconfig`."""
+    cmdline: Items[str] = ()
+    """Further kernel parameters."""
+    memory_mb: int | None = Field(default=None, ge=512)
+    cpus: int | None = Field(default=None, ge=1)
+    closes: Items[str] = ()
+    """Known gaps of the architectures (`ArchRecord.known_gaps`) that this profile does not have."""
+
+    def fits(self, arch: ArchRecord) -> bool:
+        """Tell whether an architecture can be in this profile, and is in none."""
+        is_known = not self.arches or bool({arch.name, arch.kernel_name} & {*self.arches})
+        return is_known and arch.plain_name == arch.name
+
+    def of(self, arch: ArchRecord) -> ArchRecord:
+        """Return the record of an architecture in this profile."""
+        changed = {"memory_mb": self.memory_mb, "cpus": self.cpus}
+        qemu = arch.qemu.model_copy(update={name: value for name, value in changed.items() if value})
+        found = arch.model_copy(
+            update={
+                "name": f"{arch.name}-{self.name}",
+                "guest": arch.guest.model_copy(update={"cmdline": (*arch.guest.cmdline, *self.cmdline)}),
+                "qemu": qemu,
+                "hercules": arch.hercules and arch.hercules.model_copy(update=self._for_hercules(arch)),
+                "known_gaps": {test: why for test, why in arch.known_gaps.items() if test not in self.closes},
+            }
+        )
+        found._mode_of, found._profile = arch.kernel_name, self
+        return found
+
+    def _for_hercules(self, arch: ArchRecord) -> Mapping[str, int]:
+        assert arch.hercules
+        return {"memory_mb": max(arch.hercules.memory_mb, self.memory_mb or 0)}
 
 
 def load_modes(folders: Folders = None) -> Mapping[str, ArchRecord]:
@@ -192,18 +251,29 @@ def find_modes(name: str, folders: Folders = None) -> tuple[ArchRecord, ...]:
     Raises:
         UsageError: if it is wrong; for an unknown name, with the known ones and the nearest.
     """
-    if mode := None if is_path(name) else load_modes(folders).get(name):
+    if mode := None if is_path(name) else _find_mode(name, folders):
         return (mode,)
     return find(ArchRecord, name, folders).in_modes()
 
 
 def find_mode(name: str, folders: Folders = None) -> ArchRecord:
-    """Read one architecture in one mode.
+    """Read one architecture in one mode, and in a profile if the name ends in one.
 
     Raises:
         UsageError: for an unknown name, with the known ones and the nearest.
     """
-    return pick(ArchRecord, load_modes(folders), name)
+    return _find_mode(name, folders) or pick(ArchRecord, load_modes(folders), name)
+
+
+def _find_mode(name: str, folders: Folders) -> ArchRecord | None:
+    modes = load_modes(folders)
+    if name in modes:
+        return modes[name]
+    for profile in load_all(ProfileRecord, folders).values():
+        arch = modes.get(name.removesuffix(f"-{profile.name}"))
+        if arch and profile.fits(arch):
+            return profile.of(arch)
+    return None
 
 
 def load_builds(folders: Folders = None) -> Mapping[str, BuildRecord]:

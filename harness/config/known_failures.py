@@ -99,4 +99,4 @@ def _require(message: str, name: str, known: Iterable[str]) -> None:
 
 
 def _is_about(entry: FailureEntry, arch: ArchRecord, names: Mapping[str, set[str]]) -> bool:
-    return entry.arch == ALL or arch.name in names[entry.arch]
+    return entry.arch == ALL or arch.plain_name in names[entry.arch]

@@ -84,6 +84,8 @@ class PlanRecord(NamedRecord):
     about: str
     series: str
     arches: Items[str]
+    profiles: Items[str] = ()
+    """Names of `configs/profiles/*.yaml`, in which the architectures are built and booted as well."""
     tree: str = ""
     """Instead of the one that the series' record names."""
     tests: Items[str] = ()

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.build.guest.programs import guest_command
 from harness.build.kernel.recipe import Recipe, make_recipes
-from harness.config.arch import ArchRecord, find_modes
+from harness.config.arch import ArchRecord, ProfileRecord, find_modes
 from harness.config.catalogue import Folders, find, record_folders
 from harness.config.host import HostRecord, arch_of
 from harness.config.known_failures import read_known_failures
@@ -40,6 +40,8 @@ class PlanRequest:
     """What the user asked for; None and empty mean the plan's own choice."""
 
     arches: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    """Names of `configs/profiles/*.yaml`, in addition to the architectures as they are."""
     tree: str | None = None
     series: str | None = None
     plan: str = DEFAULT_PLAN
@@ -157,6 +159,7 @@ def make_plan(request: PlanRequest, folders: Folders = None) -> Plan:
     else:
         arches_there = tuple(lab.boards) if lab else map(defaults.reference, defaults.arches)
         chosen = _choose_arches(request.arches or arches_there, folders)
+    chosen = (*chosen, *_in_profiles(chosen, request, defaults, folders))
     arches = tuple(with_memory(arch, suites) for arch in chosen)
     names = {arch.name for arch in arches}
     if stray := {name.partition(":")[0] for name in request.allow_unexercised} - names:
@@ -169,7 +172,7 @@ def make_plan(request: PlanRequest, folders: Folders = None) -> Plan:
         arches=arches,
         recipes=make_recipes(
             arches,
-            (*_kconfig_there(host, lab, arches), *request.kconfig),
+            (*_kconfig_there(host, lab, arches), *_kconfig_of_profiles(arches), *request.kconfig),
             _defconfig_there(host, lab) if request.defconfig is None else request.defconfig,
             folders,
         ),
@@ -283,6 +286,28 @@ def with_memory(arch: ArchRecord, suites: Iterable[SuiteRecord]) -> ArchRecord:
 def _choose_arches(names: Iterable[str], folders: Folders) -> tuple[ArchRecord, ...]:
     """The named architectures, each once; a record with modes stands for all of them."""
     return tuple({mode.name: mode for name in names for mode in find_modes(name, folders)}.values())
+
+
+def _in_profiles(
+    arches: Sequence[ArchRecord], request: PlanRequest, defaults: PlanRecord, folders: Folders
+) -> Iterator[ArchRecord]:
+    """The architectures once more, in each profile that they can be in."""
+    names = request.profiles or tuple(map(defaults.reference, defaults.profiles))
+    if names and (request.host or request.lab):
+        raise UsageError("--profile: hosts and labs boot as their records say", hint="Leave --profile out.")
+    for name in dict.fromkeys(names):
+        profile = find(ProfileRecord, name, folders)
+        fitting = [arch for arch in arches if profile.fits(arch)]
+        if not fitting and request.profiles:
+            raise UsageError(
+                f"--profile {profile.name} is for {', '.join(profile.arches)}, and none is chosen"
+            )
+        yield from map(profile.of, fitting)
+
+
+def _kconfig_of_profiles(arches: Iterable[ArchRecord]) -> Iterator[str]:
+    for arch in arches:
+        yield from (f"{arch.name}:{fragment}" for fragment in arch.kconfig)
 
 
 def choose_tree(name: str, folders: Folders = None) -> NamedTree:
