@@ -26,7 +26,7 @@ def test_only_the_named_objects_get_counters_whatever_has_their_stem(tmp_path: P
     makefile = tmp_path / "Makefile"
     makefile.write_text(MAKEFILE)
     variables = profile_variables(("mm/util.o", "fs/dax.o", "boot/early.o"))
-    command = ("make", "-f", makefile, *variables)
+    command = ("make", "-f", str(makefile), *variables)
     made = subprocess.run(command, capture_output=True, text=True, check=True, env=clean_environment())
     assert made.stdout.splitlines() == ["mm/util --coverage", "fs/util", "fs/dax --coverage", "boot/early"]
 
