@@ -9,6 +9,8 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
+from email import message_from_string
+from email.policy import default
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +88,7 @@ def test_the_first_commit_that_does_not_boot_is_found(
     document = json.loads((folder / "bisect.json").read_text())
     jsonschema.validate(document, json.loads((ROOT / "docs" / "bisect.schema.json").read_text()))
     mail = (folder / "bisect.txt").read_text()
-    assert "To: Jörg Author <author@kernel.example>" in mail
+    assert str(message_from_string(mail, policy=default)["To"]) == "Jörg Author <author@kernel.example>"
     assert f'Fixes: {commits[8][:12]} ("mm: 8: dies")' in mail
     assert f"--good {commits[7][:12]} --bad {commits[8][:12]}" in mail
     again = program("report", folder.name, "--json")
