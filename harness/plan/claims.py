@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
 from harness.config.catalogue import load
-from harness.config.derivation import DerivationRecord
+from harness.config.derivation import CounterTable, DerivationRecord
 from harness.core.errors import UsageError
 from harness.core.shipped import CONFIGS
 from harness.plan.prepare import Checkouts
@@ -34,22 +34,28 @@ def check_claims(
     for claim in claims:
         if unknown := unknown_test(claim, tests):
             raise UsageError(f"claim on {claim.counter}: {unknown}", hint="thp-harness plan lists the tests.")
-    for name in claimed_counters(claims):
-        _check_counter(name, checkouts, cache)
+    for table in load(CONFIGS / "derivation.yaml", DerivationRecord).counters:
+        if names := [name for name in claimed_counters(claims) if _is_of(name, table)]:
+            _check_counters(names, table, _names(table.file, checkouts, cache))
 
 
-def _check_counter(name: str, checkouts: Checkouts, cache: Path) -> None:
-    rules = load(CONFIGS / "derivation.yaml", DerivationRecord)
-    for table in rules.counters:
-        begin = table.name.partition("{}")[0]
-        is_of_table = name.startswith(begin) if begin else re.fullmatch(r"[a-z]\w*", name)
-        if not is_of_table:
-            continue
-        known = _names(table.file, checkouts, cache)
-        short = name.removeprefix(begin)
-        if known and not any(short == one or short.startswith(f"{one}_") for one in known):
+def _prefix(table: CounterTable) -> str:
+    return table.name.partition("{}")[0]
+
+
+def _is_of(name: str, table: CounterTable) -> bool:
+    if prefix := _prefix(table):
+        return name.startswith(prefix)
+    return bool(re.fullmatch(r"[a-z]\w*", name))
+
+
+def _check_counters(names: Iterable[str], table: CounterTable, known: Collection[str]) -> None:
+    prefix = _prefix(table)
+    for name in names if known else ():
+        short = name.removeprefix(prefix)
+        if not any(short == one or short.startswith(f"{one}_") for one in known):
             near = get_close_matches(short, sorted(known), n=1)
-            guess = f"; did you mean '{begin}{near[0]}'?" if near else ""
+            guess = f"; did you mean '{prefix}{near[0]}'?" if near else ""
             raise UsageError(f"claim on {name}: {table.file} names no such counter on either kernel{guess}")
 
 
