@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from pydantic import Field, PrivateAttr
@@ -116,6 +116,10 @@ class GuestFacts(Record):
     signals: Mapping[int, str] = Field(default_factory=dict)
     """Signals that differ from include/uapi/asm-generic/signal.h: number → name."""
 
+    def with_parameters(self, more: Iterable[str]) -> GuestFacts:
+        """Return the facts of guests that get further kernel parameters."""
+        return self.model_copy(update={"cmdline": (*self.cmdline, *more)})
+
 
 class TypicalTimes(Record):
     """Roughly how long it takes on two cores, under emulation: what no machine has yet learned by itself."""
@@ -181,7 +185,7 @@ class ArchRecord(BuildRecord):
         return tuple(self._in_mode(name) for name in self.modes) or (self,)
 
     def _in_mode(self, name: str) -> ArchRecord:
-        guest = self.guest.model_copy(update={"cmdline": (*self.guest.cmdline, *self.modes[name])})
+        guest = self.guest.with_parameters(self.modes[name])
         mode = self.model_copy(update={"name": f"{self.name}-{name}", "modes": {}, "guest": guest})
         mode._mode_of = self.name
         return mode
@@ -221,7 +225,7 @@ class ProfileRecord(NamedRecord):
         found = arch.model_copy(
             update={
                 "name": f"{arch.name}-{self.name}",
-                "guest": arch.guest.model_copy(update={"cmdline": (*arch.guest.cmdline, *self.cmdline)}),
+                "guest": arch.guest.with_parameters(self.cmdline),
                 "qemu": qemu,
                 "hercules": arch.hercules and arch.hercules.model_copy(update=self._for_hercules(arch)),
                 "known_gaps": {test: why for test, why in arch.known_gaps.items() if test not in self.closes},
