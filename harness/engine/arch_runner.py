@@ -28,6 +28,7 @@ from harness.machines.kinds import MachineKind, share_out
 from harness.plan.prepare import Checkout, code_origin
 from results.bisect.vote import trial
 from results.compare.reached.judge import counted_tests
+from results.journal.assemble import never_built
 from results.journal.journal import REACHED, BootFact, TwinFact
 from results.model.reached import ReachedFact
 from results.model.run import Build, Capabilities, Cell, PlannedTest
@@ -42,18 +43,7 @@ def give_up(session: Session, arch: ArchRecord, reason: HarnessError) -> None:
 
 
 def _unbuilt(session: Session, arch: ArchRecord, variant: str, reason: str) -> Build:
-    return Build(
-        arch=arch.name,
-        variant=variant,
-        ok=False,
-        key="",
-        cached=False,
-        seconds=0.0,
-        commit=session.checkouts.commit(variant),
-        compiler="",
-        error=reason,
-        error_is_infrastructure=True,
-    )
+    return never_built(arch.name, variant, session.checkouts.commit(variant), reason)
 
 
 class ArchRunner:

@@ -185,14 +185,24 @@ def conclude_by(conclude: Conclude[T], plan: PlanFact, events: Sequence[Event], 
     cells = facts.cells(plan)
     if lacks_facts(events):
         cells = tuple(
-            Cell(cell.arch, cell.variant, never_built(plan, cell.arch, cell.variant, LOST)) for cell in cells
+            Cell(
+                cell.arch,
+                cell.variant,
+                never_built(cell.arch, cell.variant, commit_of(plan, cell.variant), LOST),
+            )
+            for cell in cells
         )
     return conclude(plan, events, cells)
 
 
-def never_built(plan: PlanFact, arch: str, variant: str, why: str) -> Build:
-    """Return a build of which nothing is known, through no fault of its kernel."""
+def commit_of(plan: PlanFact, variant: str) -> str:
+    """Return the commit of base or series; empty for other variants."""
     commits = dict(zip(VARIANTS, (plan.subject.base_commit, plan.subject.series_commit), strict=True))
+    return commits.get(variant, "")
+
+
+def never_built(arch: str, variant: str, commit: str, why: str) -> Build:
+    """Return a build of which nothing is known, through no fault of its kernel."""
     return Build(
         arch=arch,
         variant=variant,
@@ -200,7 +210,7 @@ def never_built(plan: PlanFact, arch: str, variant: str, why: str) -> Build:
         key="",
         cached=False,
         seconds=0.0,
-        commit=commits.get(variant, ""),
+        commit=commit,
         compiler="",
         error=why,
         error_is_infrastructure=True,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from results.files import copy_tree
-from results.journal.assemble import never_built, read_plan
+from results.journal.assemble import commit_of, never_built, read_plan
 from results.journal.journal import (
     END,
     INTERRUPTED,
@@ -195,7 +195,7 @@ def _never_built(shards: Sequence[PastShard]) -> list[Build]:
     """Return the builds of missing shards, as failed."""
     plan = shards[0].plan
     return [
-        never_built(plan, arch, variant, f"shard {_called(lost)} is missing")
+        never_built(arch, variant, commit_of(plan, variant), f"shard {_called(lost)} is missing")
         for lost in missing(shards)
         for arch in lost.parts[lost.number - 1]
         for variant in VARIANTS
