@@ -26,7 +26,7 @@ from harness.engine.session import Session, open_session
 from harness.plan.plan import Plan
 from harness.plan.prepare import Checkouts, worktree_name
 from harness.sources.series.changed_code import ChangedCode
-from results.journal.journal import END, INTERRUPTED, Scope
+from results.journal.journal import Scope
 
 DISK_FREE_BYTES = 3 << 30
 OBJECTS_BYTES = 1 << 30
@@ -96,17 +96,11 @@ def carry_out_in_cache(
         raise next(iter(found[1].values()))
     plan = study.plan or plan
     session = open_session(plan, workspace, progress, study.checkouts, command, study.scope, site, study.code)
-    try:
+    with session.carried_out():
         first_alone = study.one_arch_first and session.executor.shares_cpus
         waiting = _first_tasks(session, study, found)
         with progress:
             work_off(waiting, session.executor.width, session.stop, first_alone=first_alone)
-        session.journal.append(END)
-    except KeyboardInterrupt:
-        session.journal.append(INTERRUPTED)
-        raise
-    finally:
-        session.close()
     return session
 
 

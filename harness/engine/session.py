@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -30,6 +30,8 @@ from harness.sources.git.worktree_pool import Worktrees
 from harness.sources.series.changed_code import ChangedCode
 from results.journal.assemble import CellFacts, Conclude, T, conclude_by, read_boot
 from results.journal.journal import (
+    END,
+    INTERRUPTED,
     RESUME,
     BootFact,
     Journal,
@@ -95,6 +97,18 @@ class Session:
         self.jobserver.stop()
         self.children.end_all()
         self.executor.stop()
+
+    @contextmanager
+    def carried_out(self) -> Iterator[None]:
+        """Note in the journal how the work inside ends, and close the session."""
+        try:
+            yield
+            self.journal.append(END)
+        except KeyboardInterrupt:
+            self.journal.append(INTERRUPTED)
+            raise
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Release the host, the run folder and the CPU tokens; no step may be running."""

@@ -30,7 +30,6 @@ from harness.plan.plan import Plan
 from harness.plan.prepare import Checkouts, prepare
 from harness.sources.git.mirror import open_mirror
 from results.configs.conclude import conclude_configs
-from results.journal.journal import END, INTERRUPTED
 from results.model.configs import (
     ConfigResult,
     Configs,
@@ -112,18 +111,11 @@ def _carry_out(
     ]
     for result in lacking:
         session.record_configuration(result)
-    try:
-        with session.progress:
-            tasks = [task for sweep in sweeps for task in sweep.tasks()]
-            work_off(tasks, lambda: session.jobserver.tokens, session.stop)
-            judging = Task("", Kind.BUILD, 0.0, lambda: _judge(session, workshop, reach, sweeps))
-            work_off([judging], lambda: 1, session.stop)
-        session.journal.append(END)
-    except KeyboardInterrupt:
-        session.journal.append(INTERRUPTED)
-        raise
-    finally:
-        session.close()
+    with session.carried_out(), session.progress:
+        tasks = [task for sweep in sweeps for task in sweep.tasks()]
+        work_off(tasks, lambda: session.jobserver.tokens, session.stop)
+        judging = Task("", Kind.BUILD, 0.0, lambda: _judge(session, workshop, reach, sweeps))
+        work_off([judging], lambda: 1, session.stop)
 
 
 def _judge(session: Session, workshop: Workshop, reach: Reach, sweeps: Sequence[Sweep]) -> Sequence[Task]:
