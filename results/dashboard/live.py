@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from results.dashboard.site import SCRIPT, STYLES, environment
+from results.dashboard.site import SCRIPTS, STYLES, environment
 from results.journal.assemble import read_plan
 from results.journal.journal import (
     END,
@@ -62,7 +62,7 @@ def live_page(folders: Iterable[Path]) -> str:
     """Render the page of runs in progress; it reloads itself every few seconds."""
     running = [run for run in map(_look, folders) if run][-_MOST_RUNS:]
     made = environment()
-    return made.get_template("live.html").render(runs=running[::-1], **page_values(made, STYLES, SCRIPT))
+    return made.get_template("live.html").render(runs=running[::-1], **page_values(made, STYLES, SCRIPTS))
 
 
 def _look(folder: Path) -> LiveRun | None:

@@ -38,7 +38,7 @@ from results.walk.verdict import own_faults
 MARKER = ".thp-harness-dashboard"
 """A folder with this file is ours to write into, and to take old pages from."""
 DEFAULT_NIGHTS = 60
-STYLES, SCRIPT = ("report.css", "walk.css", "dashboard.css"), "dashboard.js"
+STYLES, SCRIPTS = ("report.css", "walk.css", "dashboard.css"), ("arrows.js", "dashboard.js")
 PAGES = ("runs", "tests", "numbers", "measurements", "splats", "flakes", "searches", "machines", "compare")
 """Beside the overview, and the pages of each run, each test and each finding."""
 _SUBFOLDERS = ("run", "test", "finding", "log")
@@ -137,7 +137,7 @@ class _Site:
             (line.tree, line.series): histories_of(line, self._reports) for line in self.history.lines
         }
         self.environment = environment()
-        self.values = page_values(self.environment, STYLES, SCRIPT)
+        self.values = page_values(self.environment, STYLES, SCRIPTS)
 
     def write(self) -> Built:
         """Write everything, then take away what an earlier build has left."""

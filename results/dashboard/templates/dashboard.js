@@ -41,16 +41,6 @@ for (const form of document.querySelectorAll(".filters")) {
   take();
 }
 
-// The fields of a row are one stop of the keyboard; the arrow keys go from one to the next.
-addEventListener("keydown", event => {
-  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-  const row = step && event.target.closest?.("[data-arrows]");
-  if (!row) return;
-  const links = [...row.querySelectorAll("a")];
-  const next = links[links.indexOf(event.target) + step];
-  if (next) { event.preventDefault(); next.focus(); }
-});
-
 for (const box of document.querySelectorAll(".ends")) box.scrollLeft = box.scrollWidth;
 
 // All charts of the same nights have one range of time and one cursor.

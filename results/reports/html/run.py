@@ -52,7 +52,7 @@ def render_findings(run: Run, run_dir: Path) -> dict[str, str]:
 def render_page(template: str, styles: Sequence[str], logs: Logs, **values: object) -> str:
     """Render a page that has the logs of a folder at hand, and needs nothing else."""
     environment = _environment()
-    parts = page_values(environment, styles, "report.js")
+    parts = page_values(environment, styles, ("arrows.js", "report.js"))
     return environment.get_template(template).render(**values, **parts, logs=logs)
 
 

@@ -30,10 +30,13 @@ def strict_environment(*packages: str) -> Environment:
     return environment
 
 
-def page_values(environment: Environment, styles: Sequence[str], script: str) -> dict[str, Markup | str]:
+def page_values(
+    environment: Environment, styles: Sequence[str], scripts: Sequence[str]
+) -> dict[str, Markup | str]:
     """`style`, `script` and `policy` of a page, from the files of these names."""
-    style = Markup("").join(_source(environment, name) for name in styles)
-    code = _source(environment, script)
+    style, code = (
+        Markup("").join(_source(environment, name) for name in names) for names in (styles, scripts)
+    )
     return {"style": style, "script": code, "policy": _content_policy(style, code)}
 
 

@@ -13,16 +13,6 @@ for (const box of document.querySelectorAll(".command")) {
   box.append(button);
 }
 
-// Tiles of a row are one stop of the keyboard; the arrow keys go from one to the next.
-addEventListener("keydown", event => {
-  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-  const row = step && event.target.closest?.("[data-arrows]");
-  if (!row) return;
-  const links = [...row.querySelectorAll("a")];
-  const next = links[links.indexOf(event.target) + step];
-  if (next) { event.preventDefault(); next.focus(); }
-});
-
 function reveal() {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   for (let box = target?.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
